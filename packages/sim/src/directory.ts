@@ -1,0 +1,106 @@
+/**
+ * The names on a simulated disk: a tree of folders as the running system sees it, and the changes
+ * to it that are not on the device yet. A change survives a crash for certain once one of the
+ * folders it concerns was synced; the others survive up to a random point, in order, as with a
+ * journalling file system. Owns the tree and the list of pending changes.
+ */
+import type { SimInode } from './inode.ts'
+
+export type SimNode = SimInode | SimDirectory
+
+export class SimDirectory {
+  readonly kind = 'directory'
+  /** As the running system sees it. */
+  entries = new Map<string, SimNode>()
+  /** As the device has it. */
+  durable = new Map<string, SimNode>()
+  modifiedMs: number
+
+  constructor(nowMs: number) {
+    this.modifiedMs = nowMs
+  }
+}
+
+/** A pending change; carried out on the durable side when it reaches the device. */
+interface NameChange {
+  readonly directories: readonly SimDirectory[]
+  reachDevice(): void
+}
+
+export class NameJournal {
+  #pending: NameChange[] = []
+
+  link(directory: SimDirectory, name: string, node: SimNode): void {
+    directory.entries.set(name, node)
+    this.#pending.push({
+      directories: [directory],
+      reachDevice: () => directory.durable.set(name, node),
+    })
+  }
+
+  unlink(directory: SimDirectory, name: string): void {
+    directory.entries.delete(name)
+    this.#pending.push({
+      directories: [directory],
+      reachDevice: () => directory.durable.delete(name),
+    })
+  }
+
+  /** One step that moves a node, replacing what was at the new name. */
+  move(from: SimDirectory, fromName: string, to: SimDirectory, toName: string): void {
+    const node = from.entries.get(fromName)
+    if (node === undefined) return
+    from.entries.delete(fromName)
+    to.entries.set(toName, node)
+    this.#pending.push({
+      directories: [from, to],
+      reachDevice() {
+        from.durable.delete(fromName)
+        to.durable.set(toName, node)
+      },
+    })
+  }
+
+  /** The changes that a sync of this folder, begun now, makes durable. */
+  changesOf(directory: SimDirectory): ReadonlySet<NameChange> {
+    const concerned = new Set([directory])
+    const changes = new Set<NameChange>()
+    for (const change of this.#pending.toReversed()) {
+      if (!change.directories.some((each) => concerned.has(each))) continue
+      changes.add(change)
+      // What happened before in the other folder of a move must not come after it.
+      for (const each of change.directories) concerned.add(each)
+    }
+    return changes
+  }
+
+  /** These changes reach the device, in order. */
+  complete(changes: ReadonlySet<NameChange>): void {
+    const rest: NameChange[] = []
+    for (const change of this.#pending) {
+      if (changes.has(change)) change.reachDevice()
+      else rest.push(change)
+    }
+    this.#pending = rest
+  }
+
+  completeAll(): void {
+    this.complete(new Set(this.#pending))
+  }
+
+  get pendingCount(): number {
+    return this.#pending.length
+  }
+
+  /** Loses power after `survivors` of the pending changes: the tree is what the device has. */
+  crash(root: SimDirectory, survivors: number): void {
+    this.complete(new Set(this.#pending.slice(0, survivors)))
+    this.#pending = []
+    restore(root)
+  }
+}
+
+function restore(directory: SimDirectory): void {
+  directory.entries = new Map(directory.durable)
+  for (const node of directory.entries.values()) if (node.kind === 'directory') restore(node)
+}
