@@ -1,0 +1,26 @@
+/**
+ * Every command of the suite, for the router's names, the fuzz test and the reference.
+ */
+import type { Command } from '../command.ts'
+import * as clients from './clients.ts'
+import * as groups from './groups.ts'
+import * as offsets from './offsets.ts'
+import { LITE_PULL_MESSAGE, PULL_MESSAGE } from './pull.ts'
+import * as routes from './routes.ts'
+import * as runtime from './runtime.ts'
+import * as send from './send.ts'
+import * as settings from './settings.ts'
+import * as topics from './topics.ts'
+
+export const allCommands: readonly Command[] = [
+  ...Object.values(send),
+  PULL_MESSAGE,
+  LITE_PULL_MESSAGE,
+  ...Object.values(offsets),
+  ...Object.values(clients),
+  ...Object.values(topics),
+  ...Object.values(groups),
+  ...Object.values(runtime),
+  ...Object.values(routes),
+  ...Object.values(settings),
+] as readonly Command[]

@@ -1,0 +1,62 @@
+/**
+ * Heads as JSON text (serialization 0), the form of every Apache client's default.
+ * Source: Apache class RemotingSerializable; `remoting.md` section 2.
+ */
+import { FrameError, type Head, serialization } from './head.ts'
+import { languageCode, languageName } from './identity.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Reads a JSON head. Throws `FrameError` when the text is not a JSON object. */
+export function decodeJsonHead(text: Buffer): Head {
+  const json = parseObject(text)
+  return {
+    code: numberOf(json['code']),
+    opaque: numberOf(json['opaque']),
+    flag: numberOf(json['flag']),
+    version: numberOf(json['version']),
+    language: languageCode(json['language'] ?? 'JAVA'),
+    remark: typeof json['remark'] === 'string' ? json['remark'] : undefined,
+    serialization: serialization.json,
+    ext: { form: 'map', map: isObject(json['extFields']) ? json['extFields'] : {} },
+  }
+}
+
+export function encodeJsonHead(
+  head: Omit<Head, 'ext' | 'serialization'>,
+  extFields: Record<string, string> | undefined,
+): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      code: head.code,
+      extFields,
+      flag: head.flag,
+      language: languageName(head.language),
+      opaque: head.opaque,
+      remark: head.remark,
+      serializeTypeCurrentRPC: 'JSON',
+      version: head.version,
+    }),
+  )
+}
+
+function parseObject(text: Buffer): Json {
+  let json: unknown
+  try {
+    json = JSON.parse(text.toString())
+  } catch (error) {
+    throw new FrameError('the JSON head is not JSON', { cause: error })
+  }
+  if (!isObject(json)) throw new FrameError('the JSON head is not an object')
+  return json
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function numberOf(value: unknown): number {
+  const number = Number(value ?? 0)
+  if (!Number.isInteger(number)) throw new FrameError(`a number of the JSON head is "${value}"`)
+  return number | 0
+}

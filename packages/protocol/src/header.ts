@@ -1,0 +1,296 @@
+/**
+ * A field table made ready for the wire: `FieldSet` turns a header into ext fields and back, in each
+ * of the three forms. It owns nothing but look-up tables computed once per command.
+ */
+import type { BufferWriter } from './buffer-writer.ts'
+import type { Field, FieldTable, FieldValue, Header } from './field.ts'
+import { type Ext, FrameError, HeaderError } from './head.ts'
+import { internName } from './intern.ts'
+
+/** Room that a number needs as text, sign included. */
+const DECIMAL_BYTES = 20
+
+/** The lengths in front of a key (2) and of its value (4). */
+const ENTRY_LENGTHS_BYTES = 6
+
+interface ReadyField {
+  readonly name: string
+  readonly wireName: string
+  readonly keyBytes: Buffer
+  readonly field: Field
+}
+
+/** Further ext fields beside the ones of the command. */
+export type ExtraFields = Readonly<Record<string, string>>
+
+type AnyHeader = Record<string, FieldValue | undefined>
+
+export class FieldSet<T extends FieldTable> {
+  readonly fields: readonly ReadyField[]
+  readonly #byWireName = new Map<string, ReadyField>()
+  /** Fields by the first byte of their key and its length: one candidate in nearly all cases. */
+  readonly #byKeyHint = new Map<number, readonly ReadyField[]>()
+
+  constructor(table: T) {
+    this.fields = Object.entries(table).map(([name, field]) => {
+      const wireName = field.wireName ?? name
+      return { name, wireName, keyBytes: Buffer.from(wireName), field }
+    })
+    for (const ready of this.fields) {
+      this.#byWireName.set(ready.wireName, ready)
+      const hint = keyHint(ready.keyBytes, 0, ready.keyBytes.length)
+      this.#byKeyHint.set(hint, [...(this.#byKeyHint.get(hint) ?? []), ready])
+    }
+  }
+
+  /**
+   * Reads the header out of ext fields. Throws `HeaderError` when a required field is missing or a
+   * number is not one; unknown fields are ignored.
+   */
+  decode(ext: Ext, commandName: string): Header<T> {
+    const header: AnyHeader = {}
+    if (ext.form === 'binary') this.#decodeBlock(ext.block, header)
+    else if (ext.form === 'values') this.#decodeValues(ext.values, header)
+    else this.#decodeMap(ext.map, header)
+    for (const { name, wireName, field } of this.fields) {
+      if (!field.required || header[name] !== undefined) continue
+      throw new HeaderError(
+        `the request ${commandName} lacks the field "${wireName}" (${field.meaning})`,
+      )
+    }
+    return header as Header<T>
+  }
+
+  /** The header as a map of texts, as JSON heads carry it. */
+  toMap(header: Header<T>, extra: ExtraFields | undefined): Record<string, string> {
+    const map: Record<string, string> = {}
+    const values: AnyHeader = header
+    for (const { name, wireName } of this.fields) {
+      const value = values[name]
+      if (value !== undefined) map[wireName] = value.toString()
+    }
+    return extra === undefined ? map : Object.assign(map, extra)
+  }
+
+  /** The header as values in table order, trailing absent ones left out, as msgpack heads carry it. */
+  toValues(header: Header<T>): (FieldValue | null)[] {
+    const values: AnyHeader = header
+    const list = this.fields.map(({ name }) => values[name] ?? null)
+    while (list.length > 0 && list.at(-1) === null) list.pop()
+    return list
+  }
+
+  /** Room that `writeBlock` may need for this header. */
+  blockRoom(header: Header<T>): number {
+    const values: AnyHeader = header
+    let room = 0
+    for (const { name, keyBytes } of this.fields) {
+      const value = values[name]
+      if (value !== undefined) room += ENTRY_LENGTHS_BYTES + keyBytes.length + roomFor(value)
+    }
+    return room
+  }
+
+  /** Writes the header as the ext block of a binary head. Room must be reserved. */
+  writeBlock(header: Header<T>, writer: BufferWriter): void {
+    const values: AnyHeader = header
+    for (const { name, keyBytes } of this.fields) {
+      const value = values[name]
+      if (value === undefined) continue
+      writer.int16(keyBytes.length)
+      for (let i = 0; i < keyBytes.length; i++) writer.buffer[writer.position++] = keyBytes[i] ?? 0
+      writeValue(value, writer)
+    }
+  }
+
+  #decodeMap(map: Readonly<Record<string, unknown>>, header: AnyHeader): void {
+    for (const { name, wireName, field } of this.fields) {
+      const value = map[wireName]
+      if (value !== undefined && value !== null)
+        header[name] = fromText(field, wireName, `${value}`)
+    }
+  }
+
+  #decodeValues(values: readonly unknown[], header: AnyHeader): void {
+    for (let i = 0; i < this.fields.length; i++) {
+      const value = values[i]
+      const ready = this.fields[i]
+      if (ready === undefined || value === undefined || value === null) continue
+      header[ready.name] = fromValue(ready.field, ready.wireName, value)
+    }
+  }
+
+  #decodeBlock(block: Buffer, header: AnyHeader): void {
+    forEachEntry(block, (keyAt, keyLength, valueAt, valueLength) => {
+      const ready = this.#find(block, keyAt, keyLength)
+      if (ready === undefined || valueLength === 0) return
+      header[ready.name] = fromBytes(ready.field, ready.wireName, block, valueAt, valueLength)
+    })
+  }
+
+  #find(block: Buffer, at: number, length: number): ReadyField | undefined {
+    const candidates = this.#byKeyHint.get(keyHint(block, at, length))
+    return candidates?.find(({ keyBytes }) => {
+      for (let i = 0; i < length; i++) if (keyBytes[i] !== block[at + i]) return false
+      return true
+    })
+  }
+}
+
+/** The value of one ext field that is not part of the command's own table. */
+export function extraField(ext: Ext, key: string): string | undefined {
+  if (ext.form === 'map') return textOf(ext.map[key])
+  if (ext.form === 'values') return textOf(ext.extra?.[key])
+  return extMap(ext)[key]
+}
+
+/** All ext fields as texts; of a `values` ext only the further ones, which alone carry their names. */
+export function extMap(ext: Ext): Record<string, string> {
+  const map: Record<string, string> = {}
+  if (ext.form === 'binary') {
+    forEachEntry(ext.block, (keyAt, keyLength, valueAt, valueLength) => {
+      const key = ext.block.toString('utf8', keyAt, keyAt + keyLength)
+      map[key] = ext.block.toString('utf8', valueAt, valueAt + valueLength)
+    })
+    return map
+  }
+  const source = ext.form === 'map' ? ext.map : (ext.extra ?? {})
+  for (const [key, value] of Object.entries(source)) {
+    const text = textOf(value)
+    if (text !== undefined) map[key] = text
+  }
+  return map
+}
+
+/** Room that `writeExtra` may need. */
+export function extraRoom(extra: ExtraFields | undefined): number {
+  let room = 0
+  for (const key in extra)
+    room += ENTRY_LENGTHS_BYTES + (key.length + (extra[key] ?? '').length) * 3
+  return room
+}
+
+/** Writes further ext fields into the ext block of a binary head. Room must be reserved. */
+export function writeExtra(extra: ExtraFields, writer: BufferWriter): void {
+  for (const [key, value] of Object.entries(extra)) {
+    const keyLengthAt = writer.position
+    writer.position += 2
+    const length = writer.text(key)
+    writer.buffer.writeUInt16BE(length, keyLengthAt)
+    writeValue(value, writer)
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : `${value}`
+}
+
+function keyHint(bytes: Buffer, at: number, length: number): number {
+  return ((bytes[at] ?? 0) << 8) | (length & 0xff)
+}
+
+/** Walks the entries of a binary ext block. Throws `FrameError` when a length leaves the block. */
+function forEachEntry(
+  block: Buffer,
+  visit: (keyAt: number, keyLength: number, valueAt: number, valueLength: number) => void,
+): void {
+  let at = 0
+  while (at < block.length) {
+    if (at + 6 > block.length) throw new FrameError('an ext field of a binary head is cut off')
+    const keyLength = block.readInt16BE(at)
+    const keyAt = at + 2
+    const lengthAt = keyAt + keyLength
+    if (keyLength < 0 || lengthAt + 4 > block.length) {
+      throw new FrameError(`an ext key of ${keyLength} bytes leaves its binary head`)
+    }
+    const valueLength = block.readInt32BE(lengthAt)
+    at = lengthAt + 4 + valueLength
+    if (valueLength < 0 || at > block.length) {
+      throw new FrameError(`an ext value of ${valueLength} bytes leaves its binary head`)
+    }
+    visit(keyAt, keyLength, lengthAt + 4, valueLength)
+  }
+}
+
+function roomFor(value: FieldValue): number {
+  if (typeof value === 'string') return value.length * 3
+  if (typeof value === 'object') return value.length
+  return DECIMAL_BYTES
+}
+
+/** Writes a value with its length in front. */
+function writeValue(value: FieldValue, writer: BufferWriter): void {
+  const lengthAt = writer.position
+  writer.position += 4
+  let length: number
+  if (typeof value === 'string') length = writer.text(value)
+  else if (typeof value === 'number') length = writer.decimal(value)
+  else if (typeof value === 'boolean') length = writer.text(value ? 'true' : 'false')
+  else {
+    writer.buffer.set(value, writer.position)
+    length = value.length
+    writer.position += length
+  }
+  writer.int32At(lengthAt, length)
+}
+
+function fromBytes(
+  field: Field,
+  wireName: string,
+  block: Buffer,
+  at: number,
+  length: number,
+): FieldValue {
+  if (field.kind === 'int32' || field.kind === 'int64') {
+    const number = shortDecimal(block, at, length)
+    if (number !== undefined && (field.kind === 'int64' || number <= 0x7fff_ffff)) return number
+    return fromText(field, wireName, block.toString('latin1', at, at + length))
+  }
+  if (field.kind === 'name') return internName(block, at, length)
+  if (field.kind === 'bytes') return block.subarray(at, at + length)
+  return fromText(field, wireName, block.toString('utf8', at, at + length))
+}
+
+/** Digits that certainly fit; undefined sends the rest, signs included, the careful way. */
+function shortDecimal(block: Buffer, at: number, length: number): number | undefined {
+  if (length > 15) return undefined
+  let value = 0
+  for (let i = at; i < at + length; i++) {
+    const digit = (block[i] ?? 0) - 48
+    if (digit < 0 || digit > 9) return undefined
+    value = value * 10 + digit
+  }
+  return value
+}
+
+function fromText(field: Field, wireName: string, value: string): FieldValue {
+  switch (field.kind) {
+    case 'text':
+    case 'name':
+      return value
+    case 'bytes':
+      return Buffer.from(value)
+    case 'bool':
+      return value.toLowerCase() === 'true'
+    case 'int32':
+      return wholeNumber(wireName, value, 0x7fff_ffff)
+    case 'int64':
+      return wholeNumber(wireName, value, Number.MAX_SAFE_INTEGER)
+  }
+}
+
+function fromValue(field: Field, wireName: string, value: unknown): FieldValue {
+  if (field.kind === 'bytes' && Buffer.isBuffer(value)) return value
+  return fromText(field, wireName, `${value}`)
+}
+
+function wholeNumber(wireName: string, value: string, limit: number): number {
+  if (!/^[+-]?\d{1,19}$/.test(value)) {
+    throw new HeaderError(`the field "${wireName}" must be a whole number, not "${value}"`)
+  }
+  const number = Number(value)
+  if (Math.abs(number) <= limit) return number
+  if (limit === Number.MAX_SAFE_INTEGER) return Math.sign(number) * limit
+  if (number === -limit - 1) return number
+  throw new HeaderError(`the field "${wireName}" does not fit 32 bits: ${value}`)
+}
