@@ -12,6 +12,7 @@ export * from './commands/runtime.ts'
 export * from './commands/send.ts'
 export * from './commands/settings.ts'
 export * from './commands/topics.ts'
+export * from './config-table.ts'
 export type { Field, FieldKind, FieldTable, FieldValue, Header } from './field.ts'
 export * from './formats.ts'
 export { type Frame, FrameDecoder, FrameEncoder, type OutgoingHead } from './frame.ts'
@@ -35,4 +36,5 @@ export {
   PROTOCOL_VERSION,
   versionName,
 } from './identity.ts'
+export { withProperties } from './java-properties.ts'
 export { type ResponseCode, responseCode, responseCodeName } from './response-code.ts'
