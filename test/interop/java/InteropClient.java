@@ -1,0 +1,393 @@
+/*
+ * A small program around the unmodified Java client of Apache RocketMQ, for the interop tests.
+ * It is compiled once against each client version under test and driven by its command line:
+ *
+ *   send    --namesrv A --topic T --group G --count N [--start I] [--mode sync,async,oneway,batch]
+ *           [--tags TagA,TagB] [--key-prefix K] [--body-size B] [--batch-size S] [--queue Q]
+ *   consume --namesrv A --topic T --group G [--tags "TagA || TagB"] [--expect N] [--timeout-ms M]
+ *           [--threads N] [--orderly] [--fail-first]
+ *   view    --namesrv A --topic T --ids ID,ID
+ *   queues  --namesrv A --topic T
+ *
+ * It prints one JSON object per line on standard output; `event` says what the line is about. The
+ * body of message number I is its text number, a colon, and bytes made of I and their position, so
+ * that the reader can tell an altered body. The program stops when its standard input ends.
+ */
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendCallback;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
+import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageClientIDSetter;
+import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
+
+public final class InteropClient {
+
+    private static final int SEND_TIMEOUT_MS = 10_000;
+
+    private final Map<String, String> options;
+
+    private InteropClient(Map<String, String> options) {
+        this.options = options;
+    }
+
+    public static void main(String[] args) throws Exception {
+        InteropClient client = new InteropClient(parse(args));
+        try {
+            switch (args[0]) {
+                case "send":
+                    client.send();
+                    break;
+                case "consume":
+                    client.consume();
+                    break;
+                case "view":
+                    client.view();
+                    break;
+                case "queues":
+                    client.queues();
+                    break;
+                default:
+                    throw new IllegalArgumentException("unknown sub-command " + args[0]);
+            }
+            System.exit(0);
+        } catch (Throwable failure) {
+            print("failed", "error", failure.toString());
+            failure.printStackTrace();
+            System.exit(1);
+        }
+    }
+
+    // ---- sending
+
+    private void send() throws Exception {
+        DefaultMQProducer producer = producer(text("group", "interop-producer"));
+        int next = number("start", 0);
+        for (String mode : text("mode", "sync").split(",")) {
+            int end = next + number("count", 1);
+            switch (mode) {
+                case "sync":
+                    sendSync(producer, next, end);
+                    break;
+                case "async":
+                    sendAsync(producer, next, end);
+                    break;
+                case "oneway":
+                    sendOneway(producer, next, end);
+                    break;
+                case "batch":
+                    sendBatch(producer, next, end);
+                    break;
+                default:
+                    throw new IllegalArgumentException("unknown mode " + mode);
+            }
+            next = end;
+        }
+        print("done");
+        producer.shutdown();
+    }
+
+    private void sendSync(DefaultMQProducer producer, int start, int end) throws Exception {
+        MessageQueue queue = chosenQueue(producer);
+        for (int index = start; index < end; index++) {
+            Message message = message(index);
+            SendResult result = queue == null
+                ? producer.send(message, SEND_TIMEOUT_MS)
+                : producer.send(message, queue, SEND_TIMEOUT_MS);
+            printSent("sync", index, result);
+        }
+    }
+
+    private void sendAsync(DefaultMQProducer producer, int start, int end) throws Exception {
+        CountDownLatch pending = new CountDownLatch(end - start);
+        for (int i = start; i < end; i++) {
+            final int index = i;
+            producer.send(message(index), new SendCallback() {
+                @Override
+                public void onSuccess(SendResult result) {
+                    printSent("async", index, result);
+                    pending.countDown();
+                }
+
+                @Override
+                public void onException(Throwable failure) {
+                    print("send-failed", "mode", "async", "index", index, "error", failure.toString());
+                    pending.countDown();
+                }
+            }, SEND_TIMEOUT_MS);
+        }
+        pending.await(SEND_TIMEOUT_MS * 2, TimeUnit.MILLISECONDS);
+    }
+
+    private void sendOneway(DefaultMQProducer producer, int start, int end) throws Exception {
+        for (int index = start; index < end; index++) {
+            Message message = message(index);
+            producer.sendOneway(message);
+            print("sent", "mode", "oneway", "index", index,
+                "msgId", MessageClientIDSetter.getUniqID(message));
+        }
+    }
+
+    private void sendBatch(DefaultMQProducer producer, int start, int end) throws Exception {
+        int batchSize = number("batch-size", 8);
+        for (int from = start; from < end; from += batchSize) {
+            List<Message> messages = new ArrayList<>();
+            for (int index = from; index < Math.min(from + batchSize, end); index++) {
+                messages.add(message(index));
+            }
+            printSent("batch", from, producer.send(messages, SEND_TIMEOUT_MS));
+        }
+    }
+
+    private MessageQueue chosenQueue(DefaultMQProducer producer) throws Exception {
+        int queueId = number("queue", -1);
+        if (queueId < 0) {
+            return null;
+        }
+        for (MessageQueue queue : producer.fetchPublishMessageQueues(text("topic", ""))) {
+            if (queue.getQueueId() == queueId) {
+                return queue;
+            }
+        }
+        throw new IllegalArgumentException("topic has no queue " + queueId);
+    }
+
+    private Message message(int index) {
+        String[] tags = text("tags", "").split(",");
+        Message message = new Message(text("topic", ""), body(index, number("body-size", 64)));
+        if (!tags[0].isEmpty()) {
+            message.setTags(tags[index % tags.length]);
+        }
+        message.setKeys(text("key-prefix", "key-") + index);
+        message.putUserProperty("index", String.valueOf(index));
+        return message;
+    }
+
+    private static byte[] body(int index, int size) {
+        byte[] head = (index + ":").getBytes(StandardCharsets.US_ASCII);
+        byte[] body = Arrays.copyOf(head, Math.max(size, head.length));
+        for (int i = head.length; i < body.length; i++) {
+            body[i] = (byte) (index * 31 + i);
+        }
+        return body;
+    }
+
+    private static void printSent(String mode, int index, SendResult result) {
+        print("sent", "mode", mode, "index", index,
+            "msgId", result.getMsgId(), "offsetMsgId", result.getOffsetMsgId(),
+            "status", result.getSendStatus().name(),
+            "broker", result.getMessageQueue().getBrokerName(),
+            "queueId", result.getMessageQueue().getQueueId(),
+            "queueOffset", result.getQueueOffset());
+    }
+
+    // ---- consuming
+
+    private void consume() throws Exception {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(text("group", "interop-consumer"));
+        consumer.setNamesrvAddr(text("namesrv", ""));
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        consumer.setConsumeThreadMin(number("threads", 1));
+        consumer.setConsumeThreadMax(number("threads", 1));
+        consumer.subscribe(text("topic", ""), text("tags", "*"));
+        CountDownLatch end = new CountDownLatch(1);
+        listen(consumer, end);
+        consumer.start();
+        print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
+        inBackground(() -> watchAssignment(consumer));
+        inBackground(() -> {
+            waitForEndOfInput();
+            end.countDown();
+        });
+        end.await(number("timeout-ms", 600_000), TimeUnit.MILLISECONDS);
+        consumer.shutdown();
+        print("done");
+    }
+
+    private static void inBackground(Runnable work) {
+        Thread thread = new Thread(work);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void listen(DefaultMQPushConsumer consumer, CountDownLatch end) {
+        AtomicInteger missing = new AtomicInteger(number("expect", Integer.MAX_VALUE));
+        boolean failFirst = options.containsKey("fail-first");
+        if (options.containsKey("orderly")) {
+            consumer.registerMessageListener((MessageListenerOrderly) (messages, context) -> {
+                receive(messages, missing, end);
+                return ConsumeOrderlyStatus.SUCCESS;
+            });
+            return;
+        }
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+            receive(messages, missing, end);
+            return failFirst && messages.get(0).getReconsumeTimes() == 0
+                ? ConsumeConcurrentlyStatus.RECONSUME_LATER
+                : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+    }
+
+    private static void receive(List<MessageExt> messages, AtomicInteger missing, CountDownLatch end) {
+        for (MessageExt message : messages) {
+            printMessage("message", message);
+            if (missing.decrementAndGet() == 0) {
+                end.countDown();
+            }
+        }
+    }
+
+    /** Tells each time the set of the topic's queues that this instance owns has changed. */
+    private void watchAssignment(DefaultMQPushConsumer consumer) {
+        Set<String> known = null;
+        while (true) {
+            Set<String> owned = new TreeSet<>();
+            for (MessageQueue queue : consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl()
+                .getProcessQueueTable().keySet()) {
+                if (queue.getTopic().equals(text("topic", ""))) {
+                    owned.add(queue.getBrokerName() + ":" + queue.getQueueId());
+                }
+            }
+            if (!owned.equals(known)) {
+                known = owned;
+                print("assigned", "queues", String.join(",", owned));
+            }
+            try {
+                Thread.sleep(100);
+            } catch (InterruptedException stop) {
+                return;
+            }
+        }
+    }
+
+    private static void waitForEndOfInput() {
+        try {
+            while (System.in.read() >= 0) {
+                continue;
+            }
+        } catch (java.io.IOException closed) {
+            return;
+        }
+    }
+
+    // ---- looking
+
+    private void view() throws Exception {
+        DefaultMQProducer producer = producer("interop-view");
+        for (String id : text("ids", "").split(",")) {
+            printMessage("viewed", producer.viewMessage(text("topic", ""), id));
+        }
+        print("done");
+        producer.shutdown();
+    }
+
+    private void queues() throws Exception {
+        DefaultMQProducer producer = producer("interop-queues");
+        for (MessageQueue queue : producer.fetchPublishMessageQueues(text("topic", ""))) {
+            print("queue", "broker", queue.getBrokerName(), "queueId", queue.getQueueId(),
+                "minOffset", producer.minOffset(queue), "maxOffset", producer.maxOffset(queue),
+                "firstAfterEpoch", producer.searchOffset(queue, 0));
+        }
+        print("done");
+        producer.shutdown();
+    }
+
+    private DefaultMQProducer producer(String group) throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer(group);
+        producer.setNamesrvAddr(text("namesrv", ""));
+        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        producer.start();
+        print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
+        return producer;
+    }
+
+    // ---- command line and output
+
+    private static Map<String, String> parse(String[] args) {
+        Map<String, String> options = new HashMap<>();
+        for (int i = 1; i < args.length; i++) {
+            String name = args[i].substring(2);
+            boolean hasValue = i + 1 < args.length && !args[i + 1].startsWith("--");
+            options.put(name, hasValue ? args[++i] : "true");
+        }
+        return options;
+    }
+
+    private String text(String name, String otherwise) {
+        return options.getOrDefault(name, otherwise);
+    }
+
+    private int number(String name, int otherwise) {
+        return options.containsKey(name) ? Integer.parseInt(options.get(name)) : otherwise;
+    }
+
+    private static void printMessage(String event, MessageExt message) {
+        print(event, "msgId", message.getMsgId(), "topic", message.getTopic(),
+            "keys", message.getKeys(), "tags", message.getTags(),
+            "index", message.getUserProperty("index"),
+            "broker", message.getBrokerName(), "queueId", message.getQueueId(),
+            "queueOffset", message.getQueueOffset(), "storeSize", message.getStoreSize(),
+            "bornTimestamp", message.getBornTimestamp(), "storeTimestamp", message.getStoreTimestamp(),
+            "reconsumeTimes", message.getReconsumeTimes(),
+            "bodySize", message.getBody().length, "bodySha256", sha256(message.getBody()));
+    }
+
+    private static String sha256(byte[] bytes) {
+        try {
+            StringBuilder hex = new StringBuilder();
+            for (byte each : MessageDigest.getInstance("SHA-256").digest(bytes)) {
+                hex.append(String.format("%02x", each));
+            }
+            return hex.toString();
+        } catch (java.security.NoSuchAlgorithmException impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+
+    private static void print(String event, Object... fields) {
+        StringBuilder line = new StringBuilder("{\"event\":").append(quoted(event));
+        for (int i = 0; i < fields.length; i += 2) {
+            line.append(',').append(quoted((String) fields[i])).append(':');
+            Object value = fields[i + 1];
+            line.append(value instanceof Number || value == null ? value : quoted(value.toString()));
+        }
+        synchronized (System.out) {
+            System.out.println(line.append('}'));
+            System.out.flush();
+        }
+    }
+
+    private static String quoted(String text) {
+        StringBuilder json = new StringBuilder("\"");
+        for (char each : text.toCharArray()) {
+            if (each == '"' || each == '\\') {
+                json.append('\\').append(each);
+            } else if (each < 0x20) {
+                json.append(String.format("\\u%04x", (int) each));
+            } else {
+                json.append(each);
+            }
+        }
+        return json.append('"').toString();
+    }
+}

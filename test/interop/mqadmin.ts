@@ -1,0 +1,84 @@
+/** Apache's own mqadmin (5.3.3), kept running in one JVM that takes command after command. */
+import { gentleJvm, logDirOf, logTail } from './apache.ts'
+import { Child } from './child.ts'
+import { classPath } from './toolchain.ts'
+import { makeDir } from './workplace.ts'
+
+const endMark = '\u0001end'
+const commandTimeoutMs = 30_000
+
+export interface AdminAnswer {
+  /** What the command printed, line by line, without empty lines. */
+  readonly output: string[]
+  /** What it wrote to standard error; mqadmin reports failures only there. */
+  readonly errors: string[]
+}
+
+export class MqAdmin {
+  readonly #child: Child
+  readonly #namesrv: string
+
+  private constructor(child: Child, namesrv: string) {
+    this.#child = child
+    this.#namesrv = namesrv
+  }
+
+  static async open(runDir: string, namesrv: string): Promise<MqAdmin> {
+    const home = makeDir(runDir, 'mqadmin')
+    const child = new Child({
+      name: 'mqadmin',
+      command: 'java',
+      args: [
+        ...gentleJvm,
+        ...['-Xms32m', '-Xmx192m', `-Duser.home=${home}`, `-Drocketmq.home.dir=${home}`],
+        ...['-cp', classPath('apache-5'), 'AdminShell'],
+      ],
+      env: { NAMESRV_ADDR: '' },
+      explain: () => logTail(logDirOf(home)),
+    })
+    await child.waitFor('first end mark', () => untilMark(child.lines, 0), commandTimeoutMs)
+    return new MqAdmin(child, namesrv)
+  }
+
+  /**
+   * Runs one command, such as `run('topicRoute', '-t', 'orders')`; `-n` is added. One at a time.
+   * Fails when the command wrote to standard error.
+   */
+  async run(...args: readonly string[]): Promise<string[]> {
+    const answer = await this.attempt(...args)
+    if (answer.errors.length > 0) {
+      const text = [...answer.output, ...answer.errors].slice(0, 30).join('\n')
+      throw this.#child.complaint(`${args.join(' ')} failed:\n${text}`)
+    }
+    return answer.output
+  }
+
+  /** Like `run`, but a failure is part of the answer. */
+  async attempt(...args: readonly string[]): Promise<AdminAnswer> {
+    const outputStart = this.#child.lines.length
+    const errorStart = this.#child.errorLines.length
+    this.#child.write(`${[...args, '-n', this.#namesrv].join('\t')}\n`)
+    const what = `end of ${args.join(' ')}`
+    const output = await this.#child.waitFor(
+      what,
+      () => untilMark(this.#child.lines, outputStart),
+      commandTimeoutMs,
+    )
+    const errors = await this.#child.waitFor(
+      what,
+      () => untilMark(this.#child.errorLines, errorStart),
+      commandTimeoutMs,
+    )
+    return { output, errors }
+  }
+
+  close(): void {
+    this.#child.kill()
+  }
+}
+
+/** The lines between a position and the end mark after it, once the mark is there. */
+function untilMark(lines: readonly string[], start: number): string[] | undefined {
+  const end = lines.indexOf(endMark, start)
+  return end < 0 ? undefined : lines.slice(start, end).filter((line) => line.trim() !== '')
+}

@@ -1,0 +1,41 @@
+/**
+ * What the interop tests know about a running name server or broker, whoever made it, so that one
+ * text of a test can be run against Apache's servers and against ours.
+ */
+import type { Child } from './child.ts'
+
+export interface Server {
+  /** Where clients reach it: `127.0.0.1:port`. */
+  readonly addr: string
+  readonly child: Child
+  /** Asks for an orderly shutdown and waits until the process has ended. */
+  stop(): Promise<void>
+}
+
+export interface Broker extends Server {
+  readonly name: string
+  readonly clusterName: string
+}
+
+export interface BrokerOptions {
+  /** Name server addresses, separated by semicolons. */
+  readonly namesrv: string
+  readonly name: string
+  readonly clusterName: string
+  /** More lines of the broker's configuration file. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** Who made the servers. */
+export interface ServerFamily {
+  readonly label: string
+  startNameServer(runDir: string): Promise<Server>
+  startBroker(runDir: string, options: BrokerOptions): Promise<Broker>
+}
+
+/** The text of a configuration file as Java's Properties and we read it. */
+export function propertiesText(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+}

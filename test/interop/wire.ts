@@ -1,0 +1,82 @@
+/**
+ * A request and its answer in a dozen lines, independent of the code under test: length, header
+ * length, JSON header, body. Enough to ask any name server what it knows.
+ */
+import { connect } from 'node:net'
+
+export interface RawAnswer {
+  readonly code: number
+  readonly remark: string
+  readonly body: string
+}
+
+const answerTimeoutMs = 5_000
+const getBrokerClusterInfo = 106
+
+export function ask(
+  addr: string,
+  code: number,
+  extFields: Readonly<Record<string, string>> = {},
+): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const [host = '', port = ''] = addr.split(':')
+    const socket = connect(Number(port), host)
+    let received = Buffer.alloc(0)
+    socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error(`${addr} did not answer`)))
+    socket.on('error', reject)
+    socket.on('connect', () => socket.write(requestFrame(code, extFields)))
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk])
+      if (received.length < 4 || received.length < received.readInt32BE(0) + 4) return
+      socket.end()
+      resolve(parseAnswer(received))
+    })
+  })
+}
+
+function requestFrame(code: number, extFields: Readonly<Record<string, string>>): Buffer {
+  const head = { code, extFields, flag: 0, language: 'JAVA', opaque: 1, version: 479 }
+  const header = Buffer.from(JSON.stringify(head))
+  const lengths = Buffer.alloc(8)
+  lengths.writeInt32BE(4 + header.length, 0)
+  lengths.writeInt32BE(header.length, 4)
+  return Buffer.concat([lengths, header])
+}
+
+function parseAnswer(frame: Buffer): RawAnswer {
+  const headerEnd = 8 + (frame.readInt32BE(4) & 0xffffff)
+  const head = JSON.parse(frame.toString('utf8', 8, headerEnd))
+  const body = frame.toString('utf8', headerEnd, frame.readInt32BE(0) + 4)
+  return { code: head.code, remark: head.remark ?? '', body }
+}
+
+/** The names of the brokers registered with a name server. */
+export async function registeredBrokers(namesrv: string): Promise<string[]> {
+  const { body } = await ask(namesrv, getBrokerClusterInfo)
+  const table = /"brokerAddrTable":\s*\{/.test(body) ? body : ''
+  return [...table.matchAll(/"brokerName":\s*"([^"]+)"/g)].map(([, name = '']) => name)
+}
+
+const pollEveryMs = 200
+
+/** Waits until a condition that must be asked for holds. */
+export async function poll(
+  what: string,
+  holds: () => Promise<boolean>,
+  timeoutMs: number,
+): Promise<void> {
+  const end = Date.now() + timeoutMs
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`within ${timeoutMs} ms there was no ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, pollEveryMs))
+  }
+}
+
+/** Waits until each of the name servers (separated by semicolons) knows the broker. */
+export async function untilRegistered(namesrvs: string, brokerName: string): Promise<void> {
+  const known = async (namesrv: string): Promise<boolean> =>
+    (await registeredBrokers(namesrv)).includes(brokerName)
+  for (const namesrv of namesrvs.split(';')) {
+    await poll(`${brokerName} at name server ${namesrv}`, () => known(namesrv), 30_000)
+  }
+}

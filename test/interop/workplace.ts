@@ -1,0 +1,74 @@
+/**
+ * Where the interop tests keep things: what was fetched and compiled (kept between runs), and one
+ * directory per run for everything the servers and clients write (removed when the run ends, unless
+ * INTEROP_KEEP=1). Also hands out TCP ports.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const repositoryDir = fileURLToPath(new URL('../..', import.meta.url))
+export const javaSourcesDir = fileURLToPath(new URL('./java', import.meta.url))
+export const cacheDir = join(repositoryDir, '.cache', 'interop')
+
+/** Makes the directory of this run; leftovers of runs whose process is gone are removed. */
+export function openRunDir(): string {
+  mkdirSync(cacheDir, { recursive: true })
+  for (const name of readdirSync(cacheDir)) {
+    const pid = /^run-(\d+)$/.exec(name)?.[1]
+    if (pid !== undefined && !isAlive(Number(pid))) closeRunDir(join(cacheDir, name))
+  }
+  const runDir = join(cacheDir, `run-${process.pid}`)
+  mkdirSync(runDir, { recursive: true })
+  return runDir
+}
+
+export function closeRunDir(runDir: string): void {
+  if (process.env['INTEROP_KEEP'] === '1') return
+  rmSync(runDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+}
+
+/** A new empty directory inside the run's directory. */
+export function makeDir(runDir: string, name: string): string {
+  return mkdtempSync(join(runDir, `${name}-`))
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+const lowestPort = 21_000
+const highestPort = 31_900
+const portsPerServer = 10
+const taken = new Set<number>()
+
+/**
+ * A port whose neighbours are free too: a RocketMQ broker also listens two below and one above the
+ * port it is given. The range lies below the one the operating system gives to outgoing connections.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    const slots = (highestPort - lowestPort) / portsPerServer
+    const base = lowestPort + Math.floor(Math.random() * slots) * portsPerServer
+    if (taken.has(base)) continue
+    const free = await Promise.all([base, base + 1, base + 2, base + 3].map(isFree))
+    if (free.every(Boolean)) {
+      taken.add(base)
+      return base + 2
+    }
+  }
+  throw new Error(`no four neighbouring free ports between ${lowestPort} and ${highestPort}`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, () => server.close(() => resolve(true)))
+  })
+}
