@@ -1,0 +1,11 @@
+/**
+ * Java's hash of a string, by which brokers filter tags and look up keys.
+ * Source: `java.lang.String.hashCode`; `store-format.md`, conventions.
+ */
+
+/** h = 31 h + code unit over UTF-16 code units, in signed 32 bits. */
+export function javaHashCode(text: string): number {
+  let hash = 0
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(31, hash) + text.charCodeAt(i)) | 0
+  return hash
+}
