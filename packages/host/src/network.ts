@@ -12,7 +12,10 @@ export interface Address {
 export interface StreamEvents {
   /** Bytes from the peer; the chunk belongs to the receiver from then on. */
   data(chunk: Buffer): void
-  /** What was written has left the process; `bufferedBytes` is low again. */
+  /**
+   * What was written has left the process: `bufferedBytes` is 0. Comes once for any time that it
+   * had reached 64 KiB; a sender that waits at a smaller number may wait in vain.
+   */
   drained(): void
   /** The stream is gone, once and for all; `cause` is absent when it was closed in order. */
   closed(cause: Error | undefined): void
@@ -25,7 +28,10 @@ export interface Stream {
   readonly bufferedBytes: number
   /** Names the receiver of events; bytes that came before are held back until then. */
   attach(events: StreamEvents): void
-  /** Sends the chunks one behind the other, without a copy; they must not change afterwards. */
+  /**
+   * Sends the chunks one behind the other, in one go; they must not change afterwards. Does nothing
+   * once the stream is closed, or was told to end.
+   */
   write(chunks: readonly Uint8Array[]): void
   /** Stops (`true`) or resumes (`false`) the reading, to hold back a peer that sends too fast. */
   pauseReading(paused: boolean): void
@@ -67,7 +73,7 @@ export function formatAddress(address: Address): string {
 
 /** Reads `host:port` or `[v6]:port`; undefined when the text is not of that form. */
 export function parseAddress(text: string): Address | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text.trim())
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:\s]+)):(\d{1,5})$/.exec(text.trim())
   if (match === null) return undefined
   const port = Number(match[3])
   if (port > 65_535) return undefined
