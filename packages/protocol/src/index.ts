@@ -1,6 +1,7 @@
 /**
  * Every byte that crosses a wire or lands on a disk: tables and pure functions.
  */
+export * from './bodies/index.ts'
 export type { Command } from './command.ts'
 export { allCommands } from './commands/all.ts'
 export * from './commands/clients.ts'
