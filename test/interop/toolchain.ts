@@ -37,7 +37,9 @@ export async function buildPackages(): Promise<void> {
   await run('tsc -b', process.execPath, [tsc, '-b'], 180_000)
 }
 
+/** A registry has its weak moments; a wrong pom.xml fails each time. */
 const fetchAttempts = 4
+const betweenAttemptsMs = 2_000
 
 async function fetchJars(set: JarSet): Promise<void> {
   const pom = join(javaSourcesDir, set, 'pom.xml')
@@ -49,6 +51,7 @@ async function fetchJars(set: JarSet): Promise<void> {
         return
       } catch (error) {
         if (attempt === fetchAttempts) throw error
+        await new Promise((resolve) => setTimeout(resolve, attempt * betweenAttemptsMs))
       }
     }
   })
