@@ -41,6 +41,11 @@ export class SimClock implements Clock {
     return this.#queue.add(this.#timeMs + Math.max(0, delayMs), task)
   }
 
+  /** Runs `task` when `monotonicMs` is exactly `timeMs`, or now if that has passed. */
+  at(timeMs: number, task: () => void): Timer {
+    return this.#queue.add(Math.max(this.#timeMs, timeMs), task)
+  }
+
   soon(task: () => void): void {
     this.#queue.add(this.#timeMs, task)
   }

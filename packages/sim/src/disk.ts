@@ -12,6 +12,7 @@ import type {
   OpenMode,
   VolumeSpace,
 } from '@rockhopper/host'
+import type { DelayRange } from './delay.ts'
 import { NameJournal, SimDirectory, type SimNode } from './directory.ts'
 import {
   type DiskFault,
@@ -27,9 +28,6 @@ import { SimTrace } from './trace.ts'
 import { SimVolume } from './volume.ts'
 
 const DEFAULT_CAPACITY_BYTES = 100 * 2 ** 30
-
-/** A delay between two bounds, in milliseconds. */
-export type DelayRange = readonly [leastMs: number, mostMs: number]
 
 export interface SimDiskOptions {
   readonly capacityBytes?: number

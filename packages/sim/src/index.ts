@@ -3,9 +3,15 @@
  * that holds them.
  */
 export { SimClock } from './clock.ts'
-export type { CrashOptions, DelayRange, SimDiskOptions } from './disk.ts'
+export type { DelayRange } from './delay.ts'
+export type { CrashOptions, SimDiskOptions } from './disk.ts'
 export { SimDisk } from './disk.ts'
 export type { DiskFault, DiskOperation, DiskWatcher } from './disk-faults.ts'
+export type { FabricOptions, SimFabric } from './fabric.ts'
+export type { SimHost, SimHostOptions } from './host.ts'
 export type { Fate } from './inode.ts'
+export type { LogLevel, LogLine } from './process.ts'
 export { SimRandom } from './random.ts'
 export { SimTrace } from './trace.ts'
+export type { SimWorld, WorldOptions } from './world.ts'
+export { createWorld } from './world.ts'
