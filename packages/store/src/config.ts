@@ -1,0 +1,24 @@
+/**
+ * What a store must be told at its opening. Apache's keys and defaults are in the broker's table; the
+ * names in brackets are Apache's. Source: `store-runtime.md` section 17.1.
+ */
+export interface StoreConfig {
+  /** Absolute folder of everything the store keeps (storePathRootDir). */
+  readonly rootDirectory: string
+  /** Folder of the commit log (storePathCommitLog); `<root>/commitlog` when absent. */
+  readonly commitLogDirectory?: string | undefined
+  /** Size of a commit log segment (mappedFileSizeCommitLog); never change it on an existing store. */
+  readonly commitLogSegmentBytes: number
+  /** Size of a consume queue segment (mappedFileSizeConsumeQueue), a multiple of 20. */
+  readonly consumeQueueSegmentBytes: number
+  /** Whether `settled` waits for the device or only for the operating system (flushDiskType). */
+  readonly flushDisk: 'async' | 'sync'
+  /** How often the log is synced when nobody waits for it (flushIntervalCommitLog). */
+  readonly flushIntervalMs: number
+  /** How long `settled` waits for the device, unless told otherwise (syncFlushTimeout). */
+  readonly syncFlushTimeoutMs: number
+  /** Largest body (maxMessageSize). */
+  readonly maxMessageBytes: number
+  /** How much of the newest log is kept in memory for readers. */
+  readonly tailMemoryBytes: number
+}

@@ -1,0 +1,10 @@
+/**
+ * One commit log and what is derived from it, on one disk.
+ */
+export type { StoreConfig } from './config.ts'
+export { CorruptionError } from './errors.ts'
+export { readJsonFile, writeJsonFile } from './json-file.ts'
+export type { Marks } from './marks.ts'
+export type * from './outcome.ts'
+export { openStore, type Store } from './store.ts'
+export { type WaitOptions, Watermark } from './watermark.ts'

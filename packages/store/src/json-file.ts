@@ -1,0 +1,89 @@
+/**
+ * Files of metadata (`config/*.json`), which are replaced as a whole and never half. Owns nothing.
+ *
+ * To save: the new text goes into `<file>.new` and is synced, the present file becomes `<file>.bak`,
+ * the new one takes its name, and the folder is synced. A crash at any point leaves `<file>` or
+ * `<file>.bak` complete, as Apache expects: it reads the second when the first is missing or broken.
+ * Source: Apache class ConfigManager; `store-format.md` section 16.1.
+ */
+import type { Disk, DiskFile } from '@rockhopper/host'
+import { parseFastjson } from '@rockhopper/protocol'
+import { CorruptionError } from './errors.ts'
+
+/**
+ * The value in a file, in standard JSON or fastjson's dialect; undefined when there is neither the
+ * file nor its backup. Throws `CorruptionError` when what is there cannot be read, and `DiskError`.
+ */
+export function readJsonFile(disk: Disk, path: string): unknown {
+  const backup = `${path}.bak`
+  const text = readText(disk, path)
+  if (text.trim() !== '') {
+    const value = parse(text)
+    if (value !== undefined) return value
+  }
+  const kept = readText(disk, backup)
+  if (kept.trim() === '') {
+    if (text.trim() === '') return undefined
+    throw unreadable(path)
+  }
+  const value = parse(kept)
+  if (value === undefined) throw unreadable(backup)
+  return value
+}
+
+/** Replaces the file by the JSON of `value`. Throws `DiskError`; then the former content is kept. */
+export async function writeJsonFile(disk: Disk, path: string, value: unknown): Promise<void> {
+  const directory = path.slice(0, path.lastIndexOf('/'))
+  const fresh = `${path}.new`
+  disk.makeDirectory(directory)
+  disk.remove(fresh)
+  const file = disk.open(fresh, 'create')
+  try {
+    writeAll(file, Buffer.from(JSON.stringify(value, undefined, 1)))
+    await file.syncData()
+  } finally {
+    file.close()
+  }
+  if (parse(readText(disk, path)) !== undefined) disk.rename(path, `${path}.bak`)
+  disk.rename(fresh, path)
+  await disk.syncDirectory(directory)
+}
+
+function readText(disk: Disk, path: string): string {
+  if (disk.stat(path)?.kind !== 'file') return ''
+  const file = disk.open(path, 'read')
+  try {
+    const bytes = Buffer.alloc(file.sizeBytes())
+    let done = 0
+    while (done < bytes.length) {
+      const count = file.readSync(bytes.subarray(done), done)
+      if (count === 0) break
+      done += count
+    }
+    return bytes.toString('utf8', 0, done)
+  } finally {
+    file.close()
+  }
+}
+
+function writeAll(file: DiskFile, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += file.writeSync([bytes.subarray(done)], done)
+}
+
+/** No file of metadata holds `null` or nothing; undefined stands for "not readable". */
+function parse(text: string): unknown {
+  try {
+    return parseFastjson(text) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+function unreadable(path: string): CorruptionError {
+  return new CorruptionError(
+    path,
+    0,
+    `"${path}" is not JSON, and there is no other copy of it: repair it by hand, ` +
+      'or remove it to start without what it holds',
+  )
+}
