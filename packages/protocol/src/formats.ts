@@ -1,7 +1,16 @@
 /**
  * What lies on disk and in bodies, record by record.
  */
+export { type BatchEntry, decodeBatch, encodeBatch } from './batch.ts'
 export { parseFastjson } from './fastjson.ts'
+export { type HostAddress, hostAddress, ipText } from './host-address.ts'
+export { readInt64, writeInt64 } from './int64.ts'
+export {
+  offsetIdPrefix,
+  offsetMessageId,
+  parseOffsetMessageId,
+  UniqueKeys,
+} from './message-id.ts'
 export {
   DEAD_LETTER_PREFIX,
   groupNameProblem,
@@ -13,4 +22,31 @@ export {
   retryTopicOf,
   topicNameProblem,
 } from './names.ts'
+export { decodeProperties, encodeProperties, findProperty, propertyPair, tagsCodeOf } from './properties.ts'
+export {
+  isLive,
+  isPreBlank,
+  PRE_BLANK_UNIT,
+  type QueueUnit,
+  readUnit,
+  UNIT_BYTES,
+  writeUnit,
+} from './queue-unit.ts'
+export {
+  BLANK_RECORD_BYTES,
+  MAX_PROPERTIES_BYTES,
+  propertiesBytes,
+  type RecordContent,
+  type RecordPlace,
+  readRecord,
+  recordBytes,
+  type ScannedRecord,
+  STORE_TIMESTAMP_WITHIN_BYTES,
+  type StoredRecord,
+  scanRecord,
+  storeTimestampOf,
+  writeBlankRecord,
+  writeRecord,
+} from './record.ts'
+export { type Compression, compressionOf, isQueued, sysFlag, ZLIB_COMPRESSED } from './sys-flag.ts'
 export { javaHashCode } from './tag-hash.ts'

@@ -37,5 +37,5 @@ export {
   PROTOCOL_VERSION,
   versionName,
 } from './identity.ts'
-export { withProperties } from './java-properties.ts'
+export { type Property, parseProperties, withProperties } from './java-properties.ts'
 export { type ResponseCode, responseCode, responseCodeName } from './response-code.ts'

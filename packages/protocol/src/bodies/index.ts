@@ -11,6 +11,7 @@ export * from './queue-mapping.ts'
 export * from './queue-stats.ts'
 export * from './register-broker.ts'
 export * from './route-data.ts'
+export * from './shape.ts'
 export * from './subscription-group.ts'
 export {
   decodeTopicConfig,

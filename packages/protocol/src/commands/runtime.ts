@@ -4,9 +4,6 @@
 import { command } from '../command.ts'
 import { optional, text } from '../field.ts'
 
-/** Body: lines `key=value`. */
-export const UPDATE_BROKER_CONFIG = command(25, 'UPDATE_BROKER_CONFIG')
-
 /** Answer body: lines `key=value`. */
 export const GET_BROKER_CONFIG = command(26, 'GET_BROKER_CONFIG', {
   answer: { version: optional(text('data version of the configuration, as JSON')) },

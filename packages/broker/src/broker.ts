@@ -1,0 +1,204 @@
+/**
+ * The composition root of a broker: builds the parts, hands each what it uses, starts and closes
+ * them in order. It holds no behaviour.
+ */
+import type { Address, Host } from '@rockhopper/host'
+import { formatAddress } from '@rockhopper/host'
+import { hostAddress, offsetIdPrefix, UniqueKeys } from '@rockhopper/protocol'
+import { RemotingServer, Router } from '@rockhopper/remoting'
+import { openStore, readJsonFile, type Store } from '@rockhopper/store'
+import { type BrokerConfig, storeConfigOf } from './config.ts'
+import { handleGroups } from './handlers/groups.ts'
+import { handleHeartbeats } from './handlers/heartbeat.ts'
+import { handleOffsets } from './handlers/offsets.ts'
+import { handlePulls } from './handlers/pull.ts'
+import { handleRuntime } from './handlers/runtime.ts'
+import { handleSends } from './handlers/send.ts'
+import { handleStatistics } from './handlers/statistics.ts'
+import { handleTopics } from './handlers/topics.ts'
+import { systemTopics } from './rules/system-topics.ts'
+import { Membership } from './services/membership.ts'
+import { Registration } from './services/registration.ts'
+import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
+import { TrafficCounters } from './services/traffic.ts'
+import { ClientTable } from './tables/clients.ts'
+import { GroupTable } from './tables/groups.ts'
+import { OffsetTable } from './tables/offsets.ts'
+import { PeerHosts } from './tables/peer-hosts.ts'
+import { TopicTable } from './tables/topics.ts'
+
+/** The VIP port of old clients lies so far below the port. Source: Apache class BrokerController. */
+const VIP_PORT_BELOW = 2
+const HA_PORT_ABOVE = 1
+
+/** A running broker. */
+export interface Broker {
+  readonly brokerName: string
+  /** Where clients are told to connect to, `ip:port`. */
+  readonly address: string
+  /** Resolves when the disk has failed: the broker takes nothing more and should be stopped. */
+  readonly failed: Promise<Error>
+  /** Finishes what was begun, leaves the routes, saves everything. */
+  close(): Promise<void>
+}
+
+/**
+ * Recovers the store, listens, and registers with the name servers. Throws `DiskError`,
+ * `CorruptionError` or `NetworkError` with a sentence that says what to do.
+ */
+export async function startBroker(host: Host, config: BrokerConfig): Promise<Broker> {
+  const tables = new Tables(host, config)
+  const store = await openStore(host, storeConfigOf(config))
+  try {
+    tables.load()
+    return await serve(host, config, tables, store)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** What the broker knows beside its messages, and the files it is kept in. */
+class Tables {
+  readonly topics: TopicTable
+  readonly groups: GroupTable
+  readonly offsets: OffsetTable
+  readonly savedTopics: SavedTable
+  readonly savedGroups: SavedTable
+  readonly savedOffsets: PeriodicallySavedTable
+  readonly systemTopics: readonly string[]
+  readonly #host: Host
+  readonly #config: BrokerConfig
+
+  constructor(host: Host, config: BrokerConfig) {
+    this.#host = host
+    this.#config = config
+    this.topics = new TopicTable(host.clock)
+    this.groups = new GroupTable(host.clock)
+    this.offsets = new OffsetTable(host.clock)
+    this.savedTopics = new SavedTable(host, this.#path('topics'), this.topics)
+    this.savedGroups = new SavedTable(host, this.#path('subscriptionGroup'), this.groups)
+    this.savedOffsets = new PeriodicallySavedTable(
+      host,
+      this.#path('consumerOffset'),
+      this.offsets,
+      config.flushConsumerOffsetInterval,
+    )
+    this.systemTopics = systemTopics(config).map(({ topicName }) => topicName)
+  }
+
+  load(): void {
+    const { disk } = this.#host
+    this.topics.load(readJsonFile(disk, this.#path('topics')))
+    this.groups.load(readJsonFile(disk, this.#path('subscriptionGroup')))
+    this.offsets.load(readJsonFile(disk, this.#path('consumerOffset')))
+    for (const topic of systemTopics(this.#config)) {
+      if (this.topics.get(topic.topicName) === undefined) this.topics.put(topic)
+    }
+    this.savedTopics.start()
+    this.savedGroups.start()
+    this.savedOffsets.start()
+  }
+
+  async close(): Promise<void> {
+    await this.savedTopics.stop()
+    await this.savedGroups.stop()
+    await this.savedOffsets.stop()
+  }
+
+  #path(name: string): string {
+    return `${this.#config.storePathRootDir}/config/${name}.json`
+  }
+}
+
+async function serve(
+  host: Host,
+  config: BrokerConfig,
+  tables: Tables,
+  store: Store,
+): Promise<Broker> {
+  const clients = new ClientTable(host.clock)
+  const traffic = new TrafficCounters(host.clock)
+  const membership = new Membership(host, config, clients, tables.groups)
+  const router = new Router(host.logger)
+  const server = await RemotingServer.listen(host, {
+    addresses: listenAddresses(config),
+    router,
+    onConnectionClosed: (connection) => membership.disconnected(connection),
+    idleMs: config.serverChannelMaxIdleTimeSeconds * 1_000,
+  })
+  const listenPort = server.addresses[0]?.port ?? config.listenPort
+  const identity = identityOf(config, listenPort)
+  addHandlers(router, host, config, { tables, store, clients, traffic, membership, listenPort })
+  traffic.start((error) => host.logger.error('The counting of traffic failed.', { error }))
+  membership.start()
+  const registration = new Registration(host, config, identity, tables.topics)
+  await registration.start()
+  return {
+    brokerName: config.brokerName,
+    address: identity.brokerAddr,
+    failed: store.failed,
+    async close() {
+      await registration.stop()
+      await server.close()
+      await membership.stop()
+      await traffic.stop()
+      await tables.close()
+      await store.close()
+    },
+  }
+}
+
+interface Parts {
+  readonly tables: Tables
+  readonly store: Store
+  readonly clients: ClientTable
+  readonly traffic: TrafficCounters
+  readonly membership: Membership
+  readonly listenPort: number
+}
+
+function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Parts): void {
+  const { clients, listenPort, membership, store, tables, traffic } = parts
+  const { groups, offsets, savedGroups, savedTopics, topics } = tables
+  const { clock, machine, random } = host
+  const { brokerIP1, brokerName } = config
+  const storeHost = hostAddress(brokerIP1, listenPort)
+  const salt = random.bytes(4).readInt32BE(0)
+  const keys = new UniqueKeys({ ip: brokerIP1, pid: machine.pid, salt, nowMs: () => clock.nowMs() })
+  handleSends(router, {
+    config,
+    random,
+    store,
+    topics,
+    savedTopics,
+    traffic,
+    peers: new PeerHosts(),
+    storeHost,
+    offsetIdPrefix: offsetIdPrefix(storeHost),
+    uniqueKey: () => keys.next(),
+  })
+  handlePulls(router, { clock, config, clients, groups, offsets, topics, store, traffic })
+  handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
+  handleHeartbeats(router, { config, clients, groups, topics, membership })
+  const { systemTopics: systemTopicNames } = tables
+  handleTopics(router, { topics, offsets, saved: savedTopics, store, systemTopicNames })
+  handleGroups(router, { groups, offsets, saved: savedGroups })
+  handleStatistics(router, { brokerName, clients, offsets, topics, store, traffic })
+  handleRuntime(router, { clock, config, store, traffic })
+}
+
+/** The port, and the VIP port below it, which old clients and slaves use. */
+function listenAddresses({ bindAddress, listenPort }: BrokerConfig): Address[] {
+  const main = { host: bindAddress, port: listenPort }
+  if (listenPort <= VIP_PORT_BELOW) return [main]
+  return [main, { host: bindAddress, port: listenPort - VIP_PORT_BELOW }]
+}
+
+function identityOf({ brokerIP1, brokerName }: BrokerConfig, listenPort: number) {
+  return {
+    brokerName,
+    brokerAddr: formatAddress({ host: brokerIP1, port: listenPort }),
+    haServerAddr: formatAddress({ host: brokerIP1, port: listenPort + HA_PORT_ABOVE }),
+  }
+}

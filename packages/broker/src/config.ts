@@ -1,0 +1,237 @@
+/**
+ * The broker's configuration: Apache's keys, as a table. A key that only Apache's broker has is in
+ * `foreign-keys.ts`, with the reason why it has no effect here.
+ */
+import type { Host } from '@rockhopper/host'
+import {
+  type ConfigOf,
+  configTable,
+  type ReadConfig,
+  readConfig,
+  setting,
+} from '@rockhopper/protocol'
+import type { StoreConfig } from '@rockhopper/store'
+import { foreignKeys, oldSpellings } from './foreign-keys.ts'
+
+const { bool, choice, int, text } = setting
+
+const MIB = 1024 * 1024
+
+export const brokerConfigTable = configTable({
+  brokerClusterName: text({ default: 'DefaultCluster', meaning: 'cluster this broker belongs to' }),
+  brokerName: text({
+    default: '',
+    defaultShown: 'the host name',
+    meaning: 'name shared by a master and its slaves',
+  }),
+  brokerId: int({ default: 0, max: 0, meaning: '0 is the master; slaves are not possible so far' }),
+  brokerRole: choice({
+    default: 'ASYNC_MASTER',
+    choices: ['ASYNC_MASTER'],
+    meaning: 'role in replication; only a master without slaves is possible so far',
+  }),
+  namesrvAddr: text({
+    default: '',
+    defaultShown: 'environment NAMESRV_ADDR',
+    meaning: 'name servers to register with, host:port joined by ";"',
+  }),
+  listenPort: int({ default: 10_911, max: 65_535, meaning: 'port; the VIP port is 2 below' }),
+  bindAddress: text({
+    default: '',
+    defaultShown: '127.0.0.1, or 0.0.0.0 when brokerIP1 is not loopback',
+    meaning: 'local address to listen on',
+  }),
+  brokerIP1: text({
+    default: '',
+    defaultShown: '127.0.0.1, or the address of this machine when bindAddress is not loopback',
+    meaning: 'address that clients are told to connect to',
+  }),
+  brokerPermission: int({ default: 6, max: 7, meaning: 'bits: 4 read, 2 write' }),
+  autoCreateTopicEnable: bool({
+    default: true,
+    meaning: 'whether a send creates a topic that does not exist',
+  }),
+  autoCreateSubscriptionGroup: bool({
+    default: true,
+    meaning: 'whether a consumer creates a group that does not exist',
+  }),
+  defaultTopicQueueNums: int({
+    default: 8,
+    min: 1,
+    max: 16_384,
+    meaning: 'queues that a topic created by a send has at the most',
+  }),
+  clusterTopicEnable: bool({
+    default: true,
+    meaning: 'whether the topic named after the cluster may be used',
+  }),
+  brokerTopicEnable: bool({
+    default: true,
+    meaning: 'whether the topic named after the broker may be used',
+  }),
+  regionId: text({ default: 'DefaultRegion', meaning: 'region that messages and answers carry' }),
+  traceOn: bool({ default: true, meaning: 'whether messages may be traced' }),
+  storePathRootDir: text({
+    default: '',
+    defaultShown: '~/store',
+    meaning: 'folder that holds everything the broker keeps',
+  }),
+  storePathCommitLog: text({
+    default: '',
+    defaultShown: '<storePathRootDir>/commitlog',
+    meaning: 'folder of the commit log',
+  }),
+  mappedFileSizeCommitLog: int({
+    default: 1024 * MIB,
+    min: 1 * MIB,
+    max: 2 ** 31 - 1,
+    unit: 'bytes',
+    meaning: 'size of a commit log file; must be what the files in the folder have',
+  }),
+  mappedFileSizeConsumeQueue: int({
+    default: 6_000_000,
+    min: 20,
+    max: 2 ** 31 - 20,
+    unit: 'bytes',
+    meaning: 'size of a consume queue file, rounded up to a multiple of 20',
+  }),
+  flushDiskType: choice({
+    default: 'ASYNC_FLUSH',
+    choices: ['ASYNC_FLUSH', 'SYNC_FLUSH'],
+    meaning: 'acknowledge when the bytes are in the kernel, or when they are on the device',
+  }),
+  flushIntervalCommitLog: int({
+    default: 500,
+    min: 10,
+    unit: 'ms',
+    meaning: 'how often ASYNC_FLUSH brings the commit log to the device',
+  }),
+  syncFlushTimeout: int({
+    default: 5_000,
+    min: 1,
+    unit: 'ms',
+    meaning: 'how long a send waits for the device before it is answered FLUSH_DISK_TIMEOUT',
+  }),
+  maxMessageSize: int({
+    default: 4 * MIB,
+    min: 1,
+    max: 15 * MIB,
+    unit: 'bytes',
+    meaning: 'largest body of a message',
+  }),
+  maxTransferBytesOnMessageInMemory: int({
+    default: 262_144,
+    min: 1,
+    max: 15 * MIB,
+    unit: 'bytes',
+    meaning: 'most bytes of one pull answer',
+  }),
+  maxTransferCountOnMessageInMemory: int({
+    default: 32,
+    min: 1,
+    max: 1_024,
+    meaning: 'most messages of one pull answer',
+  }),
+  longPollingEnable: bool({
+    default: true,
+    meaning: 'whether a pull that finds nothing is held until something arrives',
+  }),
+  shortPollingTimeMills: int({
+    default: 1_000,
+    unit: 'ms',
+    meaning: 'how long such a pull is held when longPollingEnable is false',
+  }),
+  flushConsumerOffsetInterval: int({
+    default: 5_000,
+    min: 10,
+    unit: 'ms',
+    meaning: 'how often changed offsets of consumer groups are saved',
+  }),
+  notifyConsumerIdsChangedEnable: bool({
+    default: true,
+    meaning: 'whether members of a group are told when others come and go',
+  }),
+  registerNameServerPeriod: int({
+    default: 30_000,
+    min: 10_000,
+    max: 60_000,
+    unit: 'ms',
+    meaning: 'how often the broker registers with the name servers',
+  }),
+  registerBrokerTimeoutMills: int({
+    default: 24_000,
+    min: 100,
+    unit: 'ms',
+    meaning: 'how long a registration may take',
+  }),
+  serverChannelMaxIdleTimeSeconds: int({
+    default: 120,
+    min: 1,
+    unit: 'seconds',
+    meaning: 'silence after which a connection is closed',
+  }),
+})
+
+export type BrokerSettings = ConfigOf<typeof brokerConfigTable>
+
+/** Reads a configuration file. Throws `ConfigError` naming every unknown key and bad value. */
+export function readBrokerConfig(
+  fileText: string,
+  source: string,
+): ReadConfig<typeof brokerConfigTable> {
+  return readConfig(brokerConfigTable, fileText, {
+    source,
+    foreign: foreignKeys,
+    spellings: oldSpellings,
+  })
+}
+
+/** The configuration with everything that depends on the machine filled in. */
+export interface BrokerConfig extends BrokerSettings {
+  /** Addresses of the name servers, `host:port`. */
+  readonly nameServers: readonly string[]
+}
+
+export function completeBrokerConfig(settings: BrokerSettings, host: Host): BrokerConfig {
+  const { machine } = host
+  const own = machine.addresses[0] ?? '127.0.0.1'
+  const listensBeyondLoopback = settings.bindAddress !== '' && !isLoopback(settings.bindAddress)
+  const specific = listensBeyondLoopback && !isAnyAddress(settings.bindAddress)
+  const reachable = specific ? settings.bindAddress : own
+  const brokerIP1 = settings.brokerIP1 || (listensBeyondLoopback ? reachable : '127.0.0.1')
+  const nameServers = settings.namesrvAddr || (machine.environment['NAMESRV_ADDR'] ?? '')
+  return {
+    ...settings,
+    brokerName: settings.brokerName || machine.hostname,
+    brokerIP1,
+    bindAddress: settings.bindAddress || (isLoopback(brokerIP1) ? '127.0.0.1' : '0.0.0.0'),
+    storePathRootDir: settings.storePathRootDir || `${machine.homeDirectory}/store`,
+    nameServers: nameServers.split(';').flatMap((address) => address.trim() || []),
+  }
+}
+
+/** The part of the configuration that is the store's. */
+export function storeConfigOf(config: BrokerConfig): StoreConfig {
+  return {
+    rootDirectory: config.storePathRootDir,
+    ...(config.storePathCommitLog === '' ? {} : { commitLogDirectory: config.storePathCommitLog }),
+    commitLogSegmentBytes: config.mappedFileSizeCommitLog,
+    consumeQueueSegmentBytes: Math.ceil(config.mappedFileSizeConsumeQueue / 20) * 20,
+    flushDisk: config.flushDiskType === 'SYNC_FLUSH' ? 'sync' : 'async',
+    flushIntervalMs: config.flushIntervalCommitLog,
+    syncFlushTimeoutMs: config.syncFlushTimeout,
+    maxMessageBytes: config.maxMessageSize,
+    tailMemoryBytes: TAIL_MEMORY_BYTES,
+  }
+}
+
+/** The newest part of the log that is served to consumers without touching a file. */
+const TAIL_MEMORY_BYTES = 32 * MIB
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === 'localhost' || address === '::1'
+}
+
+function isAnyAddress(address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
+}

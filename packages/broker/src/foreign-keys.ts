@@ -1,0 +1,234 @@
+/**
+ * Keys that Apache's broker knows and this one does not, by the reason why they have no effect here:
+ * a configuration written for Apache starts with a warning for each. And old spellings of keys.
+ * Source: Apache classes BrokerConfig, MessageStoreConfig, NettyServerConfig; `store-runtime.md` 17.
+ */
+
+interface Reason {
+  readonly why: string
+  /** Keys, separated by blanks. */
+  readonly keys: string
+}
+
+const reasons: readonly Reason[] = [
+  {
+    why: 'replication, DLedger and the controller are not built yet',
+    keys: `
+      storePathEpochFile storePathBrokerIdentity haListenPort haSendHeartbeatInterval
+      haHousekeepingInterval haTransferBatchSize haMasterAddress haMaxGapNotInSync
+      slaveTimeout offsetCheckInSlave duplicationEnable enableDLegerCommitLog dLegerGroup
+      dLegerPeers dLegerSelfId preferredLeaderId enableBatchPush totalReplicas inSyncReplicas
+      minInSyncReplicas allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable
+      haMaxTimeSlaveNotCatchup syncMasterFlushOffsetWhenStartup maxChecksumRange
+      syncFromLastFile asyncLearner brokerIP2 sendHeartbeatTimeoutMillis slaveReadEnable
+      brokerHeartbeatInterval brokerNotActiveTimeoutMillis syncBrokerMemberGroupPeriod
+      enableSlaveActingMaster enableRemoteEscape skipPreOnline lockInStrictMode
+      enableControllerMode controllerAddr fetchControllerAddrByDnsLookup
+      syncBrokerMetadataPeriod checkSyncStateSetPeriod syncControllerMetadataPeriod
+      controllerHeartBeatTimeoutMills brokerElectionPriority storePathDLedgerCommitLog
+      maxHaTransferByteInSecond`,
+  },
+  {
+    why: 'compacted topics are not part of this broker',
+    keys: `
+      compactionMappedFileSize compactionCqMappedFileSize maxOffsetMapSize enableCompaction
+      compactionScheduleInternal`,
+  },
+  {
+    why: 'delay levels are not built yet',
+    keys: `
+      messageDelayLevel flushDelayOffsetInterval enableScheduleMessageStats
+      enableScheduleAsyncDeliver scheduleAsyncDeliverMaxPendingLimit
+      scheduleAsyncDeliverMaxResendNum2Blocked delayOffsetUpdateVersionStep`,
+  },
+  {
+    why: 'all requests are served by one event loop: there are no thread pools or selectors to size',
+    keys: `
+      compactionThreadNum timerGetMessageThreadNum timerPutMessageThreadNum
+      useReentrantLockWhenPutMessage debugLockEnable batchDispatchRequestThreadPoolNums
+      topicQueueLockNum spinLockCollisionRetreatOptimalDegree useABSLock recoverConcurrently
+      sendMessageThreadPoolNums putMessageFutureThreadPoolNums pullMessageThreadPoolNums
+      litePullMessageThreadPoolNums ackMessageThreadPoolNums processReplyMessageThreadPoolNums
+      queryMessageThreadPoolNums adminBrokerThreadPoolNums clientManageThreadPoolNums
+      consumerManageThreadPoolNums loadBalanceProcessorThreadPoolNums heartbeatThreadPoolNums
+      recoverThreadPoolNums endTransactionThreadPoolNums sendThreadPoolQueueCapacity
+      putThreadPoolQueueCapacity pullThreadPoolQueueCapacity litePullThreadPoolQueueCapacity
+      ackThreadPoolQueueCapacity replyThreadPoolQueueCapacity queryThreadPoolQueueCapacity
+      clientManagerThreadPoolQueueCapacity consumerManagerThreadPoolQueueCapacity
+      heartbeatThreadPoolQueueCapacity endTransactionPoolQueueCapacity
+      adminBrokerThreadPoolQueueCapacity loadBalanceThreadPoolQueueCapacity
+      brokerFastFailureEnable waitTimeMillsInSendQueue waitTimeMillsInPullQueue
+      waitTimeMillsInLitePullQueue waitTimeMillsInHeartbeatQueue
+      waitTimeMillsInTransactionQueue waitTimeMillsInAckQueue waitTimeMillsInAdminBrokerQueue
+      asyncSendEnable enableFastChannelEventProcess serverWorkerThreads
+      serverCallbackExecutorThreads serverSelectorThreads serverOnewaySemaphoreValue
+      serverAsyncSemaphoreValue serverNettyWorkerGroupEnable useEpollNativeSelector`,
+  },
+  {
+    why: 'timer messages are not built yet',
+    keys: `
+      mappedFileSizeTimerLog timerPrecisionMs timerRollWindowSlot timerFlushIntervalMs
+      timerEnableDisruptor timerEnableCheckMetrics timerMaxDelaySec timerWheelEnable
+      disappearTimeAfterStart timerStopEnqueue timerCheckMetricsWhen timerSkipUnknownError
+      timerWarmEnable timerStopDequeue timerEnableRetryUntilSuccess timerCongestNumEachSlot
+      timerMetricSmallThreshold timerProgressLogIntervalMs timerColdDataCheckIntervalMs`,
+  },
+  {
+    why: 'the RocksDB store is not part of this broker',
+    keys: `
+      storeType cleanRocksDBDirtyCQIntervalMin statRocksDBCQIntervalSec
+      memTableFlushIntervalMs realTimePersistRocksDBConfig enableRocksDBLog
+      rocksdbCQDoubleWriteEnable combineCQLoadingCQTypes combineCQPreferCQType
+      combineCQEnableCheckSelf combineCQMaxExtraSearchCommitLogFiles
+      bottomMostCompressionTypeForConsumeQueueStore rocksdbCompressionType
+      rocksdbFlushWalFrequency rocksdbWalFileRollingThreshold enableAcceleratedRecovery
+      configManagerVersion combineAssignOffsetCQType`,
+  },
+  {
+    why: 'batch consume queues, their extension files and light message queues are not part of this broker',
+    keys: `
+      enableConsumeQueueExt mappedFileSizeConsumeQueueExt mapperFileSizeBatchConsumeQueue
+      enableLmq enableMultiDispatch searchBcqByCacheEnable enableLmqStats`,
+  },
+  {
+    why: 'SQL92 filters are not built yet',
+    keys: `
+      bitMapLengthConsumeQueueExt maxFilterMessageSize enableCalcFilterBitMap
+      expectConsumerNumUseFilter maxErrorRateOfBloomFilter filterDataCleanTimeSpan
+      filterSupportRetry enablePropertyFilter`,
+  },
+  {
+    why: 'files are written and read through the page cache, never mapped into memory',
+    keys: `
+      commitIntervalCommitLog destroyMapedFileIntervalForcibly redeleteHangedFileInterval
+      commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile
+      commitCommitLogThoroughInterval warmMapedFileEnable osPageCacheBusyTimeOutMills
+      transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool
+      writeWithoutMmap wakeCommitWhenPutMessage dataReadAheadEnable
+      putConsumeQueueDataByFileChannel transferMsgByHeap serverSocketSndBufSize
+      serverSocketRcvBufSize writeBufferHighWaterMark writeBufferLowWaterMark
+      serverPooledByteBufAllocatorEnable`,
+  },
+  {
+    why: 'recovery always checks what was not known to be flushed',
+    keys: `
+      checkCRCOnRecover recheckReputOffsetFromCq enabledAppendPropCRC forceVerifyPropCRC
+      enableLogConsumeQueueRepeatedlyBuildWhenRecover`,
+  },
+  {
+    why: 'retention is not built yet: nothing is deleted',
+    keys: `
+      diskSpaceWarningLevelRatio diskSpaceCleanForciblyRatio cleanResourceInterval
+      deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval deleteWhen
+      diskMaxUsedSpaceRatio fileReservedTime deleteFileBatchMax cleanFileForciblyEnable
+      diskFallRecorded correctLogicMinOffsetSleepInterval correctLogicMinOffsetForceInterval
+      replicasPerDiskPartition logicalDiskSpaceCleanForciblyThreshold`,
+  },
+  {
+    why: 'the key index is not built yet',
+    keys: `
+      messageIndexEnable maxHashSlotNum maxIndexNum maxMsgsNumBatch messageIndexSafe
+      defaultQueryMaxNum`,
+  },
+  {
+    why: 'cold data control is not part of this broker',
+    keys: `
+      coldDataFlowControlEnable coldDataScanEnable sampleSteps accessMessageInMemoryHotRatio
+      coldCtrStrategyEnable usePIDColdCtrStrategy cgColdReadThreshold globalColdReadThreshold`,
+  },
+  {
+    why: 'transactions are not built yet',
+    keys: `
+      rejectTransactionMessage transactionTimeOut transactionCheckMax transactionCheckInterval
+      transactionMetricFlushInterval transactionOpMsgMaxSize transactionOpBatchInterval
+      enableTransactionMetrics`,
+  },
+  {
+    why: 'metrics are not built yet',
+    keys: `
+      commercialBaseCount commercialSizePerMsg accountStatsEnable accountStatsPrintZeroValues
+      maxStatsIdleTimeInMinutes enableDetailStat autoDeleteUnusedStats isolateLogEnable
+      useStaticSubscription metricsExporterType metricsOtelCardinalityLimit
+      metricsGrpcExporterTarget metricsGrpcExporterHeader metricGrpcExporterTimeOutInMills
+      metricGrpcExporterIntervalInMills metricLoggingExporterIntervalInMills
+      metricsPromExporterPort metricsPromExporterHost metricsLabel metricsInDelta
+      enableRemotingMetrics enableMessageStoreMetrics enableConnectionMetrics
+      enableStatsMetrics enableRequestMetrics enableLagAndDlqMetrics printChannelGroups
+      printChannelGroupsMinNum`,
+  },
+  {
+    why: 'pop consumption is not built yet',
+    keys: `
+      popPollingSize popPollingMapSize popPollingMapExpireTimeSeconds maxPopPollingSize
+      reviveQueueNum reviveInterval reviveMaxSlow reviveScanTime enableSkipLongAwaitingAck
+      reviveAckWaitMs enablePopLog enablePopBufferMerge popCkStayBufferTime
+      popCkStayBufferTimeOut popCkMaxBufferSize popCkOffsetMaxQueueSize enablePopBatchAck
+      popLongPollingForceNotifyInterval enableNotifyBeforePopCalculateLag
+      enableNotifyAfterPopOrderLockRelease initPopOffsetByCheckMsgInMem
+      retrieveMessageFromPopRetryTopicV1 enableRetryTopicV2 popFromRetryProbability
+      popConsumerFSServiceInit popConsumerKVServiceLog popConsumerKVServiceInit
+      popConsumerKVServiceEnable popReviveMaxReturnSizePerRead popReviveMaxAttemptTimes
+      loadBalancePollNameServerInterval serverLoadBalancerEnable defaultMessageRequestMode
+      defaultPopShareQueueNum enablePopMetrics popResponseReturnActualRetryTopic
+      popInflightMessageThreshold enablePopMessageThreshold skipWhenCKRePutReachMaxTimes
+      appendAckAsync appendCkAsync`,
+  },
+  {
+    why: 'everything that is pending is flushed together, every flushIntervalCommitLog',
+    keys: `
+      flushIntervalConsumeQueue flushCommitLogTimed flushCommitLogLeastPages
+      flushConsumeQueueLeastPages flushCommitLogThoroughInterval
+      flushConsumeQueueThoroughInterval wakeFlushWhenPutMessage`,
+  },
+  {
+    why: "Apache's broker declares it and does not read it either",
+    keys: `
+      putMessageTimeout dispatchCqCacheNum enableAsyncReput maxTopicLength
+      dispatchFromSenderThread pullBatchMaxMessageCount flushConsumerOffsetHistoryInterval
+      highSpeedMode cleanOfflineBrokerInterval aclEnable maxSlaveResendLength
+      dispatchCqThreads timerInterceptDelayLevel maxLmqConsumeQueueNum mappedFileSwapEnable
+      commitLogForceSwapMapInterval commitLogSwapMapInterval commitLogSwapMapReserveFileNum
+      logicQueueForceSwapMapInterval logicQueueSwapMapInterval cleanSwapedMapInterval
+      logicQueueSwapMapReserveFileNum serverSocketBacklog maxRecoveryCommitlogFiles
+      maxBatchDeleteFilesNum enableCleanExpiredOffset putMsgIndexHightWater`,
+  },
+  {
+    why: 'this broker has no such switch',
+    keys: `
+      readOnlyCommitLogStorePaths maxTransferBytesOnMessageInDisk
+      maxTransferCountOnMessageInDisk accessMessageInMemoryMaxRatio
+      autoMessageVersionOnTopicLen enableRunningFlagsInFlush travelCqFileNumWhenGetMessage
+      maxAsyncPutMessageRequests maxConsumeQueueScan sampleCountThreshold
+      enableBuildConsumeQueueConcurrently readUnCommitted brokerConfigPath rocketmqHome
+      messageStorePlugIn msgTraceTopicName traceTopicEnable fetchNameSrvAddrByDnsLookup
+      fetchNamesrvAddrByAddressServer disableConsumeIfConsumerReadSlowly
+      consumerFallbehindThreshold startAcceptSendRequestTimeStamp rejectPullConsumerEnable
+      compressedRegister forceRegister updateNameServerAddrPeriod enableNetWorkFlowControl
+      enableBroadcastOffsetStore broadcastOffsetExpireSecond broadcastOffsetExpireMaxSecond
+      realTimeNotifyConsumerChange litePullMessageEnable storeReplyMessageEnable
+      forwardTimeout useServerSideResetOffset consumerOffsetUpdateVersionStep
+      compatibleWithOldNameSrv validateSystemTopicWhenUpdateTopic channelExpiredTimeout
+      subscriptionExpiredTimeout estimateAccumulation fetchNamesrvAddrInterval
+      enableSingleTopicRegister enableMixedMessageType enableSplitRegistration
+      enableSplitMetadata splitMetadataSize splitRegistrationSize configBlackList
+      clearRetryTopicWhenDeleteTopic allowRecallWhenBrokerNotWriteable recallMessageEnable
+      enableRegisterProducer enableCreateSysGroup enableShutdownGracefully
+      shutdownWaitTimeSeconds`,
+  },
+]
+
+/** Key to reason. */
+export const foreignKeys: Readonly<Record<string, string>> = Object.fromEntries(
+  reasons.flatMap(({ why, keys }) =>
+    keys
+      .trim()
+      .split(/\s+/)
+      .map((key) => [key, why]),
+  ),
+)
+
+/** Old spelling to present key; Apache 3.x and 4.x files have them. */
+export const oldSpellings: Readonly<Record<string, string>> = {
+  mapedFileSizeCommitLog: 'mappedFileSizeCommitLog',
+  mapedFileSizeConsumeQueue: 'mappedFileSizeConsumeQueue',
+}

@@ -1,0 +1,121 @@
+/**
+ * HEART_BEAT, UNREGISTER_CLIENT, GET_CONSUMER_LIST_BY_GROUP and CHECK_CLIENT_CONFIG: clients make
+ * themselves known, leave, and ask who else is there.
+ * Source: Apache classes ClientManageProcessor, ConsumerManageProcessor; `broker-api.md` section 6.
+ */
+import {
+  asObject,
+  asText,
+  CHECK_CLIENT_CONFIG,
+  type ConsumerData,
+  decodeHeartbeat,
+  encodeConsumerIds,
+  GET_CONSUMER_LIST_BY_GROUP,
+  groupNameProblem,
+  HEART_BEAT,
+  type HeartbeatData,
+  parseFastjson,
+  responseCode,
+  retryTopicOf,
+  subscriptionOf,
+  UNREGISTER_CLIENT,
+} from '@rockhopper/protocol'
+import { Refusal, type RequestContext, type Router } from '@rockhopper/remoting'
+import type { BrokerConfig } from '../config.ts'
+import { MAX_GROUPS_PER_HEARTBEAT } from '../limits.ts'
+import { retryTopic } from '../rules/new-topic.ts'
+import type { Membership } from '../services/membership.ts'
+import type { ClientTable, Member } from '../tables/clients.ts'
+import type { GroupTable } from '../tables/groups.ts'
+import type { TopicTable } from '../tables/topics.ts'
+
+export interface HeartbeatParts {
+  readonly config: BrokerConfig
+  readonly clients: ClientTable
+  readonly groups: GroupTable
+  readonly topics: TopicTable
+  readonly membership: Membership
+}
+
+export function handleHeartbeats(router: Router, parts: HeartbeatParts): void {
+  const { clients, membership } = parts
+  router
+    .on(HEART_BEAT, (_header, context) => {
+      register(decode(context.body), context, parts)
+      return { extra: { IS_SUPPORT_HEART_BEAT_V2: 'false', IS_SUB_CHANGE: 'true' } }
+    })
+    .on(UNREGISTER_CLIENT, ({ producerGroup, consumerGroup }, { connection }) => {
+      if (producerGroup !== undefined) clients.removeProducer(producerGroup, connection)
+      if (consumerGroup !== undefined && clients.removeConsumer(consumerGroup, connection)) {
+        membership.changed(consumerGroup)
+      }
+      return {}
+    })
+    .on(GET_CONSUMER_LIST_BY_GROUP, ({ consumerGroup }) => {
+      const members = clients.consumersOf(consumerGroup)?.members
+      if (members === undefined) {
+        throw new Refusal(
+          responseCode.SYSTEM_ERROR,
+          `no consumer for this group, ${consumerGroup}: none has sent a heartbeat to this broker`,
+        )
+      }
+      const ids = new Set([...members.values()].map(({ clientId }) => clientId))
+      return { body: [encodeConsumerIds([...ids])] }
+    })
+    .on(CHECK_CLIENT_CONFIG, (_header, { body }) => {
+      const json = asObject(parseFastjson(body.toString()))
+      const { expressionType } = subscriptionOf(json['subscriptionData'])
+      if (expressionType === 'TAG') return {}
+      throw new Refusal(
+        responseCode.SYSTEM_ERROR,
+        `The broker does not support consumer to filter message by ${asText(expressionType)}: ` +
+          'filter by tags',
+      )
+    })
+}
+
+function decode(body: Buffer): HeartbeatData {
+  const heartbeat = decodeHeartbeat(body)
+  const count = heartbeat.consumerDataSet.length + heartbeat.producerDataSet.length
+  if (heartbeat.clientID === '') {
+    throw new Refusal(responseCode.INVALID_PARAMETER, 'the heartbeat has no clientID')
+  }
+  if (count <= MAX_GROUPS_PER_HEARTBEAT) return heartbeat
+  throw new Refusal(
+    responseCode.INVALID_PARAMETER,
+    `the heartbeat names ${count} groups, ${MAX_GROUPS_PER_HEARTBEAT} are possible`,
+  )
+}
+
+function register(heartbeat: HeartbeatData, context: RequestContext, parts: HeartbeatParts): void {
+  const member = {
+    clientId: heartbeat.clientID,
+    connection: context.connection,
+    language: context.head.language,
+    version: context.head.version,
+  }
+  for (const { groupName } of heartbeat.producerDataSet) {
+    parts.clients.putProducer(groupName, member)
+  }
+  for (const consumer of heartbeat.consumerDataSet) {
+    registerConsumer(consumer, member, !heartbeat.withoutSub, parts)
+  }
+}
+
+/** A group that may not be created is left out without an error, as Apache does. */
+function registerConsumer(
+  consumer: ConsumerData,
+  member: Omit<Member, 'seenMs'>,
+  withSubscriptions: boolean,
+  { clients, config, groups, membership, topics }: HeartbeatParts,
+): void {
+  const { groupName } = consumer
+  if (groupNameProblem(groupName) !== undefined) return
+  const group = groups.obtain(groupName, config.autoCreateSubscriptionGroup)
+  if (group === undefined) return
+  const topic = retryTopicOf(groupName)
+  if (topics.get(topic) === undefined && topics.hasRoom) {
+    topics.put(retryTopic(topic, Math.max(1, group.retryQueueNums)))
+  }
+  if (clients.putConsumer(consumer, member, withSubscriptions)) membership.changed(groupName)
+}

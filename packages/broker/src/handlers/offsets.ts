@@ -1,0 +1,91 @@
+/**
+ * Offsets of consumer groups, and the bounds of queues.
+ * Source: Apache classes ConsumerManageProcessor, AdminBrokerProcessor; `broker-api.md` 4.6, 4.7.
+ */
+import {
+  GET_EARLIEST_MSG_STORETIME,
+  GET_MAX_OFFSET,
+  GET_MIN_OFFSET,
+  QUERY_CONSUMER_OFFSET,
+  readRecord,
+  responseCode,
+  SEARCH_OFFSET_BY_TIMESTAMP,
+  UPDATE_CONSUMER_OFFSET,
+} from '@rockhopper/protocol'
+import { Refusal, type Router } from '@rockhopper/remoting'
+import type { Store } from '@rockhopper/store'
+import type { OffsetTable } from '../tables/offsets.ts'
+import type { TopicTable } from '../tables/topics.ts'
+
+export interface OffsetParts {
+  readonly totalMemoryBytes: number
+  readonly offsets: OffsetTable
+  readonly topics: TopicTable
+  readonly store: Store
+}
+
+export function handleOffsets(router: Router, parts: OffsetParts): void {
+  const { offsets, store, topics } = parts
+  router
+    .on(QUERY_CONSUMER_OFFSET, async ({ consumerGroup, topic, queueId, setZeroIfNotFound }) => {
+      const committed = offsets.get(consumerGroup, topic, queueId)
+      if (committed !== undefined) return { header: { offset: committed } }
+      // A group that is new to a young queue starts at its beginning, whatever it was told.
+      if (setZeroIfNotFound !== false && (await isYoung(topic, queueId, parts))) {
+        return { header: { offset: 0 } }
+      }
+      throw new Refusal(
+        responseCode.QUERY_NOT_FOUND,
+        `Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first: "${consumerGroup}" ` +
+          `never committed an offset of queue ${queueId} of "${topic}"`,
+      )
+    })
+    .on(UPDATE_CONSUMER_OFFSET, ({ consumerGroup, topic, queueId, commitOffset }) => {
+      if (topics.get(topic) === undefined) {
+        throw new Refusal(responseCode.TOPIC_NOT_EXIST, `topic "${topic}" does not exist`)
+      }
+      if (commitOffset < 0 || queueId < 0) {
+        throw new Refusal(
+          responseCode.INVALID_PARAMETER,
+          `offset ${commitOffset} of queue ${queueId} cannot be committed: neither may be negative`,
+        )
+      }
+      offsets.commit(consumerGroup, topic, queueId, commitOffset)
+      return {}
+    })
+    .on(GET_MAX_OFFSET, ({ topic, queueId }) => ({
+      header: { offset: store.queueBounds(topic, queueId).maxOffset },
+    }))
+    .on(GET_MIN_OFFSET, ({ topic, queueId }) => ({
+      header: { offset: store.queueBounds(topic, queueId).minOffset },
+    }))
+    .on(SEARCH_OFFSET_BY_TIMESTAMP, async ({ topic, queueId, timestamp, boundaryType }) => {
+      const boundary = boundaryType?.toUpperCase() === 'UPPER' ? 'upper' : 'lower'
+      return {
+        header: { offset: await store.offsetByTime(topic, queueId, timestamp, boundary) },
+      }
+    })
+    .on(GET_EARLIEST_MSG_STORETIME, async ({ topic, queueId }) => {
+      const { minOffset } = store.queueBounds(topic, queueId)
+      return { header: { timestamp: await store.storeTimeOf(topic, queueId, minOffset) } }
+    })
+}
+
+/** Share of the machine's memory that the newest part of the log may take and still count as young. */
+const YOUNG_SHARE = 0.4
+
+/**
+ * Whether a queue still has its first message, and that not far back in the log.
+ * Source: Apache class ConsumerManageProcessor, `checkInDiskByConsumeOffset`.
+ */
+async function isYoung(
+  topic: string,
+  queueId: number,
+  { store, totalMemoryBytes }: OffsetParts,
+): Promise<boolean> {
+  if (store.queueBounds(topic, queueId).minOffset > 0) return false
+  const first = await store.read({ topic, queueId, offset: 0, maxMessages: 1, maxBytes: 1 })
+  const record = first.slices[0] && readRecord(first.slices[0], 0)
+  if (record === undefined) return true
+  return store.runtime().writtenOffset - record.logOffset <= totalMemoryBytes * YOUNG_SHARE
+}

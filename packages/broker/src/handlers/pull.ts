@@ -1,0 +1,281 @@
+/**
+ * PULL_MESSAGE and LITE_PULL_MESSAGE: read a queue from an offset, filtered by tags; when there is
+ * nothing, hold the request until something arrives. There is no table of held requests: the held
+ * request is this function, waiting for the queue's end to pass a point.
+ * Source: Apache class PullMessageProcessor; `broker-api.md` section 4, `store-runtime.md` 8 and 9.
+ */
+import type { Clock } from '@rockhopper/host'
+import {
+  type Header,
+  LITE_PULL_MESSAGE,
+  PULL_MESSAGE,
+  pullFlag,
+  responseCode,
+  type SubscriptionData,
+  type SubscriptionGroupConfig,
+  type TopicConfig,
+  tagSubscription,
+} from '@rockhopper/protocol'
+import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
+import type { ReadOutcome, Store } from '@rockhopper/store'
+import type { BrokerConfig } from '../config.ts'
+import { MAX_HELD_PULLS, MAX_HOLD_MS, MAX_PULL_MESSAGES } from '../limits.ts'
+import { isReadable } from '../rules/permission.ts'
+import type { TrafficCounters } from '../services/traffic.ts'
+import type { ClientTable } from '../tables/clients.ts'
+import type { GroupTable } from '../tables/groups.ts'
+import type { OffsetTable } from '../tables/offsets.ts'
+import type { TopicTable } from '../tables/topics.ts'
+
+export interface PullParts {
+  readonly clock: Clock
+  readonly config: BrokerConfig
+  readonly clients: ClientTable
+  readonly groups: GroupTable
+  readonly offsets: OffsetTable
+  readonly topics: TopicTable
+  readonly store: Store
+  readonly traffic: TrafficCounters
+}
+
+type PullHeader = Header<typeof PULL_MESSAGE.tables.request>
+type PullReply = Reply<typeof PULL_MESSAGE.tables.answer>
+
+export function handlePulls(router: Router, parts: PullParts): void {
+  const puller = new Puller(parts)
+  const handle = (header: PullHeader, context: RequestContext): Promise<PullReply> =>
+    puller.pull(header, context)
+  router.on(PULL_MESSAGE, handle).on(LITE_PULL_MESSAGE, handle)
+}
+
+class Puller {
+  readonly #parts: PullParts
+  #held = 0
+
+  constructor(parts: PullParts) {
+    this.#parts = parts
+  }
+
+  async pull(header: PullHeader, context: RequestContext): Promise<PullReply> {
+    const { clients, groups, offsets, topics, traffic } = this.#parts
+    const { consumerGroup, queueId, topic } = header
+    const group = this.#admit(header, groups)
+    const config = topics.get(topic)
+    admitTopic(config, header)
+    const tagHashes = tagHashesOf(subscriptionOf(header, clients))
+    if ((header.sysFlag & pullFlag.commitOffset) !== 0 && header.commitOffset !== undefined) {
+      offsets.commit(consumerGroup, topic, queueId, header.commitOffset)
+    }
+    const outcome = await this.#readOrHold(header, tagHashes, context)
+    offsets.notePull(consumerGroup, topic, queueId, outcome.nextOffset)
+    traffic.noteGet(consumerGroup, outcome.messageCount)
+    return reply(outcome, header, config, group)
+  }
+
+  #admit({ consumerGroup }: PullHeader, groups: GroupTable): SubscriptionGroupConfig {
+    const { config } = this.#parts
+    const noPermission = (why: string): never => {
+      throw new Refusal(responseCode.NO_PERMISSION, why)
+    }
+    if (!isReadable(config.brokerPermission)) {
+      noPermission(`the broker may not be read: its brokerPermission is ${config.brokerPermission}`)
+    }
+    const group = groups.obtain(consumerGroup, config.autoCreateSubscriptionGroup)
+    if (group === undefined) {
+      throw new Refusal(
+        responseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+        `the group "${consumerGroup}" does not exist: create it with mqadmin updateSubGroup, ` +
+          'or set autoCreateSubscriptionGroup=true',
+      )
+    }
+    if (!group.consumeEnable) {
+      noPermission(`the group "${consumerGroup}" may not consume: its consumeEnable is false`)
+    }
+    return group
+  }
+
+  /** Reads at once; when the group is at the queue's end and may wait, again at each arrival. */
+  async #readOrHold(
+    header: PullHeader,
+    tagHashes: ReadonlySet<number> | undefined,
+    context: RequestContext,
+  ): Promise<ReadOutcome> {
+    const outcome = await this.#read(header, header.queueOffset, tagHashes)
+    const holdMs = this.#holdMs(header)
+    if (holdMs === 0 || !isAtEnd(outcome, header) || this.#held >= MAX_HELD_PULLS) return outcome
+    this.#held++
+    try {
+      return await context.hold(this.#untilFound(header, tagHashes, outcome, holdMs, context))
+    } finally {
+      this.#held--
+    }
+  }
+
+  /** What was found when time is up or something matches; arrivals that do not match go by. */
+  async #untilFound(
+    header: PullHeader,
+    tagHashes: ReadonlySet<number> | undefined,
+    atEnd: ReadOutcome,
+    holdMs: number,
+    { connection }: RequestContext,
+  ): Promise<ReadOutcome> {
+    const { clock, store } = this.#parts
+    const end = store.queueEnd(header.topic, header.queueId)
+    const untilMs = clock.monotonicMs() + holdMs
+    let outcome = atEnd
+    do {
+      const timeoutMs = Math.max(0, untilMs - clock.monotonicMs())
+      const arrived = end.reached(outcome.nextOffset + 1, { timeoutMs, signal: connection.closed })
+      if (!(await arrived)) return outcome
+      outcome = await this.#read(header, outcome.nextOffset, tagHashes)
+    } while (outcome.status === 'NO_MATCHED_MESSAGE' || isAtEnd(outcome, header))
+    return outcome
+  }
+
+  #read(
+    header: PullHeader,
+    offset: number,
+    tagHashes: ReadonlySet<number> | undefined,
+  ): ReadOutcome | Promise<ReadOutcome> {
+    const { config, store } = this.#parts
+    const wanted = Math.min(Math.max(1, header.maxMsgNums), MAX_PULL_MESSAGES)
+    return store.read({
+      topic: header.topic,
+      queueId: header.queueId,
+      offset,
+      maxMessages: Math.min(wanted, config.maxTransferCountOnMessageInMemory),
+      maxBytes: config.maxTransferBytesOnMessageInMemory,
+      tagHashes,
+    })
+  }
+
+  /** How long the request may be held, 0 when not at all. */
+  #holdMs({ suspendTimeoutMillis, sysFlag }: PullHeader): number {
+    const { longPollingEnable, shortPollingTimeMills } = this.#parts.config
+    if ((sysFlag & pullFlag.suspend) === 0) return 0
+    const askedMs = Math.min(Math.max(0, suspendTimeoutMillis ?? 0), MAX_HOLD_MS)
+    return longPollingEnable ? askedMs : Math.min(askedMs, shortPollingTimeMills)
+  }
+}
+
+/** Whether the group has read all there is: the one state in which a request is held. */
+function isAtEnd(outcome: ReadOutcome, { queueOffset }: PullHeader): boolean {
+  switch (outcome.status) {
+    case 'OFFSET_OVERFLOW_ONE':
+    case 'OFFSET_FOUND_NULL':
+      return true
+    case 'NO_MATCHED_LOGIC_QUEUE':
+    case 'NO_MESSAGE_IN_QUEUE':
+      return queueOffset === 0
+    default:
+      return false
+  }
+}
+
+function codeOf(outcome: ReadOutcome, { queueOffset }: PullHeader): number {
+  switch (outcome.status) {
+    case 'FOUND':
+      return responseCode.SUCCESS
+    case 'NO_MATCHED_MESSAGE':
+    case 'MESSAGE_WAS_REMOVING':
+      return responseCode.PULL_RETRY_IMMEDIATELY
+    case 'NO_MATCHED_LOGIC_QUEUE':
+    case 'NO_MESSAGE_IN_QUEUE':
+      return queueOffset === 0 ? responseCode.PULL_NOT_FOUND : responseCode.PULL_OFFSET_MOVED
+    case 'OFFSET_FOUND_NULL':
+    case 'OFFSET_OVERFLOW_ONE':
+      return responseCode.PULL_NOT_FOUND
+    case 'OFFSET_OVERFLOW_BADLY':
+    case 'OFFSET_TOO_SMALL':
+      return responseCode.PULL_OFFSET_MOVED
+  }
+}
+
+function reply(
+  outcome: ReadOutcome,
+  header: PullHeader,
+  topic: TopicConfig | undefined,
+  group: SubscriptionGroupConfig,
+): PullReply {
+  return {
+    code: codeOf(outcome, header),
+    remark: outcome.status,
+    header: {
+      suggestWhichBrokerId: group.brokerId,
+      nextBeginOffset: outcome.nextOffset,
+      minOffset: outcome.minOffset,
+      maxOffset: outcome.maxOffset,
+      topicSysFlag: topic?.topicSysFlag ?? 0,
+      groupSysFlag: group.groupSysFlag,
+    },
+    body: outcome.slices,
+  }
+}
+
+/** Throws `Refusal` when the topic or the queue cannot be read. */
+function admitTopic(config: TopicConfig | undefined, { queueId, topic }: PullHeader): void {
+  if (config === undefined) {
+    throw new Refusal(
+      responseCode.TOPIC_NOT_EXIST,
+      `topic "${topic}" does not exist: create it with mqadmin updateTopic -t ${topic}`,
+    )
+  }
+  if (!isReadable(config.perm)) {
+    throw new Refusal(
+      responseCode.NO_PERMISSION,
+      `topic "${topic}" may not be read: its perm is ${config.perm}`,
+    )
+  }
+  if (queueId >= 0 && queueId < config.readQueueNums) return
+  throw new Refusal(
+    responseCode.INVALID_PARAMETER,
+    `queue ${queueId} of topic "${topic}" cannot be read: it has ${config.readQueueNums} read queues`,
+  )
+}
+
+/** The subscription of the request itself, or the one that the group's heartbeats announced. */
+function subscriptionOf(header: PullHeader, clients: ClientTable): SubscriptionData {
+  const { consumerGroup, expressionType = 'TAG', subVersion = 0, subscription, topic } = header
+  if ((header.sysFlag & pullFlag.subscription) !== 0) {
+    refuseUnlessTags(expressionType)
+    try {
+      return tagSubscription(topic, subscription ?? '*', subVersion)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new Refusal(responseCode.SUBSCRIPTION_PARSE_FAILED, error.message)
+    }
+  }
+  const announced = clients.consumersOf(consumerGroup)?.subscriptions.get(topic)
+  if (announced === undefined) {
+    throw new Refusal(
+      responseCode.SUBSCRIPTION_NOT_EXIST,
+      `the subscription of group "${consumerGroup}" to "${topic}" is unknown here: ` +
+        'its members tell it with their heartbeats',
+    )
+  }
+  if (announced.subVersion < subVersion) {
+    throw new Refusal(
+      responseCode.SUBSCRIPTION_NOT_LATEST,
+      `the subscription of group "${consumerGroup}" to "${topic}" is newer than the one known ` +
+        'here: the next heartbeat tells it',
+    )
+  }
+  refuseUnlessTags(announced.expressionType)
+  return announced
+}
+
+function refuseUnlessTags(expressionType: string): void {
+  if (expressionType === 'TAG' || expressionType === '') return
+  throw new Refusal(
+    responseCode.SYSTEM_ERROR,
+    `The broker does not support consumer to filter message by ${expressionType}: filter by tags`,
+  )
+}
+
+/** What the queue's entries are compared with; undefined when everything matches. */
+function tagHashesOf({
+  classFilterMode,
+  codeSet,
+}: SubscriptionData): ReadonlySet<number> | undefined {
+  return classFilterMode || codeSet.length === 0 ? undefined : new Set(codeSet)
+}

@@ -1,0 +1,233 @@
+/**
+ * SEND_MESSAGE, SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE: check, place, append, and answer when the
+ * message is as safe as the configuration promises. Everything up to the append runs without
+ * suspending, so what was checked is still true when the offsets are assigned.
+ * Source: Apache class SendMessageProcessor; `broker-api.md` section 3.
+ */
+import type { Random } from '@rockhopper/host'
+import {
+  type BatchEntry,
+  decodeBatch,
+  type Header,
+  type HostAddress,
+  isRetryTopic,
+  isSendForbidden,
+  offsetMessageId,
+  responseCode,
+  SEND_BATCH_MESSAGE,
+  SEND_MESSAGE,
+  SEND_MESSAGE_V2,
+  type TopicConfig,
+  topicNameProblem,
+} from '@rockhopper/protocol'
+import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
+import type { Appended, BatchAppended, Rejected, SettleOutcome, Store } from '@rockhopper/store'
+import type { BrokerConfig } from '../config.ts'
+import { noTopicSentence, topicForSend } from '../rules/new-topic.ts'
+import { queueFor } from '../rules/queue-choice.ts'
+import { type SendProperties, walkSendProperties } from '../rules/send-properties.ts'
+import { DEFAULT_TOPIC } from '../rules/system-topics.ts'
+import type { SavedTable } from '../services/table-files.ts'
+import type { TrafficCounters } from '../services/traffic.ts'
+import type { PeerHosts } from '../tables/peer-hosts.ts'
+import type { TopicTable } from '../tables/topics.ts'
+
+export interface SendParts {
+  readonly config: BrokerConfig
+  readonly random: Random
+  readonly store: Store
+  readonly topics: TopicTable
+  readonly savedTopics: SavedTable
+  readonly traffic: TrafficCounters
+  readonly peers: PeerHosts
+  /** The address that stored messages and their ids carry. */
+  readonly storeHost: HostAddress
+  readonly offsetIdPrefix: string
+  /** Makes the id of a message that its sender gave none. */
+  readonly uniqueKey: () => string
+}
+
+type SendHeader = Header<typeof SEND_MESSAGE.tables.request>
+type SendReply = Reply<typeof SEND_MESSAGE.tables.answer>
+
+const NO_PROPERTIES = Buffer.alloc(0)
+
+export function handleSends(router: Router, parts: SendParts): void {
+  const sender = new Sender(parts)
+  const handle = (header: SendHeader, context: RequestContext): Promise<SendReply> =>
+    sender.send(header, context)
+  router.on(SEND_MESSAGE, handle).on(SEND_MESSAGE_V2, handle).on(SEND_BATCH_MESSAGE, handle)
+}
+
+class Sender {
+  readonly #parts: SendParts
+  /** Properties that the broker adds to every message that was sent alone. */
+  readonly #brokerProperties: Buffer
+  readonly #answerExtra: { MSG_REGION: string; TRACE_ON: string }
+
+  constructor(parts: SendParts) {
+    this.#parts = parts
+    const { brokerClusterName, regionId, traceOn } = parts.config
+    const traced = String(traceOn)
+    const pairs = { MSG_REGION: regionId, TRACE_ON: traced, CLUSTER: brokerClusterName }
+    const texts = Object.entries(pairs).map(([name, value]) => `${name}\x01${value}\x02`)
+    this.#brokerProperties = Buffer.from(texts.join(''))
+    this.#answerExtra = { MSG_REGION: regionId, TRACE_ON: traced }
+  }
+
+  async send(header: SendHeader, context: RequestContext): Promise<SendReply> {
+    const { store, topics } = this.#parts
+    const topic = topics.get(header.topic) ?? this.#createTopic(header)
+    if (isSendForbidden(header.topic)) refuseForbidden(header.topic)
+    const queueId = queueFor(topic, header.queueId, this.#parts.random)
+    if (context.body.length === 0) refuseIllegal('the message has no body')
+    const appended =
+      header.batch === true
+        ? this.#appendBatch(header, queueId, context)
+        : this.#appendOne(header, queueId, context)
+    const settled = store.settled(appended.endOffset, { waitForFlush: appended.waitStored })
+    const outcome = typeof settled === 'string' ? settled : await settled
+    if (!this.#parts.savedTopics.isUpToDate) await this.#parts.savedTopics.upToDate()
+    return this.#reply(outcome, queueId, appended)
+  }
+
+  #appendOne(header: SendHeader, queueId: number, context: RequestContext): Stored {
+    const sent = walkSendProperties(header.properties ?? NO_PROPERTIES)
+    refuseUnsupported(sent)
+    const uniqueKey = sent.uniqueKey ?? this.#parts.uniqueKey()
+    const properties = [...sent.kept, this.#brokerProperties]
+    if (sent.uniqueKey === undefined) properties.push(Buffer.from(`UNIQ_KEY\x01${uniqueKey}\x02`))
+    const { tagsCode } = sent
+    const message = { body: context.body, flag: header.flag ?? 0, properties, tagsCode }
+    const common = this.#common(header, queueId, context)
+    const outcome = stored<Appended>(this.#parts.store.append({ ...common, ...message }))
+    this.#parts.traffic.notePut(header.topic, 1, context.body.length)
+    const { endOffset, logOffset, queueOffset } = outcome
+    const { waitStored } = sent
+    return { endOffset, queueOffset, waitStored, transactionId: uniqueKey, logOffsets: [logOffset] }
+  }
+
+  #appendBatch(header: SendHeader, queueId: number, context: RequestContext): Stored {
+    if (isRetryTopic(header.topic)) refuseIllegal('a batch cannot be sent to a retry topic')
+    if (context.body.length > this.#parts.config.maxMessageSize) {
+      refuseIllegal(
+        `the batch has ${context.body.length} bytes, maxMessageSize allows ` +
+          `${this.#parts.config.maxMessageSize}: send it in parts`,
+      )
+    }
+    const envelope = walkSendProperties(header.properties ?? NO_PROPERTIES)
+    const entries = batchEntries(context.body).map(({ body, flag, properties }) => {
+      const sent = walkSendProperties(properties)
+      refuseUnsupported(sent)
+      return { body, flag, properties: sent.kept, tagsCode: sent.tagsCode }
+    })
+    const common = this.#common(header, queueId, context)
+    const outcome = stored<BatchAppended>(this.#parts.store.appendBatch(common, entries))
+    this.#parts.traffic.notePut(header.topic, entries.length, context.body.length)
+    const { endOffset, logOffsets, queueOffset } = outcome
+    const { uniqueKey: transactionId, waitStored } = envelope
+    return { endOffset, queueOffset, waitStored, transactionId, logOffsets }
+  }
+
+  #common(header: SendHeader, queueId: number, { connection }: RequestContext) {
+    return {
+      topic: header.topic,
+      queueId,
+      sysFlag: header.sysFlag ?? 0,
+      bornTimestamp: header.bornTimestamp ?? 0,
+      bornHost: this.#parts.peers.of(connection),
+      storeHost: this.#parts.storeHost,
+      reconsumeTimes: header.reconsumeTimes ?? 0,
+      preparedTransactionOffset: 0,
+    }
+  }
+
+  /** A topic made by its first message; it is on disk before that message is acknowledged. */
+  #createTopic(header: SendHeader): TopicConfig {
+    const { config, topics } = this.#parts
+    const { topic } = header
+    const problem = topicNameProblem(topic)
+    if (problem !== undefined) throw new Refusal(responseCode.INVALID_PARAMETER, problem)
+    const template = topics.get(header.defaultTopic ?? DEFAULT_TOPIC)
+    const created = topicForSend(topic, template, header.defaultTopicQueueNums)
+    if (created === undefined || !topics.hasRoom) {
+      const { autoCreateTopicEnable } = config
+      const sentence = noTopicSentence(topic, autoCreateTopicEnable, topics.hasRoom)
+      throw new Refusal(responseCode.TOPIC_NOT_EXIST, sentence)
+    }
+    topics.put(created)
+    return created
+  }
+
+  #reply(outcome: SettleOutcome, queueId: number, kept: Stored): SendReply {
+    const { offsetIdPrefix } = this.#parts
+    const ids = kept.logOffsets.map((logOffset) => offsetMessageId(offsetIdPrefix, logOffset))
+    const { queueOffset, transactionId } = kept
+    const header = { msgId: ids.join(','), queueId, queueOffset, transactionId }
+    return { code: codeOf(outcome), header, extra: this.#answerExtra }
+  }
+}
+
+/** What was stored for one request. */
+interface Stored {
+  readonly endOffset: number
+  readonly logOffsets: readonly number[]
+  readonly queueOffset: number
+  readonly waitStored: boolean
+  readonly transactionId: string | undefined
+}
+
+function codeOf(outcome: SettleOutcome): number {
+  switch (outcome) {
+    case 'ok':
+      return responseCode.SUCCESS
+    case 'flush-timeout':
+      return responseCode.FLUSH_DISK_TIMEOUT
+    case 'failed':
+      throw new Refusal(
+        responseCode.SERVICE_NOT_AVAILABLE,
+        'the disk failed before the message was safe: it may or may not be there after a restart',
+      )
+  }
+}
+
+/** What was appended. Throws `Refusal` with the store's sentence when nothing was. */
+function stored<T extends { readonly kind: 'appended' }>(outcome: T | Rejected): T {
+  switch (outcome.kind) {
+    case 'appended':
+      return outcome
+    case 'message-illegal':
+    case 'properties-too-long':
+      throw new Refusal(responseCode.MESSAGE_ILLEGAL, outcome.reason)
+    case 'not-writable':
+      throw new Refusal(responseCode.SERVICE_NOT_AVAILABLE, outcome.reason)
+  }
+}
+
+function batchEntries(body: Buffer): BatchEntry[] {
+  try {
+    return decodeBatch(body)
+  } catch (error) {
+    if (error instanceof RangeError) refuseIllegal(error.message)
+    throw error
+  }
+}
+
+function refuseUnsupported({ unsupported }: SendProperties): void {
+  if (unsupported === undefined) return
+  refuseIllegal(
+    `the message has the property ${unsupported}: delayed, timed and transactional messages are ` +
+      'not built yet, and it was not stored',
+  )
+}
+
+function refuseForbidden(topic: string): never {
+  throw new Refusal(
+    responseCode.NO_PERMISSION,
+    `Sending message to topic[${topic}] is forbidden: only the broker writes it`,
+  )
+}
+
+function refuseIllegal(reason: string): never {
+  throw new Refusal(responseCode.MESSAGE_ILLEGAL, reason)
+}

@@ -1,0 +1,147 @@
+/**
+ * How far topics and groups are, and who is connected: what operators look at.
+ * Source: Apache class AdminBrokerProcessor; `broker-api.md` section 10.
+ */
+import {
+  type ConsumeQueueStats,
+  encodeConsumerConnections,
+  encodeConsumeStats,
+  encodeGroupList,
+  encodeProducerConnections,
+  encodeTopicStats,
+  GET_CONSUME_STATS,
+  GET_CONSUMER_CONNECTION_LIST,
+  GET_PRODUCER_CONNECTION_LIST,
+  GET_TOPIC_STATS_INFO,
+  languageName,
+  QUERY_TOPIC_CONSUME_BY_WHO,
+  responseCode,
+  type TopicQueueStats,
+} from '@rockhopper/protocol'
+import { Refusal, type Router } from '@rockhopper/remoting'
+import type { Store } from '@rockhopper/store'
+import type { TrafficCounters } from '../services/traffic.ts'
+import type { ClientTable, Member } from '../tables/clients.ts'
+import type { OffsetTable } from '../tables/offsets.ts'
+import type { TopicTable } from '../tables/topics.ts'
+
+export interface StatisticsParts {
+  readonly brokerName: string
+  readonly clients: ClientTable
+  readonly offsets: OffsetTable
+  readonly topics: TopicTable
+  readonly store: Store
+  readonly traffic: TrafficCounters
+}
+
+export function handleStatistics(router: Router, parts: StatisticsParts): void {
+  const { clients, offsets, topics, traffic } = parts
+  router
+    .on(GET_TOPIC_STATS_INFO, async ({ topic }) => {
+      const config = topics.get(topic)
+      if (config === undefined) {
+        throw new Refusal(responseCode.TOPIC_NOT_EXIST, `topic[${topic}] not exist`)
+      }
+      const queues = Math.max(config.readQueueNums, config.writeQueueNums)
+      const rows = Array.from({ length: queues }, (_, queueId) => topicRow(topic, queueId, parts))
+      const body = encodeTopicStats({
+        queues: await Promise.all(rows),
+        topicPutTps: traffic.putsOfTopic(topic),
+      })
+      return { body: [body] }
+    })
+    .on(GET_CONSUME_STATS, async ({ consumerGroup, topic, topicList }) => {
+      const wanted = topicList?.split(';') ?? (topic === undefined ? undefined : [topic])
+      const consumed = wanted ?? subscribedTopics(consumerGroup, parts)
+      const rows = consumed.flatMap((name) => groupRows(consumerGroup, name, parts))
+      const body = encodeConsumeStats({
+        queues: await Promise.all(rows),
+        consumeTps: traffic.getsOfGroup(consumerGroup),
+      })
+      return { body: [body] }
+    })
+    .on(GET_CONSUMER_CONNECTION_LIST, ({ consumerGroup }) => {
+      const group = clients.consumersOf(consumerGroup)
+      if (group === undefined) {
+        throw new Refusal(
+          responseCode.CONSUMER_NOT_ONLINE,
+          `the consumer group[${consumerGroup}] not online`,
+        )
+      }
+      const body = encodeConsumerConnections({
+        connectionSet: [...group.members.values()].map(connectionRow),
+        subscriptionTable: Object.fromEntries(group.subscriptions),
+        consumeType: group.consumeType,
+        messageModel: group.messageModel,
+        consumeFromWhere: group.consumeFromWhere,
+      })
+      return { body: [body] }
+    })
+    .on(GET_PRODUCER_CONNECTION_LIST, ({ producerGroup }) => {
+      const members = clients.producersOf(producerGroup)
+      if (members.length > 0) {
+        return { body: [encodeProducerConnections(members.map(connectionRow))] }
+      }
+      throw new Refusal(
+        responseCode.SYSTEM_ERROR,
+        `the producer group[${producerGroup}] not exist: none has sent a heartbeat`,
+      )
+    })
+    .on(QUERY_TOPIC_CONSUME_BY_WHO, ({ topic }) => {
+      const groups = new Set([...clients.groupsSubscribing(topic), ...offsets.groupsOf(topic)])
+      return { body: [encodeGroupList([...groups])] }
+    })
+}
+
+/** Topics with offsets of the group; of an online group only those it still subscribes to. */
+function subscribedTopics(group: string, { clients, offsets }: StatisticsParts): string[] {
+  const subscriptions = clients.consumersOf(group)?.subscriptions
+  return offsets.topicsOf(group).filter((topic) => subscriptions?.has(topic) ?? true)
+}
+
+async function topicRow(
+  topic: string,
+  queueId: number,
+  { brokerName, store }: StatisticsParts,
+): Promise<TopicQueueStats> {
+  const { minOffset, maxOffset } = store.queueBounds(topic, queueId)
+  return {
+    queue: { topic, brokerName, queueId },
+    minOffset,
+    maxOffset,
+    lastUpdateTimestamp: await storeTime(store, topic, queueId, maxOffset - 1),
+  }
+}
+
+function groupRows(
+  group: string,
+  topic: string,
+  { brokerName, offsets, store, topics }: StatisticsParts,
+): Promise<ConsumeQueueStats>[] {
+  const queues = topics.get(topic)?.readQueueNums ?? 0
+  return Array.from({ length: queues }, async (_, queueId) => {
+    const consumerOffset = offsets.get(group, topic, queueId) ?? 0
+    return {
+      queue: { topic, brokerName, queueId },
+      brokerOffset: store.queueBounds(topic, queueId).maxOffset,
+      consumerOffset,
+      pullOffset: offsets.pulled(group, topic, queueId) ?? consumerOffset,
+      lastTimestamp: await storeTime(store, topic, queueId, consumerOffset - 1),
+    }
+  })
+}
+
+/** Store time of a message, 0 when there is none: as these tables show it. */
+async function storeTime(
+  store: Store,
+  topic: string,
+  queueId: number,
+  queueOffset: number,
+): Promise<number> {
+  if (queueOffset < 0) return 0
+  return Math.max(0, await store.storeTimeOf(topic, queueId, queueOffset))
+}
+
+function connectionRow({ clientId, connection, language, version }: Member) {
+  return { clientId, clientAddr: connection.remote, language: languageName(language), version }
+}

@@ -1,0 +1,30 @@
+/**
+ * Every limit of a broker that is not a setting, by name, with what happens at it.
+ */
+
+/** Held pulls; beyond it a pull that finds nothing is answered at once. */
+export const MAX_HELD_PULLS = 100_000
+
+/** A pull is never held longer, whatever the client asks for; Java clients wait for 30 s. */
+export const MAX_HOLD_MS = 30_000
+
+/** Most messages of one pull answer. */
+export const MAX_PULL_MESSAGES = 1_024
+
+/** Topics a broker keeps; beyond it a topic is not created any more. */
+export const MAX_TOPICS = 100_000
+
+/** Consumer groups a broker keeps; beyond it a group is not created any more. */
+export const MAX_GROUPS = 100_000
+
+/** Queues of one topic; more are refused. */
+export const MAX_QUEUES_PER_TOPIC = 16_384
+
+/** Silence of a client after which it is taken out of its groups and its connection is closed. */
+export const CLIENT_EXPIRY_MS = 120_000
+
+/** How often silent clients are looked for. */
+export const CLIENT_SWEEP_MS = 10_000
+
+/** Groups in one heartbeat; more are refused. */
+export const MAX_GROUPS_PER_HEARTBEAT = 1_000

@@ -1,0 +1,155 @@
+/**
+ * Who is connected, in which groups, and what it subscribes to. Owns nothing on disk: clients tell
+ * it anew each 30 seconds. A client is gone when its connection closes, when it says so, or when it
+ * was silent for two minutes.
+ */
+import type { Clock } from '@rockhopper/host'
+import type {
+  ConsumeFromWhere,
+  ConsumerData,
+  ConsumeType,
+  MessageModel,
+  SubscriptionData,
+} from '@rockhopper/protocol'
+import type { Connection } from '@rockhopper/remoting'
+
+/** One client in one group. */
+export interface Member {
+  readonly clientId: string
+  readonly connection: Connection
+  readonly language: number
+  readonly version: number
+  /** Monotonic time of its last heartbeat, in milliseconds. */
+  readonly seenMs: number
+}
+
+/** A consumer group as its members describe it. */
+export interface ConsumerGroup {
+  readonly group: string
+  readonly members: ReadonlyMap<Connection, Member>
+  readonly subscriptions: ReadonlyMap<string, SubscriptionData>
+  readonly consumeType: ConsumeType
+  readonly messageModel: MessageModel
+  readonly consumeFromWhere: ConsumeFromWhere
+}
+
+interface MutableConsumerGroup extends ConsumerGroup {
+  readonly members: Map<Connection, Member>
+  readonly subscriptions: Map<string, SubscriptionData>
+  consumeType: ConsumeType
+  messageModel: MessageModel
+  consumeFromWhere: ConsumeFromWhere
+}
+
+export class ClientTable {
+  readonly #clock: Clock
+  readonly #producers = new Map<string, Map<Connection, Member>>()
+  readonly #consumers = new Map<string, MutableConsumerGroup>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  producersOf(group: string): Member[] {
+    return [...(this.#producers.get(group)?.values() ?? [])]
+  }
+
+  consumersOf(group: string): ConsumerGroup | undefined {
+    return this.#consumers.get(group)
+  }
+
+  /** Groups with a live member that subscribes to the topic. */
+  groupsSubscribing(topic: string): string[] {
+    return [...this.#consumers.values()]
+      .filter(({ subscriptions }) => subscriptions.has(topic))
+      .map(({ group }) => group)
+  }
+
+  putProducer(group: string, member: Omit<Member, 'seenMs'>): void {
+    const members = this.#producers.get(group) ?? new Map<Connection, Member>()
+    members.set(member.connection, { ...member, seenMs: this.#clock.monotonicMs() })
+    this.#producers.set(group, members)
+  }
+
+  /**
+   * Registers a consumer with its subscriptions; `undefined` subscriptions leave what is known.
+   * Returns whether the members or the subscriptions of the group changed.
+   */
+  putConsumer(
+    data: ConsumerData,
+    member: Omit<Member, 'seenMs'>,
+    withSubscriptions: boolean,
+  ): boolean {
+    const group = this.#consumers.get(data.groupName) ?? this.#newGroup(data)
+    group.consumeType = data.consumeType
+    group.messageModel = data.messageModel
+    group.consumeFromWhere = data.consumeFromWhere
+    const known = group.members.get(member.connection)
+    group.members.set(member.connection, { ...member, seenMs: this.#clock.monotonicMs() })
+    const joined = known?.clientId !== member.clientId
+    const changed = withSubscriptions && updateSubscriptions(group, data.subscriptionDataSet)
+    return joined || changed
+  }
+
+  removeProducer(group: string, connection: Connection): void {
+    const members = this.#producers.get(group)
+    members?.delete(connection)
+    if (members?.size === 0) this.#producers.delete(group)
+  }
+
+  /** Returns whether the group lost a member. */
+  removeConsumer(group: string, connection: Connection): boolean {
+    const consumers = this.#consumers.get(group)
+    if (consumers === undefined || !consumers.members.delete(connection)) return false
+    if (consumers.members.size === 0) this.#consumers.delete(group)
+    return true
+  }
+
+  /** Takes a connection out of all groups; returns the consumer groups that lost a member. */
+  removeConnection(connection: Connection): string[] {
+    for (const group of [...this.#producers.keys()]) this.removeProducer(group, connection)
+    return [...this.#consumers.keys()].filter((group) => this.removeConsumer(group, connection))
+  }
+
+  /** Connections with a member that sent no heartbeat since `beforeMs` of the monotonic clock. */
+  silentSince(beforeMs: number): Set<Connection> {
+    const tables = [...this.#producers.values()]
+    tables.push(...[...this.#consumers.values()].map(({ members }) => members))
+    const members = tables.flatMap((table) => [...table.values()])
+    return new Set(members.filter(({ seenMs }) => seenMs < beforeMs).map((m) => m.connection))
+  }
+
+  #newGroup(data: ConsumerData): MutableConsumerGroup {
+    const group: MutableConsumerGroup = {
+      group: data.groupName,
+      members: new Map(),
+      subscriptions: new Map(),
+      consumeType: data.consumeType,
+      messageModel: data.messageModel,
+      consumeFromWhere: data.consumeFromWhere,
+    }
+    this.#consumers.set(data.groupName, group)
+    return group
+  }
+}
+
+/** The newer subscription wins, and a topic that the newest heartbeat does not name is dropped. */
+function updateSubscriptions(
+  group: MutableConsumerGroup,
+  announced: readonly SubscriptionData[],
+): boolean {
+  let changed = false
+  for (const subscription of announced) {
+    const known = group.subscriptions.get(subscription.topic)
+    if (known !== undefined && known.subVersion >= subscription.subVersion) continue
+    group.subscriptions.set(subscription.topic, subscription)
+    changed ||= known?.subString !== subscription.subString
+  }
+  const topics = new Set(announced.map(({ topic }) => topic))
+  for (const topic of [...group.subscriptions.keys()]) {
+    if (topics.has(topic)) continue
+    group.subscriptions.delete(topic)
+    changed = true
+  }
+  return changed
+}

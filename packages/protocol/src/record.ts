@@ -1,0 +1,246 @@
+/**
+ * One message as it lies in the commit log and travels in the answers to pulls.
+ * Source: Apache classes CommitLog, MessageExtEncoder, MessageDecoder; `store-format.md` section 3.
+ *
+ *    0 total size i32        20 queueOffset i64      48 bornHost (4 | 16) + port i32
+ *    4 magic i32             28 logOffset i64           storeTimestamp i64
+ *    8 body CRC i32          36 sysFlag i32             storeHost (4 | 16) + port i32
+ *   12 queueId i32           40 bornTimestamp i64       reconsumeTimes i32, preparedOffset i64
+ *   16 flag i32                                         body i32 + n, topic i8|i16 + n, props i16 + n
+ */
+import { crc32 } from 'node:zlib'
+import { type HostAddress, IPV4_BYTES } from './host-address.ts'
+import { readInt64, writeInt64 } from './int64.ts'
+import { sysFlag } from './sys-flag.ts'
+
+export const MAGIC_V1 = 0xdaa320a7 | 0
+export const MAGIC_V2 = 0xdaa320ab | 0
+/** Ends a segment that the next record does not fit into. */
+const MAGIC_BLANK = 0xcbd43194 | 0
+
+/** Size and magic: what a blank record has of its own. */
+export const BLANK_RECORD_BYTES = 8
+
+/** Everything but hosts, body, topic and properties, with the one-byte topic length of V1. */
+const FIXED_BYTES = 75
+const LONGEST_V1_TOPIC_BYTES = 127
+const HOST_AT = 48
+const PORT_BYTES = 4
+const CRC_MASK = 0x7fff_ffff
+
+/** Largest properties text: its length is a signed 16-bit number. */
+export const MAX_PROPERTIES_BYTES = 32_767
+
+/** What a record holds; the offsets and the store time are the log's to give. */
+export interface RecordContent {
+  readonly topic: Uint8Array
+  readonly queueId: number
+  readonly flag: number
+  /** The IPv6 bits are set by the encoder. */
+  readonly sysFlag: number
+  readonly bornTimestamp: number
+  readonly bornHost: HostAddress
+  readonly storeHost: HostAddress
+  readonly reconsumeTimes: number
+  readonly preparedTransactionOffset: number
+  readonly body: Uint8Array
+  /** Pieces of the properties text. */
+  readonly properties: readonly Uint8Array[]
+}
+
+/** Where and when a record is put. */
+export interface RecordPlace {
+  readonly queueOffset: number
+  readonly logOffset: number
+  readonly storeTimestamp: number
+}
+
+export function recordBytes(content: RecordContent): number {
+  const topicLengthBytes = content.topic.length > LONGEST_V1_TOPIC_BYTES ? 2 : 1
+  return (
+    FIXED_BYTES -
+    1 +
+    topicLengthBytes +
+    content.bornHost.ip.length +
+    PORT_BYTES +
+    content.storeHost.ip.length +
+    PORT_BYTES +
+    content.body.length +
+    content.topic.length +
+    propertiesBytes(content)
+  )
+}
+
+export function propertiesBytes(content: { readonly properties: readonly Uint8Array[] }): number {
+  let total = 0
+  for (const piece of content.properties) total += piece.length
+  return total
+}
+
+/** Writes a record of `sizeBytes` (as `recordBytes` gives) into `target` at `at`. */
+export function writeRecord(
+  target: Buffer,
+  at: number,
+  sizeBytes: number,
+  content: RecordContent,
+  place: RecordPlace,
+): void {
+  const longTopic = content.topic.length > LONGEST_V1_TOPIC_BYTES
+  target.writeInt32BE(sizeBytes, at)
+  target.writeInt32BE(longTopic ? MAGIC_V2 : MAGIC_V1, at + 4)
+  target.writeInt32BE(bodyCrc(content.body), at + 8)
+  target.writeInt32BE(content.queueId, at + 12)
+  target.writeInt32BE(content.flag, at + 16)
+  writeInt64(target, place.queueOffset, at + 20)
+  writeInt64(target, place.logOffset, at + 28)
+  target.writeInt32BE(withHostBits(content), at + 36)
+  writeInt64(target, content.bornTimestamp, at + 40)
+  let next = writeHost(target, at + HOST_AT, content.bornHost)
+  writeInt64(target, place.storeTimestamp, next)
+  next = writeHost(target, next + 8, content.storeHost)
+  target.writeInt32BE(content.reconsumeTimes, next)
+  writeInt64(target, content.preparedTransactionOffset, next + 4)
+  target.writeInt32BE(content.body.length, next + 12)
+  target.set(content.body, next + 16)
+  next += 16 + content.body.length
+  if (longTopic) target.writeInt16BE(content.topic.length, next)
+  else target[next] = content.topic.length
+  next += longTopic ? 2 : 1
+  target.set(content.topic, next)
+  next += content.topic.length
+  target.writeInt16BE(propertiesBytes(content), next)
+  next += 2
+  for (const piece of content.properties) {
+    target.set(piece, next)
+    next += piece.length
+  }
+}
+
+/** Writes the record that says "nothing more in this segment": 8 bytes that stand for `restBytes`. */
+export function writeBlankRecord(target: Buffer, at: number, restBytes: number): void {
+  target.writeInt32BE(restBytes, at)
+  target.writeInt32BE(MAGIC_BLANK, at + 4)
+}
+
+/** A record taken apart; body, topic and properties are views. */
+export interface StoredRecord extends RecordPlace {
+  readonly sizeBytes: number
+  readonly bodyCrc: number
+  readonly queueId: number
+  readonly flag: number
+  readonly sysFlag: number
+  readonly bornTimestamp: number
+  readonly bornHost: HostAddress
+  readonly storeHost: HostAddress
+  readonly reconsumeTimes: number
+  readonly preparedTransactionOffset: number
+  readonly body: Buffer
+  readonly topic: string
+  readonly properties: Buffer
+}
+
+/** What stands at a position of a log that is being scanned. */
+export type ScannedRecord =
+  | { readonly kind: 'record'; readonly record: StoredRecord }
+  /** Go on at the end of the segment. */
+  | { readonly kind: 'blank' }
+  /** The bytes at hand end within the record, whose size, if known, is `sizeBytes`. */
+  | { readonly kind: 'cut-off'; readonly sizeBytes: number }
+  | { readonly kind: 'invalid'; readonly reason: string }
+
+/**
+ * Reads what stands at `at`, checking all lengths against each other and, with `checkCrc`, the body
+ * against its checksum.
+ */
+export function scanRecord(source: Buffer, at: number, checkCrc: boolean): ScannedRecord {
+  if (source.length - at < BLANK_RECORD_BYTES) return { kind: 'cut-off', sizeBytes: 0 }
+  const sizeBytes = source.readInt32BE(at)
+  const magic = source.readInt32BE(at + 4)
+  if (magic === MAGIC_BLANK) return { kind: 'blank' }
+  if (magic !== MAGIC_V1 && magic !== MAGIC_V2) {
+    const seen = (magic >>> 0).toString(16)
+    return { kind: 'invalid', reason: `the magic number is ${seen}, not that of a record` }
+  }
+  if (sizeBytes < FIXED_BYTES + 2 * (IPV4_BYTES + PORT_BYTES)) {
+    return { kind: 'invalid', reason: `a record cannot have ${sizeBytes} bytes` }
+  }
+  if (source.length - at < sizeBytes) return { kind: 'cut-off', sizeBytes }
+  const record = readRecord(source, at)
+  if (record === undefined) {
+    return { kind: 'invalid', reason: `the lengths within a record of ${sizeBytes} bytes disagree` }
+  }
+  if (checkCrc && record.body.length > 0 && bodyCrc(record.body) !== record.bodyCrc) {
+    return { kind: 'invalid', reason: 'the checksum of the body is wrong' }
+  }
+  return { kind: 'record', record }
+}
+
+/** Takes the record at `at` apart; undefined when its lengths do not fit its size. */
+export function readRecord(source: Buffer, at: number): StoredRecord | undefined {
+  const sizeBytes = source.readInt32BE(at)
+  const end = at + sizeBytes
+  const flags = source.readInt32BE(at + 36)
+  const bornIpBytes = (flags & sysFlag.bornHostV6) === 0 ? IPV4_BYTES : 16
+  const storeIpBytes = (flags & sysFlag.storeHostV6) === 0 ? IPV4_BYTES : 16
+  const storeTimeAt = at + HOST_AT + bornIpBytes + PORT_BYTES
+  const storeHostAt = storeTimeAt + 8
+  const reconsumeAt = storeHostAt + storeIpBytes + PORT_BYTES
+  const bodyAt = reconsumeAt + 16
+  if (bodyAt > end || end > source.length) return undefined
+  const topicLengthAt = bodyAt + source.readInt32BE(bodyAt - 4)
+  const longTopic = source.readInt32BE(at + 4) === MAGIC_V2
+  const topicAt = topicLengthAt + (longTopic ? 2 : 1)
+  if (topicLengthAt < bodyAt || topicAt > end) return undefined
+  const topicBytes = longTopic ? source.readInt16BE(topicLengthAt) : source.readInt8(topicLengthAt)
+  const propertiesAt = topicAt + topicBytes + 2
+  if (topicBytes < 0 || propertiesAt > end) return undefined
+  if (propertiesAt + source.readInt16BE(propertiesAt - 2) !== end) return undefined
+  return {
+    sizeBytes,
+    bodyCrc: source.readInt32BE(at + 8),
+    queueId: source.readInt32BE(at + 12),
+    flag: source.readInt32BE(at + 16),
+    queueOffset: readInt64(source, at + 20),
+    logOffset: readInt64(source, at + 28),
+    sysFlag: flags,
+    bornTimestamp: readInt64(source, at + 40),
+    bornHost: readHost(source, at + HOST_AT, bornIpBytes),
+    storeTimestamp: readInt64(source, storeTimeAt),
+    storeHost: readHost(source, storeHostAt, storeIpBytes),
+    reconsumeTimes: source.readInt32BE(reconsumeAt),
+    preparedTransactionOffset: readInt64(source, reconsumeAt + 4),
+    body: source.subarray(bodyAt, topicLengthAt),
+    topic: source.toString('utf8', topicAt, topicAt + topicBytes),
+    properties: source.subarray(propertiesAt, end),
+  }
+}
+
+/** Store time of the record whose first bytes are `head`, in ms since 1970. */
+export function storeTimestampOf(head: Buffer): number {
+  const bornIpBytes = (head.readInt32BE(36) & sysFlag.bornHostV6) === 0 ? IPV4_BYTES : 16
+  return readInt64(head, HOST_AT + bornIpBytes + PORT_BYTES)
+}
+
+/** Bytes from the start of a record that `storeTimestampOf` needs. */
+export const STORE_TIMESTAMP_WITHIN_BYTES = HOST_AT + 16 + PORT_BYTES + 8
+
+function bodyCrc(body: Uint8Array): number {
+  return body.length === 0 ? 0 : crc32(body) & CRC_MASK
+}
+
+function withHostBits(content: RecordContent): number {
+  const born = content.bornHost.ip.length === IPV4_BYTES ? 0 : sysFlag.bornHostV6
+  const store = content.storeHost.ip.length === IPV4_BYTES ? 0 : sysFlag.storeHostV6
+  return (content.sysFlag & ~(sysFlag.bornHostV6 | sysFlag.storeHostV6)) | born | store
+}
+
+/** Returns the position behind the host. */
+function writeHost(target: Buffer, at: number, host: HostAddress): number {
+  target.set(host.ip, at)
+  target.writeInt32BE(host.port, at + host.ip.length)
+  return at + host.ip.length + PORT_BYTES
+}
+
+function readHost(source: Buffer, at: number, ipBytes: number): HostAddress {
+  return { ip: source.subarray(at, at + ipBytes), port: source.readInt32BE(at + ipBytes) }
+}

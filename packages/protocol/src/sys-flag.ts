@@ -1,0 +1,38 @@
+/**
+ * Bits of a message's system flag. Source: Apache classes MessageSysFlag, CompressionType;
+ * `store-format.md` section 4.
+ */
+export const sysFlag = {
+  compressed: 0x1,
+  multiTags: 0x2,
+  transactionPrepared: 0x4,
+  transactionCommit: 0x8,
+  transactionRollback: 0xc,
+  bornHostV6: 0x10,
+  storeHostV6: 0x20,
+  needUnwrap: 0x40,
+  innerBatch: 0x80,
+} as const
+
+const TRANSACTION_MASK = 0xc
+const COMPRESSION_SHIFT = 8
+const COMPRESSION_MASK = 0x7
+
+/** `sysFlag` of a body that this library compressed: zlib, said in both the old and the new way. */
+export const ZLIB_COMPRESSED = sysFlag.compressed | (3 << COMPRESSION_SHIFT)
+
+export type Compression = 'none' | 'zlib' | 'lz4' | 'zstd'
+
+/** How the body is compressed; a compressed one without a kind is zlib, as 4.x clients write it. */
+export function compressionOf(flags: number): Compression {
+  if ((flags & sysFlag.compressed) === 0) return 'none'
+  const kind = (flags >>> COMPRESSION_SHIFT) & COMPRESSION_MASK
+  if (kind === 1) return 'lz4'
+  return kind === 2 ? 'zstd' : 'zlib'
+}
+
+/** Half messages and rolled back ones have no place in a queue. */
+export function isQueued(flags: number): boolean {
+  const transaction = flags & TRANSACTION_MASK
+  return transaction === 0 || transaction === sysFlag.transactionCommit
+}
