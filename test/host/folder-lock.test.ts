@@ -84,6 +84,20 @@ test('another process is refused and told who holds the folder, until it is kill
   disk.lock(folder).release()
 })
 
+test('where there is no program flock, the folder still has one holder', async () => {
+  const path = process.env['PATH']
+  process.env['PATH'] = ''
+  try {
+    const holder = await startHolder()
+    expect(refusal().message).toContain(`is in use by process ${holder.pid} (`)
+    holder.kill('SIGKILL')
+    await once(holder, 'exit')
+    disk.lock(folder).release()
+  } finally {
+    process.env['PATH'] = path
+  }
+})
+
 test('a lock file that a dead broker left behind does not matter, and keeps its text', () => {
   writeFileSync(join(folder, 'lock'), 'lock')
   disk.lock(folder).release()

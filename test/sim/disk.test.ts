@@ -186,6 +186,19 @@ test('syncing a folder makes its own changes durable, and not those of others', 
   expect(disk.list('/data')).toEqual(['a'])
 })
 
+test('a file moved over a removed one is not undone by the removal reaching the device', async () => {
+  const { clock, disk } = setUp()
+  disk.makeDirectory('/other')
+  disk.open('/data/x', 'create').close()
+  disk.open('/other/y', 'create').close()
+  disk.makeDurable()
+  disk.remove('/data/x')
+  disk.rename('/other/y', '/data/x')
+  await clock.settle(disk.syncDirectory('/other'))
+  disk.crash({ names: 'kept' })
+  expect([disk.list('/data'), disk.list('/other')]).toEqual([['x'], []])
+})
+
 test('a rename is atomic: after any crash there is the old file or the new one', async () => {
   for (let seed = 1; seed <= 40; seed += 1) {
     const { clock, disk } = setUp()
@@ -238,6 +251,14 @@ test('a fault meets the call that was chosen, and only that one', () => {
   expect(file.writeSync([Buffer.from('x')], 0)).toBe(1)
 })
 
+test('faults count every call, also those that meet another fault', () => {
+  const { disk } = setUp()
+  disk.fail({ operation: 'list', onCall: 1, code: 'EIO' })
+  disk.fail({ operation: 'list', onCall: 3, code: 'EROFS' })
+  const codes = [1, 2, 3, 4].map(() => codeOf(() => disk.list('/data')))
+  expect(codes).toEqual(['EIO', 'nothing was thrown', 'EROFS', 'nothing was thrown'])
+})
+
 test('a disk that stays broken fails until the fault is cleared', () => {
   const { disk } = setUp()
   disk.fail({ operation: 'any', times: Number.POSITIVE_INFINITY, code: 'EROFS' })
@@ -277,6 +298,7 @@ test('a process killed in the midst of a write does not write', () => {
 test('a lock has one holder, and ends with its process', () => {
   const { disk } = setUp()
   const first = disk.lock('/data')
+  expect(reopened(disk, '/data/lock')).toBe('lock')
   expect(codeOf(() => disk.lock('/data'))).toBe('EBUSY')
   first.release()
   const second = disk.lock('/data')

@@ -302,6 +302,26 @@ test('a connection across a partition times out, or comes about when it is heale
   expect(stream.remote.host).toBe('10.0.0.2')
 })
 
+test('a connection that comes about too late for its asker is closed again', async () => {
+  const world = createWorld(1, { network: { latency: [0.6, 0.6] } })
+  const accepted: Witness[] = []
+  await world.host('server').doors.network.listen({ host: '::', port: 1 }, (each) => {
+    accepted.push(new Witness(each).attach())
+  })
+  const { network } = world.host('client').doors
+  expect((await failure(world, network.connect({ host: 'server', port: 1 }, 1))).code).toBe(
+    'ETIMEDOUT',
+  )
+  await world.clock.advance(10)
+  expect(accepted.map((each) => each.closes)).toEqual([1])
+})
+
+test('a connection that came about leaves nothing to wait for', async () => {
+  const { world } = await connected()
+  await world.clock.advance(1)
+  expect(world.clock.pendingCount).toBe(0)
+})
+
 test('a closed listener takes no more streams; those that are open stay open', async () => {
   const world = createWorld(1)
   const { network } = world.host('a').doors

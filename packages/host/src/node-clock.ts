@@ -1,7 +1,7 @@
 /**
  * The real clock. Owns nothing but the timers it was asked for.
  *
- * Node's own timers may fire early, by as much as the turn that set them had lasted, and know no
+ * Node's own timers may fire up to a millisecond early, since they count in whole ones, and know no
  * delay beyond 2^31 - 1 ms; both are mended here by arming again for the rest.
  */
 import { performance } from 'node:perf_hooks'

@@ -109,8 +109,7 @@ export class NodeNetwork implements Network {
   }
 
   listen(address: Address, accept: (stream: Stream) => void): Promise<Listener> {
-    const options = { ...SOCKET_OPTIONS, pauseOnConnect: true }
-    const server = createServer(options, (socket) => accept(new NodeStream(socket)))
+    const server = createServer(SOCKET_OPTIONS, (socket) => accept(new NodeStream(socket)))
     return new Promise((resolve, reject) => {
       const refuse = (error: Error): void => reject(cannotListen(error, address))
       server.once('error', refuse)

@@ -86,7 +86,8 @@ export class DiskFaults {
   /** Throws what this call is to meet, if anything. */
   meet(operation: DiskOperation, path: string): void {
     for (const watcher of this.#watchers) watcher(operation, path)
-    const fault = this.#armed.find((each) => concerns(each, operation, path) && isDue(each))
+    // Every fault counts the call, also when another one meets it.
+    const [fault] = this.#armed.filter((each) => concerns(each, operation, path) && isDue(each))
     if (fault === undefined) return
     fault.failuresLeft -= 1
     if (fault.failuresLeft <= 0) this.#armed = this.#armed.filter((each) => each !== fault)

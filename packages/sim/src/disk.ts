@@ -27,6 +27,8 @@ import { SimRandom } from './random.ts'
 import { SimTrace } from './trace.ts'
 import { SimVolume } from './volume.ts'
 
+/** Name and text of the file that stands for the lock on a folder. */
+const LOCK_NAME = 'lock'
 const DEFAULT_CAPACITY_BYTES = 100 * 2 ** 30
 
 export interface SimDiskOptions {
@@ -83,7 +85,9 @@ export class SimDisk implements Disk {
   open(path: string, mode: OpenMode): DiskFile {
     this.#pass('open', path)
     const { directory, name } = this.#place('open', path)
-    const node = directory.entries.get(name) ?? this.#create(directory, name, path, mode)
+    const known = directory.entries.get(name)
+    if (known === undefined && mode !== 'create') throw diskError('ENOENT', 'open', path)
+    const node = known ?? this.#create(directory, name)
     if (node.kind === 'directory') throw diskError('EISDIR', 'open', path)
     const file = new SimFile(path, node, mode !== 'read', this.#gate)
     this.#open.add(file)
@@ -168,6 +172,10 @@ export class SimDisk implements Disk {
       throw diskError('EBUSY', 'lock', directory, 'process 1 of this simulated host holds it')
     }
     this.#locks.add(node)
+    // As on the real disk: a file that Apache's broker knows.
+    if (!node.entries.has(LOCK_NAME)) {
+      this.#create(node, LOCK_NAME).write(Buffer.from(LOCK_NAME), 0)
+    }
     const process = this.#process
     return {
       release: () => {
@@ -254,8 +262,7 @@ export class SimDisk implements Disk {
     })
   }
 
-  #create(directory: SimDirectory, name: string, path: string, mode: OpenMode): SimNode {
-    if (mode !== 'create') throw diskError('ENOENT', 'open', path)
+  #create(directory: SimDirectory, name: string): SimInode {
     const inode = new SimInode(this.#volume, this.#clock.nowMs())
     this.#inodes.add(inode)
     this.#journal.link(directory, name, inode)

@@ -7,7 +7,7 @@
 /** The heap is swept only when it holds more than this many events that were called off. */
 const SWEEP_ABOVE = 1024
 
-export class SimEvent {
+class SimEvent {
   readonly atMs: number
   readonly sequence: number
   readonly #queue: EventQueue

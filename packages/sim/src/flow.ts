@@ -42,7 +42,6 @@ export class Flow implements StoppedFlow {
   #broken = false
   #resetSent = false
   #underWay: Segment[] = []
-  #lastArrivalMs = 0
   #windowBytes = 0
   #unread: Uint8Array[] = []
   #ended = false
@@ -121,7 +120,6 @@ export class Flow implements StoppedFlow {
   goOn(): void {
     const segments = this.#underWay
     this.#underWay = []
-    this.#lastArrivalMs = 0
     for (const segment of segments) this.#dispatch(segment.kind, segment.parts)
   }
 
@@ -171,13 +169,12 @@ export class Flow implements StoppedFlow {
 
   #dispatch(kind: Segment['kind'], parts: readonly Uint8Array[]): void {
     const { clock } = this.#fabric
-    const soonestMs = clock.monotonicMs() + this.#fabric.latencyMs(this.from, this.to)
-    // Nothing overtakes; what is held up by an earlier segment arrives joined with it.
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, soonestMs)
-    this.#underWay.push({ kind, atMs: this.#lastArrivalMs, parts })
-    clock.at(this.#lastArrivalMs, () => this.#arrive())
+    const atMs = clock.monotonicMs() + this.#fabric.latencyMs(this.from, this.to)
+    this.#underWay.push({ kind, atMs, parts })
+    clock.at(atMs, () => this.#arrive())
   }
 
+  /** Nothing overtakes: what came before an earlier segment arrives joined with that one. */
   #arrive(): void {
     const nowMs = this.#fabric.clock.monotonicMs()
     const first = this.#underWay[0]

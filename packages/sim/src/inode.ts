@@ -23,7 +23,7 @@ type Page = Buffer | undefined
 type Undo = Map<number, Page>
 
 /** A sync under way: it covers everything that was written before it began. */
-export interface SyncPoint {
+interface SyncPoint {
   readonly epoch: number
   readonly sizeBytes: number
 }

@@ -22,7 +22,7 @@ export interface Place {
   readonly port: number
 }
 
-export class SimStream implements Stream {
+class SimStream implements Stream {
   readonly local: Address
   readonly remote: Address
   readonly #fabric: SimFabric
