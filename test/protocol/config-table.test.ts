@@ -1,3 +1,4 @@
+/** Configuration as a table: what is read, what is refused, and with which words. */
 import {
   ConfigError,
   type ConfigOf,

@@ -25,7 +25,7 @@ const forms: [string, Serialization][] = [
   ['msgpack', serialization.msgpack],
 ]
 
-function valueOf(field: Field): fc.Arbitrary<FieldValue> {
+function arbitraryOf(field: Field): fc.Arbitrary<FieldValue> {
   switch (field.kind) {
     case 'text':
     case 'name':
@@ -51,7 +51,7 @@ function isWellFormed(text: string): boolean {
 function headerOf(table: FieldTable): fc.Arbitrary<Header<FieldTable>> {
   const fields = Object.entries(table).map(([name, field]) => [
     name,
-    field.required ? valueOf(field) : fc.option(valueOf(field), { nil: undefined }),
+    field.required ? arbitraryOf(field) : fc.option(arbitraryOf(field), { nil: undefined }),
   ])
   return fc.record(Object.fromEntries(fields)) as fc.Arbitrary<Header<FieldTable>>
 }

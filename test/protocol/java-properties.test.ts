@@ -1,3 +1,4 @@
+/** Properties text as Java reads and writes it, and changes that keep what people wrote. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {

@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function run(argv: readonly string[]): Promise<void> {
   const flags = readFlags(argv)
-  const host = nodeHost({ logger: pinoLogger() })
+  const host = nodeHost({ logger: pinoLogger({ destination: 2 }) })
   const config = readConfigFile(flags, host)
   if (flags.printConfigItem === true) {
     process.stdout.write(formatConfig(brokerConfigTable, config))

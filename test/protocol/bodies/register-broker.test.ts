@@ -1,3 +1,4 @@
+/** What brokers of all versions tell a name server, compressed or not, and what is refused. */
 import { deflateSync } from 'node:zlib'
 import {
   decodeRegisterBroker,

@@ -1,3 +1,4 @@
+/** Routes and clusters as bytes: the two forms that peers expect, and the way back. */
 import {
   type ClusterInfo,
   decodeClusterInfo,

@@ -1,3 +1,4 @@
+/** Data versions, topics, lists and tables of texts as bytes, and the way back. */
 import {
   decodeDataVersion,
   decodeKvTable,
