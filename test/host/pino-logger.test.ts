@@ -1,5 +1,14 @@
 /** What a line of the real log looks like, and that none is lost. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, pinoLogger } from '@rockhopper/host'
@@ -58,4 +67,33 @@ test('an error in a field is told with its message, its stack and its cause', ()
   expect(told['message']).toBe('cannot write')
   expect(told['stack']).toContain('pino-logger.test.ts')
   expect(told['cause']).toMatchObject({ message: 'the device fails' })
+})
+
+const linux = process.platform === 'linux'
+
+test.skipIf(!linux)('a log that cannot be written does not stop the process', () => {
+  const logger = pinoLogger({ destination: '/dev/full' })
+  for (let i = 0; i < 3; i += 1) logger.error('Nobody can read this.')
+})
+
+test.skipIf(!linux)('lines that were lost are counted in the next one that gets through', () => {
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  // Open for both ways, so that neither side waits for the other.
+  const descriptor = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)
+  const logger = pinoLogger({ destination: descriptor })
+  const lineBytes = 4000
+  for (let i = 0; i < 100; i += 1) logger.info('x'.repeat(lineBytes))
+  const drained = Buffer.alloc(1 << 20)
+  readSync(descriptor, drained)
+  logger.info('The reader is back.')
+  const text = drained.toString('utf8', 0, readSync(descriptor, drained))
+  closeSync(descriptor)
+  const [loss, back] = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(loss).toMatchObject({ level: 'warn', code: 'EAGAIN' })
+  expect(loss.lostLines).toBeGreaterThan(50)
+  expect(back).toMatchObject({ msg: 'The reader is back.' })
 })

@@ -295,6 +295,22 @@ test('a process killed in the midst of a write does not write', () => {
   expect(reopened(disk)).toBe('')
 })
 
+test('a process killed in the midst of a sync leaves its pages to be synced by the next', async () => {
+  const { clock, disk } = setUp()
+  const file = disk.open('/data/a', 'create')
+  disk.makeDurable()
+  file.writeSync([Buffer.from('kept')], 0)
+  disk.watch((operation) => {
+    if (operation === 'sync') disk.processKill()
+  })
+  await expect(file.syncData()).rejects.toMatchObject({ code: 'EBADF' })
+  file.close()
+  disk.clearFaults()
+  await clock.settle(disk.open('/data/a', 'update').syncData())
+  disk.crash({ bytes: 'lost' })
+  expect(reopened(disk)).toBe('kept')
+})
+
 test('a lock has one holder, and ends with its process', () => {
   const { disk } = setUp()
   const first = disk.lock('/data')

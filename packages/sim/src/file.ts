@@ -67,7 +67,8 @@ export class SimFile implements DiskFile {
     try {
       this.#begin('sync', 0, point.sizeBytes)
     } catch (error) {
-      this.inode.failSync(point)
+      // A killed process leaves its pages to the system, which may still sync them.
+      if (this.#open) this.inode.failSync(point)
       throw error
     }
     await this.#gate.delay('sync')
@@ -86,6 +87,7 @@ export class SimFile implements DiskFile {
   }
 
   close(): void {
+    if (!this.#open) return
     this.#begin('close', 0, 0)
     this.die()
     this.#gate.closed(this)
