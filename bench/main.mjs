@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/**
+ * `npm run bench -- codec | append | send`: how fast the parts and the whole are on this machine.
+ * Figures of shared machines are noisy: compare only those of one run.
+ */
+const benches = {
+  codec: 'heads and frames, encoded and decoded',
+  append: 'records into the commit log, without a network',
+  send: 'messages through a broker process, with latency and server CPU',
+}
+
+const [name, ...flags] = process.argv.slice(2)
+if (name === undefined || !Object.hasOwn(benches, name)) {
+  process.stderr.write('usage: npm run bench -- NAME [flags]\n')
+  for (const [bench, what] of Object.entries(benches)) {
+    process.stderr.write(`  ${bench.padEnd(8)} ${what}\n`)
+  }
+  process.exit(2)
+}
+const { run } = await import(`./${name}.mjs`)
+await run(flags)

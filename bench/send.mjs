@@ -1,0 +1,149 @@
+/**
+ * Messages through a broker process: rate, latency and the processor time of the broker, for 128-byte
+ * and 1-KiB bodies at 512 in flight. Producer and broker share this machine.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { DefaultProducer } from '@rockhopper/client'
+import { machineLine } from './machine.mjs'
+
+const bin = (name) => fileURLToPath(new URL(`../bin/${name}`, import.meta.url))
+
+export async function run(flags) {
+  const { values } = parseArgs({
+    args: flags,
+    options: {
+      messages: { type: 'string', default: '500000' },
+      'in-flight': { type: 'string', default: '512' },
+      rounds: { type: 'string', default: '3' },
+      flush: { type: 'string', default: 'ASYNC_FLUSH' },
+    },
+  })
+  process.stdout.write(`${machineLine()}\n`)
+  const cluster = await startCluster(values.flush)
+  try {
+    for (const bodyBytes of [128, 1024]) {
+      for (let round = 0; round < Number(values.rounds); round++) {
+        await measure(cluster, bodyBytes, Number(values.messages), Number(values['in-flight']))
+      }
+    }
+  } finally {
+    await cluster.stop()
+  }
+}
+
+async function measure(cluster, bodyBytes, count, inFlight) {
+  const producer = new DefaultProducer({ group: 'bench', namesrvAddr: cluster.namesrvAddr })
+  await producer.start()
+  const topic = 'BenchmarkTopic'
+  const body = Buffer.alloc(bodyBytes, 120)
+  await warmUp(producer, topic, body, inFlight)
+  const latencies = new Float64Array(count)
+  const cpuBefore = cluster.brokerCpuMicros()
+  const ownBefore = process.cpuUsage()
+  const startMs = performance.now()
+  await sendAll(producer, topic, body, count, inFlight, latencies)
+  const seconds = (performance.now() - startMs) / 1_000
+  const cpuMicros = (cluster.brokerCpuMicros() - cpuBefore) / count
+  const own = process.cpuUsage(ownBefore)
+  await producer.close()
+  latencies.sort()
+  const at = (share) => latencies[Math.floor((count - 1) * share)].toFixed(2)
+  process.stdout.write(
+    `send ${bodyBytes} B, ${inFlight} in flight: ` +
+      `${Math.round(count / seconds).toLocaleString('en')} msg/s, ` +
+      `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ` +
+      `broker ${cpuMicros.toFixed(2)} µs CPU each, ` +
+      `producer ${((own.user + own.system) / count).toFixed(2)} µs CPU each\n`,
+  )
+}
+
+async function warmUp(producer, topic, body, inFlight) {
+  await producer.send({ topic, body })
+  const count = 50_000
+  await sendAll(producer, topic, body, count, inFlight, new Float64Array(count))
+}
+
+/** `inFlight` chains of sends, each starting the next when its answer is there. */
+async function sendAll(producer, topic, body, count, inFlight, latencies) {
+  let next = 0
+  const chain = async () => {
+    for (let i = next++; i < count; i = next++) {
+      const startMs = performance.now()
+      const { status } = await producer.sendAsync({ topic, body, tags: 'A' })
+      latencies[i] = performance.now() - startMs
+      if (status !== 'SEND_OK') throw new Error(`a send ended with ${status}`)
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, chain))
+}
+
+async function startCluster(flushDiskType) {
+  const folder = mkdtempSync(join(tmpdir(), 'rockhopper-bench-'))
+  const [namesrvPort, brokerPort] = await freePorts()
+  const namesrvAddr = `127.0.0.1:${namesrvPort}`
+  writeFileSync(
+    join(folder, 'namesrv.conf'),
+    `listenPort=${namesrvPort}\nkvConfigPath=${folder}/kv.json\n`,
+  )
+  writeFileSync(
+    join(folder, 'broker.conf'),
+    `listenPort=${brokerPort}\nnamesrvAddr=${namesrvAddr}\nbrokerName=bench\n` +
+      `storePathRootDir=${folder}/store\nflushDiskType=${flushDiskType}\n`,
+  )
+  const namesrv = await startServer('mqnamesrv', join(folder, 'namesrv.conf'))
+  const broker = await startServer('mqbroker', join(folder, 'broker.conf'))
+  return {
+    namesrvAddr,
+    brokerCpuMicros: () => cpuMicrosOf(broker.pid),
+    async stop() {
+      await stopServer(broker)
+      await stopServer(namesrv)
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** Resolves when the server has printed its success line. */
+function startServer(name, configFile) {
+  const child = spawn(process.execPath, [bin(name), '-c', configFile], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  return new Promise((resolve, reject) => {
+    child.stdout.on('data', (text) => String(text).includes('boot success') && resolve(child))
+    child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}`)))
+  })
+}
+
+function stopServer(child) {
+  return new Promise((resolve) => {
+    child.once('exit', resolve)
+    child.kill('SIGTERM')
+  })
+}
+
+/** User and system time of a process, from /proc, in microseconds (ticks of 10 ms). */
+function cpuMicrosOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10_000
+}
+
+/** Two ports that are free, the second with its VIP port two below. */
+async function freePorts() {
+  const servers = []
+  const ports = []
+  while (ports.length < 2) {
+    const server = createServer()
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+    servers.push(server)
+    ports.push(server.address().port)
+  }
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
