@@ -36,7 +36,7 @@ export async function runAdmin(
     surroundings.print(overview(verbs))
     return 0
   }
-  const [name = '', ...rest] = isHelp(first) ? [second] : args
+  const [name = '', ...rest] = isHelp(first) ? [second ?? ''] : args
   const known = knownVerb(verbs, name)
   const words = isHelp(first) && known !== undefined ? ['--help'] : rest
   try {
