@@ -16,7 +16,7 @@ import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
 import { handleStatistics } from './handlers/statistics.ts'
 import { handleTopics } from './handlers/topics.ts'
-import { systemTopics } from './rules/system-topics.ts'
+import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { Membership } from './services/membership.ts'
 import { Registration } from './services/registration.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -66,7 +66,7 @@ class Tables {
   readonly savedTopics: SavedTable
   readonly savedGroups: SavedTable
   readonly savedOffsets: PeriodicallySavedTable
-  readonly systemTopics: readonly string[]
+  readonly systemTopicNames: readonly string[]
   readonly #host: Host
   readonly #config: BrokerConfig
 
@@ -84,7 +84,7 @@ class Tables {
       this.offsets,
       config.flushConsumerOffsetInterval,
     )
-    this.systemTopics = systemTopics(config).map(({ topicName }) => topicName)
+    this.systemTopicNames = systemTopics(config).map(({ topicName }) => topicName)
   }
 
   load(): void {
@@ -95,6 +95,7 @@ class Tables {
     for (const topic of systemTopics(this.#config)) {
       if (this.topics.get(topic.topicName) === undefined) this.topics.put(topic)
     }
+    for (const group of systemGroups) this.groups.obtain(group, true)
     this.savedTopics.start()
     this.savedGroups.start()
     this.savedOffsets.start()
@@ -181,7 +182,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handlePulls(router, { clock, config, clients, groups, offsets, topics, store, traffic })
   handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
   handleHeartbeats(router, { config, clients, groups, topics, membership })
-  const { systemTopics: systemTopicNames } = tables
+  const { systemTopicNames } = tables
   handleTopics(router, { topics, offsets, saved: savedTopics, store, systemTopicNames })
   handleGroups(router, { groups, offsets, saved: savedGroups })
   handleStatistics(router, { brokerName, clients, offsets, topics, store, traffic })

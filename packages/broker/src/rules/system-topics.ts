@@ -1,5 +1,6 @@
 /**
- * The topics that every broker has from its start. Source: Apache class TopicConfigManager.
+ * The topics and groups that every broker has from its start.
+ * Source: Apache classes TopicConfigManager, SubscriptionGroupManager.
  */
 import { permission, type TopicConfig, topicConfig } from '@rockhopper/protocol'
 
@@ -30,7 +31,6 @@ export function systemTopics(settings: SystemTopicSettings): TopicConfig[] {
     ['SCHEDULE_TOPIC_XXXX', DELAY_LEVELS, read | write],
     ['RMQ_SYS_TRANS_HALF_TOPIC', 1, read | write],
     ['RMQ_SYS_TRANS_OP_HALF_TOPIC', 1, read | write],
-    ['TRANS_CHECK_MAX_TIME_TOPIC', 1, read | write],
     [`${clusterName}_REPLY_TOPIC`, 1, read | write],
   ]
   if (settings.autoCreateTopicEnable) {
@@ -43,3 +43,15 @@ export function systemTopics(settings: SystemTopicSettings): TopicConfig[] {
     topicConfig(topicName, { readQueueNums: queues, writeQueueNums: queues, perm }),
   )
 }
+
+/** Groups of Apache's tools and proxies, which expect to find them. */
+export const systemGroups: readonly string[] = [
+  'TOOLS_CONSUMER',
+  'FILTERSRV_CONSUMER',
+  'SELF_TEST_C_GROUP',
+  'CID_ONS-HTTP-PROXY',
+  'CID_ONSAPI_PULL',
+  'CID_ONSAPI_PERMISSION',
+  'CID_ONSAPI_OWNER',
+  'CID_RMQ_SYS_TRANS',
+]
