@@ -1,3 +1,4 @@
+/** Who serves which topic: what a name server makes of the words and the silence of brokers. */
 import {
   type DataVersion,
   permission,

@@ -5,7 +5,6 @@
  * A change shows, and is answered, only when it is on the device. Changes that come while the file
  * is being written go into the next file together.
  */
-import type { Disk } from '@rockhopper/host'
 import {
   javaJson,
   type KvTable,
@@ -14,7 +13,7 @@ import {
   responseCode,
 } from '@rockhopper/protocol'
 import { Refusal } from '@rockhopper/remoting'
-import { readWholeFile, replaceWholeFile } from './durable-file.ts'
+import type { DurableFiles } from './durable-files.ts'
 import { MAX_CHANGES_PENDING, MAX_KV_FILE_BYTES } from './limits.ts'
 
 type Namespaces = ReadonlyMap<string, KvTable>
@@ -29,7 +28,7 @@ interface Change {
 }
 
 export class KvNamespaces {
-  readonly #disk: Disk
+  readonly #files: DurableFiles
   readonly #path: string
   #namespaces: Namespaces
   #fileBytes: number
@@ -37,19 +36,19 @@ export class KvNamespaces {
   #pendingChars = 0
   #saving: Promise<void> | undefined
 
-  private constructor(disk: Disk, path: string, namespaces: Namespaces) {
-    this.#disk = disk
+  private constructor(files: DurableFiles, path: string, namespaces: Namespaces) {
+    this.#files = files
     this.#path = path
     this.#namespaces = namespaces
     this.#fileBytes = fileOf(namespaces).length
   }
 
   /** Reads the file; without one there are no settings. Throws when it is there and not readable. */
-  static load(disk: Disk, path: string): KvNamespaces {
-    const content = readWholeFile(disk, path)
-    if (content === undefined) return new KvNamespaces(disk, path, new Map())
+  static load(files: DurableFiles, path: string): KvNamespaces {
+    const content = files.read(path)
+    if (content === undefined) return new KvNamespaces(files, path, new Map())
     try {
-      return new KvNamespaces(disk, path, namespacesOf(content))
+      return new KvNamespaces(files, path, namespacesOf(content))
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause
       throw new Error(
@@ -122,7 +121,7 @@ export class KvNamespaces {
 
   async #save(namespaces: Namespaces): Promise<void> {
     const content = fileOf(namespaces)
-    await replaceWholeFile(this.#disk, this.#path, content)
+    await this.#files.replace(this.#path, content)
     this.#namespaces = namespaces
     this.#fileBytes = content.length
   }

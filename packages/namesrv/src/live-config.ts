@@ -2,20 +2,19 @@
  * The configuration of a running name server. Owns the present values and the file that changes are
  * written to; everyone else asks for `current` when it matters.
  */
-import type { Disk } from '@rockhopper/host'
 import { updateConfig, withProperties } from '@rockhopper/protocol'
 import { type NamesrvConfig, namesrvConfigSource, namesrvConfigTable } from './config.ts'
-import { readWholeFile, replaceWholeFile } from './durable-file.ts'
+import type { DurableFiles } from './durable-files.ts'
 
 export class LiveConfig {
-  readonly #disk: Disk
+  readonly #files: DurableFiles
   readonly #path: string
   #current: NamesrvConfig
   #lastChange: Promise<unknown> = Promise.resolve()
 
   /** `path` is an absolute one; the file need not exist. */
-  constructor(disk: Disk, path: string, config: NamesrvConfig) {
-    this.#disk = disk
+  constructor(files: DurableFiles, path: string, config: NamesrvConfig) {
+    this.#files = files
     this.#path = path
     this.#current = config
   }
@@ -39,8 +38,8 @@ export class LiveConfig {
     const { values, changed } = updateConfig(namesrvConfigTable, this.#current, text, source)
     const keys = Object.keys(changed)
     if (keys.length === 0) return keys
-    const before = readWholeFile(this.#disk, this.#path)?.toString() ?? ''
-    await replaceWholeFile(this.#disk, this.#path, Buffer.from(withProperties(before, changed)))
+    const before = this.#files.read(this.#path)?.toString() ?? ''
+    await this.#files.replace(this.#path, Buffer.from(withProperties(before, changed)))
     this.#current = values
     return keys
   }

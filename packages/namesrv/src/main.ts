@@ -3,7 +3,7 @@
  * Flags and lines are those of Apache's mqnamesrv; `admin-cli.md` section 3.1.
  */
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import process from 'node:process'
 import { formatAddress, type Host, nodeHost, parseAddress, pinoLogger } from '@rockhopper/host'
 import { defaultConfig, formatConfig } from '@rockhopper/protocol'
@@ -24,7 +24,7 @@ export async function main(argv: string[]): Promise<void> {
     if (flags.printConfigItem === true) say(formatConfig(namesrvConfigTable, config).trimEnd())
     else await run(config)
   } catch (error) {
-    process.stderr.write(`${reasonOf(error)}\n`)
+    process.stderr.write(`mqnamesrv: ${reasonOf(error)}\n`)
     process.exitCode = 1
   }
 }
@@ -45,7 +45,7 @@ function configOf({ configFile, printConfigItem }: Flags): NamesrvConfig {
   if (configFile === undefined) return defaultConfig(namesrvConfigTable)
   const path = resolve(configFile)
   const { values, warnings } = readNamesrvConfig(textOf(path), configFile)
-  for (const warning of warnings) process.stderr.write(`${warning}\n`)
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
   if (printConfigItem !== true) say(`load config properties file OK, ${configFile}`)
   return { ...values, configStorePath: path }
 }
@@ -59,24 +59,12 @@ function textOf(path: string): string {
 }
 
 async function run(config: NamesrvConfig): Promise<void> {
-  const host = hostWithLog()
+  const host = nodeHost({ logger: pinoLogger({ destination: 2 }) })
   const namesrv = await startNamesrv(host, config)
   endOnSignal(host, namesrv)
-  endOnBug(host)
   host.logger.info('The name server has started.', { address: namesrv.address, config })
   say(`The Name Server boot success. serializeType=JSON, address ${namesrv.address}`)
   say(`brokers and clients connect to ${reachable(namesrv.address, host)}`)
-}
-
-/** The log file stands where operators of Apache look for it. */
-function hostWithLog(): Host {
-  const host = nodeHost()
-  const path = join(host.machine.homeDirectory, 'logs', 'rocketmqlogs', 'namesrv.log')
-  try {
-    return nodeHost({ logger: pinoLogger({ destination: path }) })
-  } catch (cause) {
-    throw new Error(`The log file ${path} cannot be opened: ${reasonOf(cause)}`, { cause })
-  }
 }
 
 /** An address to connect to, for a server that listens on all of them. */
@@ -101,17 +89,6 @@ function endOnSignal(host: Host, namesrv: Namesrv): void {
   }
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
-}
-
-/** What nobody caught is a bug: it goes to the log as well before the process ends. */
-function endOnBug(host: Host): void {
-  process.on('uncaughtException', (error) => {
-    host.logger.error('The name server stops because of a bug.', { error })
-    process.stderr.write(
-      `The name server stops because of a bug: ${error.stack ?? error.message}\n`,
-    )
-    process.exit(1)
-  })
 }
 
 function reasonOf(error: unknown): string {

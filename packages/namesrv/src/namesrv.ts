@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { every, formatAddress, type Host } from '@rockhopper/host'
 import { type Connection, RemotingServer, Router } from '@rockhopper/remoting'
 import type { NamesrvConfig } from './config.ts'
+import { DurableFiles } from './durable-files.ts'
 import { handleConfig } from './handlers/config.ts'
 import { handleSettings } from './handlers/kv.ts'
 import { handlePermissions } from './handlers/permission.ts'
@@ -28,13 +29,14 @@ export interface Namesrv {
  * file of its settings cannot be read.
  */
 export async function startNamesrv(host: Host, config: NamesrvConfig): Promise<Namesrv> {
-  const { clock, disk, logger } = host
+  const { clock, logger } = host
+  const files = new DurableFiles(host.disk)
   const atHome = (path: string): string =>
     path.startsWith('~/') ? join(host.machine.homeDirectory, path.slice(2)) : path
   const kvConfigPath = atHome(config.kvConfigPath)
   const configStorePath = atHome(config.configStorePath)
-  const settings = KvNamespaces.load(disk, kvConfigPath)
-  const live = new LiveConfig(disk, configStorePath, { ...config, kvConfigPath, configStorePath })
+  const settings = KvNamespaces.load(files, kvConfigPath)
+  const live = new LiveConfig(files, configStorePath, { ...config, kvConfigPath, configStorePath })
   const routes = new RouteTable<Connection>()
   const departures = new Departures(routes, clock, logger)
 

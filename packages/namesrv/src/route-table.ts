@@ -23,7 +23,7 @@ import { TopicTable } from './topic-table.ts'
 
 const MASTER_ID = 0
 
-export interface BrokerIdentity {
+interface BrokerIdentity {
   readonly clusterName: string
   readonly brokerName: string
   readonly brokerAddr: string
@@ -41,7 +41,7 @@ export interface Registration<L extends object> extends BrokerIdentity {
   readonly link: L
 }
 
-export interface Master {
+interface Master {
   readonly brokerAddr: string
   readonly haServerAddr: string | undefined
 }

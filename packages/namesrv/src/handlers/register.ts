@@ -28,7 +28,7 @@ import { readable } from '../rules/readable.ts'
 /** Ext field by which a broker tells its zone. */
 const ZONE_NAME = '__ZONE_NAME'
 
-export interface RegistrationParts {
+interface RegistrationParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly config: LiveConfig

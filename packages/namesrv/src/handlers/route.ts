@@ -25,7 +25,7 @@ const VERSION_WITH_STANDARD_JSON = 401
 const ZONE_MODE = '__ZONE_MODE'
 const ZONE_NAME = '__ZONE_NAME'
 
-export interface RouteParts {
+interface RouteParts {
   readonly clock: Clock
   readonly config: LiveConfig
   readonly routes: RouteTable<Connection>

@@ -15,7 +15,7 @@ import { type Connection, Refusal, type Router } from '@rockhopper/remoting'
 import type { LiveConfig } from '../live-config.ts'
 import type { RouteTable } from '../route-table.ts'
 
-export interface TopicParts {
+interface TopicParts {
   readonly config: LiveConfig
   readonly routes: RouteTable<Connection>
 }
