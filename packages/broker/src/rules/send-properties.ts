@@ -68,8 +68,10 @@ export function walkSendProperties(bytes: Buffer): SendProperties {
     if (firstBytes.has(bytes[at] ?? 0)) visit(bytes, at, end, walk)
     at = end + 1
   }
-  if (walk.keptFrom < bytes.length) walk.kept.push(bytes.subarray(walk.keptFrom))
-  if (bytes.length > 0 && bytes.at(-1) !== VALUE_END) walk.kept.push(PAIR_END)
+  if (walk.keptFrom < bytes.length) {
+    walk.kept.push(bytes.subarray(walk.keptFrom))
+    if (bytes.at(-1) !== VALUE_END) walk.kept.push(PAIR_END)
+  }
   return walk
 }
 

@@ -1,0 +1,68 @@
+/** What a broker finds in the properties of a message, and what it keeps of them. */
+import { javaHashCode } from '@rockhopper/protocol'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { walkSendProperties } from '../../packages/broker/src/rules/send-properties.ts'
+
+function walk(text: string) {
+  const { kept, ...found } = walkSendProperties(Buffer.from(text))
+  return { ...found, kept: Buffer.concat(kept).toString() }
+}
+
+const nothing = { tagsCode: 0, uniqueKey: undefined, waitStored: true, unsupported: undefined }
+
+test('no properties are no properties', () => {
+  expect(walk('')).toMatchObject({ ...nothing, kept: '' })
+})
+
+test('tag, unique key and the wish not to wait are found among others', () => {
+  const text = 'KEYS\x01k1 k2\x02UNIQ_KEY\x01C0A8\x02WAIT\x01false\x02TAGS\x01TagA\x02a\x01b\x02'
+  expect(walk(text)).toMatchObject({
+    tagsCode: 2_598_919,
+    uniqueKey: 'C0A8',
+    waitStored: false,
+    kept: text,
+  })
+})
+
+test('a last pair without its end is ended, for 4.9.2 to 4.9.8 clients leave it out', () => {
+  expect(walk('WAIT\x01true\x02TAGS\x01A')).toMatchObject({
+    tagsCode: 65,
+    waitStored: true,
+    kept: 'WAIT\x01true\x02TAGS\x01A\x02',
+  })
+})
+
+test('the receipt of a pop, which only a broker may set, is taken out wherever it stands', () => {
+  expect(walk('POP_CK\x011 2 3\x02').kept).toBe('')
+  expect(walk('a\x011\x02POP_CK\x011 2 3\x02b\x012\x02').kept).toBe('a\x011\x02b\x012\x02')
+  expect(walk('a\x011\x02POP_CK\x011 2 3').kept).toBe('a\x011\x02')
+})
+
+test.each([
+  ['DELAY\x013\x02', 'DELAY'],
+  ['TRAN_MSG\x01true\x02', 'TRAN_MSG'],
+  ['TIMER_DELAY_MS\x0110\x02', 'TIMER_DELAY_MS'],
+  ['DELAY\x010\x02TRAN_MSG\x01false\x02', undefined],
+])('%j asks for %s, which is not there', (text, name) => {
+  expect(walk(text).unsupported).toBe(name)
+})
+
+test('a name that only begins like a known one is none', () => {
+  expect(walk('TAGSX\x01A\x02UNIQ\x01B\x02DELAYED\x011\x02')).toMatchObject(nothing)
+})
+
+test('whatever stands in the properties, they are kept, and the tag is hashed as Java does', () => {
+  const text = fc
+    .string({ unit: 'binary', minLength: 1, maxLength: 20 })
+    .filter((part) => !part.includes('\x01') && !part.includes('\x02'))
+  const property = fc.property(fc.array(fc.tuple(text, text)), text, (pairs, tag) => {
+    const others = pairs.filter(([name]) => !/^(TAGS|POP_CK)$/.test(name))
+    const encoded = [...others, ['TAGS', tag]].map(([n, v]) => `${n}\x01${v}\x02`).join('')
+    const bytes = Buffer.from(encoded)
+    const { kept, tagsCode } = walkSendProperties(bytes)
+    expect(Buffer.concat(kept)).toEqual(bytes)
+    expect(tagsCode).toBe(javaHashCode(Buffer.from(tag).toString()))
+  })
+  fc.assert(property)
+})
