@@ -1,0 +1,17 @@
+/**
+ * The name under which brokers know one producer or consumer. Source: `client.md` section 1.1.
+ */
+import type { Host } from '@rockhopper/host'
+
+/** Where the machine has no address but the loopback. */
+export const NO_ADDRESS = '127.0.0.1'
+
+const RANDOM_DIGITS = 9
+
+/** `ip@pid#time`, the time followed by random digits: two clients may start in one millisecond. */
+export function newClientId({ machine, clock, random }: Host): string {
+  const ip = machine.addresses[0] ?? NO_ADDRESS
+  const address = ip.includes(':') ? `[${ip}]` : ip
+  const digits = String(random.below(10 ** RANDOM_DIGITS)).padStart(RANDOM_DIGITS, '0')
+  return `${address}@${machine.pid}#${clock.nowMs()}${digits}`
+}

@@ -1,0 +1,192 @@
+/**
+ * The options of producers and consumers: what may be given, what holds when it is not, and in what
+ * range. Defaults are Apache's unless said otherwise; `client.md` sections 3.1 and 6.1. Owns nothing.
+ */
+import { type Host, nodeHost } from '@rockhopper/host'
+import { groupNameProblem, type Serialization, serialization } from '@rockhopper/protocol'
+import { badOption } from './errors.ts'
+import { nameServerAddresses } from './name-servers.ts'
+
+/** What producers and consumers have in common. */
+export interface ClientOptions {
+  /** Name of the group: shared by all producers (or consumers) that do the same work. */
+  readonly group: string
+  /**
+   * Name servers: `host:port`, several as a list or joined by semicolons. The environment variable
+   * NAMESRV_ADDR when absent.
+   */
+  readonly namesrvAddr?: string | readonly string[]
+  /** Clock, network, chance and logger; the real ones with a silent logger when absent. */
+  readonly host?: Host
+  /**
+   * How the first requests of a connection are written: `binary` (default) or `json`. With a broker
+   * of this suite both sides change to a faster form after the first answer.
+   */
+  readonly serialization?: 'binary' | 'json'
+}
+
+export interface ProducerOptions extends ClientOptions {
+  /** Time for a send with all its attempts, in ms: 1 … 3 600 000, default 3000. */
+  readonly sendTimeoutMs?: number
+  /** Time for one attempt as long as another one may follow, in ms; default: all that is left. */
+  readonly attemptTimeoutMs?: number
+  /** Further attempts after a failed one, on another broker where there is one: 0 … 100, default 2. */
+  readonly retries?: number
+  /** Longest body in bytes: 1 … 16 MiB, default 4 MiB. The broker has a limit of its own. */
+  readonly maxMessageBytes?: number
+  /** Bodies from this size in bytes are compressed: 1 … 2^31, default 4096. */
+  readonly compressFromBytes?: number
+  /** Queues per broker of a topic that is created by its first message: 1 … 1024, default 4. */
+  readonly newTopicQueues?: number
+  /** Messages of `sendAsync` in flight: 1 … 65 535, default 1024. */
+  readonly maxInFlight?: number
+  /** Bytes of their bodies: 1 … 2^40, default 100 MiB. */
+  readonly maxInFlightBytes?: number
+  /**
+   * What `sendAsync` does when there is no room: `wait` (default) for at most the time of the send,
+   * or `fail` at once with TOO_MANY_IN_FLIGHT.
+   */
+  readonly whenFull?: 'wait' | 'fail'
+}
+
+/** Where a group begins on a queue of which it has consumed nothing yet. */
+export type ConsumeFromWhere =
+  /** After the messages that are there (on a queue younger than the broker's memory: at 0). */
+  | 'last'
+  /** With the oldest message. */
+  | 'first'
+  /** With the first message stored at or after this time. */
+  | { readonly timestampMs: number }
+
+export interface ConsumerOptions extends ClientOptions {
+  /** Where to begin on a queue of which the group has consumed nothing; default `last`. */
+  readonly consumeFromWhere?: ConsumeFromWhere
+  /** Handlers that run at a time, over all queues: 1 … 10 000, default 20. */
+  readonly concurrency?: number
+  /** Messages for one call of the handler of `onMessages`: 1 … 1024, default 32. */
+  readonly consumeMessageBatchMaxSize?: number
+  /** Tries after which a message becomes a dead letter: 0 … 10 000, default 16. */
+  readonly maxReconsumeTimes?: number
+  /** Messages asked for by one pull: 1 … 1024, default 32. */
+  readonly pullBatchSize?: number
+  /** Messages of a queue held here; at it the queue is not pulled: 1 … 65 535, default 1000. */
+  readonly maxCachedMessages?: number
+  /** Bytes of a queue held here; at it the queue is not pulled: 1 … 2^40, default 100 MiB. */
+  readonly maxCachedBytes?: number
+  /** From the oldest unfinished message of a queue to the newest: 1 … 65 535, default 2000. */
+  readonly maxCachedSpan?: number
+  /**
+   * Pause before the first pull of a queue that another member may just be giving up, in ms:
+   * 0 … 60 000, default 500. Its handlers finish in that time, so that nothing comes twice.
+   */
+  readonly handoverMs?: number
+  /** How long `close` and a rebalance wait for running handlers, in ms: 0 … 2^31, default 30 000. */
+  readonly drainTimeoutMs?: number
+}
+
+interface Range {
+  readonly otherwise: number
+  readonly min: number
+  readonly max: number
+}
+
+type Ranges = Readonly<Record<string, Range>>
+type Numbers<T extends Ranges> = { readonly [N in keyof T]: number }
+
+const MIB = 1024 * 1024
+const TERA = 2 ** 40
+
+const producerRanges = {
+  sendTimeoutMs: { otherwise: 3000, min: 1, max: 3_600_000 },
+  attemptTimeoutMs: { otherwise: 3_600_000, min: 1, max: 3_600_000 },
+  retries: { otherwise: 2, min: 0, max: 100 },
+  maxMessageBytes: { otherwise: 4 * MIB, min: 1, max: 16 * MIB },
+  compressFromBytes: { otherwise: 4096, min: 1, max: 2 ** 31 },
+  newTopicQueues: { otherwise: 4, min: 1, max: 1024 },
+  maxInFlight: { otherwise: 1024, min: 1, max: 65_535 },
+  maxInFlightBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
+} as const
+
+const consumerRanges = {
+  concurrency: { otherwise: 20, min: 1, max: 10_000 },
+  consumeMessageBatchMaxSize: { otherwise: 32, min: 1, max: 1024 },
+  maxReconsumeTimes: { otherwise: 16, min: 0, max: 10_000 },
+  pullBatchSize: { otherwise: 32, min: 1, max: 1024 },
+  maxCachedMessages: { otherwise: 1000, min: 1, max: 65_535 },
+  maxCachedBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
+  maxCachedSpan: { otherwise: 2000, min: 1, max: 65_535 },
+  handoverMs: { otherwise: 500, min: 0, max: 60_000 },
+  drainTimeoutMs: { otherwise: 30_000, min: 0, max: 2 ** 31 },
+} as const
+
+/** What every client needs, checked. */
+export interface ClientConfig {
+  readonly group: string
+  readonly host: Host
+  readonly nameServers: readonly string[]
+  readonly serialization: Serialization
+}
+
+export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges> {
+  readonly whenFull: 'wait' | 'fail'
+}
+
+export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges> {
+  readonly consumeFromWhere: ConsumeFromWhere
+}
+
+/** Checks the options of a producer. Throws `ClientError` BAD_OPTION. */
+export function producerConfig(options: ProducerOptions): ProducerConfig {
+  const { whenFull = 'wait' } = options
+  if (whenFull !== 'wait' && whenFull !== 'fail') {
+    throw badOption(`whenFull is "${String(whenFull)}"`, 'use "wait" or "fail"')
+  }
+  return { ...clientConfig(options), ...numbers(producerRanges, options), whenFull }
+}
+
+/** Checks the options of a consumer. Throws `ClientError` BAD_OPTION. */
+export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
+  const { consumeFromWhere = 'last' } = options
+  const known =
+    consumeFromWhere === 'last' ||
+    consumeFromWhere === 'first' ||
+    Number.isSafeInteger(consumeFromWhere.timestampMs)
+  if (!known) {
+    throw badOption(
+      `consumeFromWhere is ${JSON.stringify(consumeFromWhere)}`,
+      'use "last", "first" or { timestampMs: <ms since 1970> }',
+    )
+  }
+  return { ...clientConfig(options), ...numbers(consumerRanges, options), consumeFromWhere }
+}
+
+function clientConfig(options: ClientOptions): ClientConfig {
+  const host = options.host ?? nodeHost()
+  const problem = groupNameProblem(options.group)
+  if (problem !== undefined) throw badOption(problem, 'choose a name for the option group')
+  if (options.group === 'DEFAULT_PRODUCER' || options.group === 'DEFAULT_CONSUMER') {
+    throw badOption(`the group "${options.group}" is reserved`, 'choose another name')
+  }
+  const { serialization: form = 'binary' } = options
+  if (form !== 'binary' && form !== 'json') {
+    throw badOption(`serialization is "${String(form)}"`, 'use "binary" or "json"')
+  }
+  return {
+    group: options.group,
+    host,
+    nameServers: nameServerAddresses(options.namesrvAddr, host.machine.environment),
+    serialization: serialization[form],
+  }
+}
+
+function numbers<T extends Ranges>(ranges: T, options: object): Numbers<T> {
+  const given = options as Readonly<Record<string, unknown>>
+  const entries = Object.entries(ranges).map(([name, { otherwise, min, max }]) => {
+    const value = given[name] ?? otherwise
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) {
+      return [name, value] as const
+    }
+    throw badOption(`${name} is ${String(value)}`, `use a whole number from ${min} to ${max}`)
+  })
+  return Object.fromEntries(entries) as Numbers<T>
+}

@@ -1,0 +1,19 @@
+/**
+ * Producers and consumers for applications.
+ */
+export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions } from './config.ts'
+export type { AfterFailure } from './consume-concurrently.ts'
+export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
+export type { BatchHandler, ConsumeContext, MessageHandler } from './handlers.ts'
+export type {
+  Message,
+  QueueSelector,
+  SendOptions,
+  SendResult,
+  SendStatus,
+} from './message.ts'
+export type { MessageQueue } from './message-queue.ts'
+export { DefaultProducer, type ProducerEvents } from './producer.ts'
+export { type ConsumerEvents, PushConsumer } from './push-consumer.ts'
+export type { ReceivedMessage } from './received-message.ts'
+export { selectByHash } from './select-by-hash.ts'

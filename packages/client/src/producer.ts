@@ -1,0 +1,296 @@
+/**
+ * The producer that applications use: it builds its parts, starts and closes them, and bounds what
+ * is in flight. How a message is made is in `draft.ts`, how it is delivered in `sender.ts`.
+ */
+import { EventEmitter } from 'node:events'
+import { type HeartbeatData, UniqueKeys } from '@rockhopper/protocol'
+import { Router } from '@rockhopper/remoting'
+import { NO_ADDRESS, newClientId } from './client-id.ts'
+import { Cluster } from './cluster.ts'
+import { type ProducerConfig, type ProducerOptions, producerConfig } from './config.ts'
+import { badOption, ClientError } from './errors.ts'
+import { unlessAborted } from './give-up.ts'
+import { Heartbeats } from './heartbeats.ts'
+import type { Message, SendOptions, SendResult } from './message.ts'
+import { Parcels } from './parcel.ts'
+import { PublishTable } from './publish-table.ts'
+import { Room } from './room.ts'
+import { MASTER_ID } from './routes.ts'
+import { type Budget, type Destination, destinationOf, type Parcel, Sender } from './sender.ts'
+
+/** What a producer tells those who listen. */
+export interface ProducerEvents {
+  /** An attempt failed, and the message goes to another broker, or to the same one again. */
+  retry: [attempt: { topic: string; brokerName: string; error: unknown }]
+  /** The route of a topic that was sent to is another one now. */
+  routeChanged: [topic: string]
+}
+
+type State = 'new' | 'started' | 'closed'
+
+export class DefaultProducer extends EventEmitter<ProducerEvents> {
+  /** The name under which brokers know this producer. */
+  readonly clientId: string
+  readonly #config: ProducerConfig
+  readonly #cluster: Cluster
+  readonly #heartbeats: Heartbeats
+  readonly #publish: PublishTable
+  readonly #parcels: Parcels
+  readonly #sender: Sender
+  readonly #room: Room
+  #state: State = 'new'
+  #closing: Promise<void> | undefined
+
+  /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
+  constructor(options: ProducerOptions) {
+    super()
+    const config = producerConfig(options)
+    const { host } = config
+    this.#config = config
+    this.clientId = newClientId(host)
+    this.#cluster = new Cluster({
+      host,
+      nameServers: config.nameServers,
+      serialization: config.serialization,
+      router: new Router(host.logger),
+      onRouteChanged: (topic) => this.#followRoute(topic),
+      onConnectionClosed: () => this.#heartbeats.soon(),
+    })
+    this.#heartbeats = new Heartbeats({
+      host,
+      remoting: this.#cluster.remoting,
+      targets: () => this.#masters(),
+      content: () => this.#heartbeat(),
+    })
+    this.#publish = new PublishTable(this.#cluster, host.random, config.newTopicQueues)
+    this.#parcels = new Parcels({
+      ...config,
+      clock: host.clock,
+      keys: keysOf(config),
+      rules: config,
+    })
+    this.#sender = new Sender({
+      clock: host.clock,
+      publish: this.#publish,
+      retries: config.retries,
+      attemptTimeoutMs: config.attemptTimeoutMs,
+      onRetry: (topic, failed) => this.emit('retry', { topic, ...failed }),
+    })
+    this.#room = new Room(host.clock, {
+      maxCount: config.maxInFlight,
+      maxBytes: config.maxInFlightBytes,
+    })
+  }
+
+  /** Messages in flight: handed to `send` or its sisters and not yet answered. */
+  get inFlight(): number {
+    return this.#room.count
+  }
+
+  /**
+   * Finds a name server. Rejects with `ClientError` NAME_SERVER_UNREACHABLE; `start` may then be
+   * called again. Which topics are sent to need not be known: their routes are found when needed.
+   */
+  async start(): Promise<void> {
+    if (this.#state === 'started') throw badOption('the producer was started before', 'start once')
+    if (this.#state === 'closed') throw closed()
+    await this.#cluster.checkNameServers()
+    if (this.#closing !== undefined) throw closed()
+    this.#cluster.start()
+    this.#heartbeats.start()
+    this.#state = 'started'
+  }
+
+  /**
+   * Sends one message and waits until the broker has stored it. Failed attempts are repeated on
+   * another broker, so that in rare cases a message is stored twice. Rejects with `ClientError`, or
+   * with the reason of `options.signal`.
+   */
+  async send(message: Message, options: SendOptions = {}): Promise<SendResult> {
+    const budget = this.#budget(options)
+    const parcel = this.#parcels.of(message)
+    const bytes = bytesOf(parcel)
+    this.#room.enter(bytes)
+    return await this.#launch(
+      parcel,
+      bytes,
+      budget,
+      destinationOf(message, options),
+      options.signal,
+    )
+  }
+
+  /**
+   * The same for those who do not wait for each message: at most `maxInFlight` messages and
+   * `maxInFlightBytes` are in flight. Beyond that a send waits for room, and its time runs
+   * (`whenFull: 'wait'`), or rejects at once with TOO_MANY_IN_FLIGHT. Await `room()` before a send
+   * to read no faster than you can send.
+   */
+  async sendAsync(message: Message, options: SendOptions = {}): Promise<SendResult> {
+    const budget = this.#budget(options)
+    const parcel = this.#parcels.of(message)
+    const bytes = bytesOf(parcel)
+    if (!this.#room.tryEnter(bytes)) await this.#wait(bytes, budget, options.signal)
+    return await this.#launch(
+      parcel,
+      bytes,
+      budget,
+      destinationOf(message, options),
+      options.signal,
+    )
+  }
+
+  /** Resolves when `sendAsync` has room for another message. */
+  async room(): Promise<void> {
+    await this.#room.available()
+  }
+
+  /**
+   * Hands one message to a connection and waits for no answer: nobody learns whether it arrived.
+   * Rejects with `ClientError` when there is no connection. `options.signal` has no effect.
+   */
+  async sendOneway(message: Message, options: SendOptions = {}): Promise<void> {
+    const budget = this.#budget(options)
+    const parcel = this.#parcels.of(message)
+    const bytes = bytesOf(parcel)
+    this.#room.enter(bytes)
+    try {
+      await this.#sender.hand(parcel, budget, destinationOf(message, options))
+    } finally {
+      this.#room.leave(bytes)
+    }
+  }
+
+  /**
+   * Sends several messages of one topic with one request: all are stored, one behind the other, or
+   * none. Together they may be `maxMessageBytes` long; they are not compressed and have no delays.
+   * A selector gets the first message.
+   */
+  async sendBatch(messages: readonly Message[], options: SendOptions = {}): Promise<SendResult> {
+    const budget = this.#budget(options)
+    const parcel = this.#parcels.ofBatch(messages)
+    const bytes = bytesOf(parcel)
+    this.#room.enter(bytes)
+    const [first] = messages
+    const destination = first === undefined ? undefined : destinationOf(first, options)
+    return await this.#launch(parcel, bytes, budget, destination, options.signal)
+  }
+
+  /** Takes no more messages, waits for the answers of those in flight, then leaves the cluster. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const wasStarted = this.#state === 'started'
+    this.#state = 'closed'
+    await this.#room.idle()
+    if (wasStarted) await this.#heartbeats.stop({ producerGroup: this.#config.group })
+    await this.#cluster.close()
+  }
+
+  /** Waits for the answer; `room` was taken before and is given back here. */
+  #launch(
+    parcel: Parcel,
+    bytes: number,
+    budget: Budget,
+    destination: Destination | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<SendResult> {
+    const work = this.#deliver(parcel, bytes, budget, destination, signal)
+    return signal === undefined ? work : unlessAborted(work, signal)
+  }
+
+  async #deliver(
+    parcel: Parcel,
+    bytes: number,
+    budget: Budget,
+    destination: Destination | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<SendResult> {
+    try {
+      return await this.#sender.deliver(parcel, budget, destination, signal)
+    } finally {
+      this.#room.leave(bytes)
+    }
+  }
+
+  async #wait(bytes: number, budget: Budget, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#config.whenFull === 'fail') throw this.#room.full()
+    const entered = this.#room.enterLater(bytes, budget.startMs + budget.timeoutMs)
+    if (signal === undefined) return await entered
+    try {
+      await unlessAborted(entered, signal)
+    } catch (error) {
+      // Who gave up while waiting gives its room back when it comes.
+      entered.then(
+        () => this.#room.leave(bytes),
+        () => undefined,
+      )
+      throw error
+    }
+  }
+
+  #budget({ timeoutMs }: SendOptions): Budget {
+    if (this.#state === 'new') {
+      throw new ClientError('NOT_STARTED', 'the producer was not started', {
+        retryable: false,
+        hint: 'await start() first',
+      })
+    }
+    if (this.#state === 'closed') throw closed()
+    return {
+      startMs: this.#config.host.clock.monotonicMs(),
+      timeoutMs: timeoutMs ?? this.#config.sendTimeoutMs,
+    }
+  }
+
+  #followRoute(topic: string): void {
+    this.#publish.renew(topic)
+    this.#heartbeats.soon()
+    this.emit('routeChanged', topic)
+  }
+
+  #masters(): string[] {
+    return [...this.#cluster.addresses.values()]
+      .map((replicas) => replicas.get(MASTER_ID))
+      .filter((address) => address !== undefined)
+  }
+
+  #heartbeat(): HeartbeatData {
+    return {
+      clientID: this.clientId,
+      producerDataSet: [{ groupName: this.#config.group }],
+      consumerDataSet: [],
+      heartbeatFingerprint: 0,
+      withoutSub: false,
+    }
+  }
+}
+
+function keysOf({ host }: ProducerConfig): UniqueKeys {
+  return new UniqueKeys({
+    ip: host.machine.addresses[0] ?? NO_ADDRESS,
+    pid: host.machine.pid,
+    salt: host.random.bytes(4).readInt32BE(),
+    nowMs: () => host.clock.nowMs(),
+  })
+}
+
+function bytesOf({ body }: Parcel): number {
+  let bytes = 0
+  for (const chunk of body) bytes += chunk.length
+  return bytes
+}
+
+function closed(): ClientError {
+  return new ClientError('CLOSED', 'the producer was closed', {
+    retryable: false,
+    hint: 'make a new one',
+  })
+}

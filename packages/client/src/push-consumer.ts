@@ -1,0 +1,345 @@
+/**
+ * The consumer that applications use: it builds its parts, starts and closes them, and says what
+ * happens. Queues are shared in `rebalance.ts`, read in `pull.ts`, handled in
+ * `consume-concurrently.ts`.
+ */
+import { EventEmitter } from 'node:events'
+import { every, type Loop } from '@rockhopper/host'
+import {
+  type HeartbeatData,
+  NOTIFY_CONSUMER_IDS_CHANGED,
+  type ConsumeFromWhere as WireFromWhere,
+} from '@rockhopper/protocol'
+import { Router } from '@rockhopper/remoting'
+import { newClientId } from './client-id.ts'
+import { Cluster } from './cluster.ts'
+import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from './config.ts'
+import { type AfterFailure, Consumption } from './consume-concurrently.ts'
+import { badOption, ClientError } from './errors.ts'
+import type { BatchHandler, MessageHandler } from './handlers.ts'
+import { Heartbeats } from './heartbeats.ts'
+import type { MessageQueue } from './message-queue.ts'
+import { Offsets } from './offsets.ts'
+import type { OwnedQueue } from './owned-queue.ts'
+import { Puller } from './pull.ts'
+import { Rebalance } from './rebalance.ts'
+import type { ReceivedMessage } from './received-message.ts'
+import { clientErrorOf } from './retry-policy.ts'
+import { sendBack } from './send-back.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { TopicShares } from './topic-shares.ts'
+
+/** How often offsets are committed (Apache: persistConsumerOffsetInterval). */
+const COMMIT_MS = 5_000
+
+/** What a consumer tells those who listen. */
+export interface ConsumerEvents {
+  /** These queues are read from now on. */
+  assigned: [queues: readonly MessageQueue[]]
+  /** These queues are not read any more; handlers that run may end. */
+  released: [queues: readonly MessageQueue[]]
+  /** A handler failed. `after` says where the message waits for its next try. */
+  failed: [failure: { message: ReceivedMessage; error: unknown; after: AfterFailure }]
+  /** A queue did not have the offset of the group any more and goes on at another. */
+  offsetMoved: [move: { queue: MessageQueue; from: number; to: number }]
+  /**
+   * Something keeps the consumer from consuming; it goes on trying. `queue` is absent where a whole
+   * topic is concerned. Told once, and again when it comes back after it was over.
+   */
+  problem: [problem: { error: Error; topic: string; queue: MessageQueue | undefined }]
+}
+
+type State = 'new' | 'starting' | 'started' | 'closed'
+
+export class PushConsumer extends EventEmitter<ConsumerEvents> {
+  /** The name under which brokers and the other members know this consumer. */
+  readonly clientId: string
+  readonly #config: ConsumerConfig
+  readonly #subscriptions: Subscriptions
+  readonly #cluster: Cluster
+  readonly #heartbeats: Heartbeats
+  readonly #offsets: Offsets
+  readonly #consumption: Consumption
+  readonly #shares: TopicShares
+  readonly #rebalance: Rebalance
+  #state: State = 'new'
+  #starting: Promise<void> = Promise.resolve()
+  #commits: Loop | undefined
+  #closing: Promise<void> | undefined
+
+  /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
+  constructor(options: ConsumerOptions) {
+    super()
+    const config = consumerConfig(options)
+    const { host, group } = config
+    this.#config = config
+    this.clientId = newClientId(host)
+    const batchSize = config.consumeMessageBatchMaxSize
+    this.#subscriptions = new Subscriptions(group, batchSize, host.clock.nowMs())
+    this.#cluster = this.#newCluster()
+    this.#heartbeats = this.#newHeartbeats()
+    const { consumeFromWhere } = config
+    this.#offsets = new Offsets({ cluster: this.#cluster, group, consumeFromWhere })
+    this.#consumption = this.#newConsumption()
+    this.#shares = new TopicShares({
+      host,
+      cluster: this.#cluster,
+      group,
+      subscriptions: this.#subscriptions,
+      onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
+      onForgotten: () => this.#heartbeats.soon(),
+    })
+    this.#rebalance = this.#newRebalance(this.#newPuller())
+  }
+
+  /** The queues that are read at present. */
+  get queues(): readonly MessageQueue[] {
+    return this.#rebalance.owned.map(({ queue }) => queue)
+  }
+
+  /**
+   * Asks for the messages of a topic, before or after `start`; a second call for a topic replaces
+   * the first. All members of a group must subscribe to the same. `expression` is `*` for all
+   * messages or the wanted tags, as `a || b`. Without a handler the one of `onMessages` gets them.
+   * Throws `ClientError` BAD_OPTION.
+   */
+  subscribe(topic: string, expression = '*', handler?: MessageHandler): this {
+    this.#subscriptions.set(topic, expression, this.#config.host.clock.nowMs(), handler)
+    this.#spreadSubscriptions()
+    return this
+  }
+
+  /** Asks for no more messages of a topic. */
+  unsubscribe(topic: string): this {
+    this.#subscriptions.delete(topic)
+    this.#spreadSubscriptions()
+    return this
+  }
+
+  /**
+   * Names the handler of all topics that have none of their own. It gets up to
+   * `consumeMessageBatchMaxSize` messages of one topic and queue at a time.
+   */
+  onMessages(handler: BatchHandler): this {
+    this.#subscriptions.setBatchHandler(handler)
+    return this
+  }
+
+  /**
+   * Joins the group and resolves when the first share of the queues is known. Rejects with
+   * `ClientError` NAME_SERVER_UNREACHABLE, or BAD_OPTION when a topic has no handler; it may then be
+   * called again. A topic that does not exist yet is no error: it is told as a `problem`.
+   */
+  start(): Promise<void> {
+    if (this.#state === 'closed') return Promise.reject(closed())
+    if (this.#state !== 'new') {
+      return Promise.reject(badOption('the consumer was started before', 'start once'))
+    }
+    this.#state = 'starting'
+    this.#starting = this.#start()
+    return this.#starting
+  }
+
+  /**
+   * Takes no more messages, waits for the handlers that run (at most `drainTimeoutMs`), commits what
+   * was consumed and leaves the group.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #start(): Promise<void> {
+    try {
+      this.#subscriptions.checkHandlers()
+      await this.#cluster.checkNameServers()
+    } catch (error) {
+      if (this.#state === 'starting') this.#state = 'new'
+      throw error
+    }
+    await this.#shares.findRoutes()
+    await this.#heartbeats.beat()
+    if (this.#state === 'closed') throw closed()
+    this.#state = 'started'
+    this.#cluster.start()
+    this.#heartbeats.start()
+    await this.#rebalance.start()
+    const { clock, logger } = this.#config.host
+    this.#commits = every(
+      clock,
+      COMMIT_MS,
+      () => this.#commit(),
+      (error) =>
+        logger.error('The commit of offsets failed for a reason nobody foresaw.', { error }),
+    )
+  }
+
+  async #close(): Promise<void> {
+    const wasNew = this.#state === 'new'
+    this.#state = 'closed'
+    await this.#starting.catch(() => undefined)
+    await this.#commits?.stop()
+    await this.#rebalance.close()
+    if (!wasNew) await this.#heartbeats.stop({ consumerGroup: this.#config.group })
+    await this.#cluster.close()
+  }
+
+  #newCluster(): Cluster {
+    const { host, group, nameServers, serialization } = this.#config
+    const router = new Router(host.logger).on(NOTIFY_CONSUMER_IDS_CHANGED, (header) => {
+      if (header.consumerGroup === group) this.#rebalance.wake()
+      return undefined
+    })
+    const onRouteChanged = (): void => {
+      this.#heartbeats.soon()
+      this.#rebalance.soon()
+    }
+    const onConnectionClosed = (): void => {
+      this.#heartbeats.soon()
+      // The broker may have lost what it was told last: it is told again.
+      for (const owned of this.#rebalance.owned) owned.storedOffset = undefined
+    }
+    return new Cluster({
+      host,
+      nameServers,
+      serialization,
+      router,
+      onRouteChanged,
+      onConnectionClosed,
+    })
+  }
+
+  #newHeartbeats(): Heartbeats {
+    const cluster = this.#cluster
+    return new Heartbeats({
+      host: this.#config.host,
+      remoting: cluster.remoting,
+      targets: () => [...cluster.addresses.values()].flatMap((replicas) => [...replicas.values()]),
+      content: () => this.#heartbeat(),
+    })
+  }
+
+  #newConsumption(): Consumption {
+    const { host, concurrency, group, maxReconsumeTimes } = this.#config
+    const parts = { cluster: this.#cluster, group, maxReconsumeTimes }
+    return new Consumption({
+      clock: host.clock,
+      concurrency,
+      handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
+      sendBack: (message, delayLevel) => sendBack(parts, message, delayLevel),
+      onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
+    })
+  }
+
+  #newPuller(): Puller {
+    const config = this.#config
+    return new Puller({
+      host: config.host,
+      cluster: this.#cluster,
+      offsets: this.#offsets,
+      group: config.group,
+      batchSize: config.pullBatchSize,
+      limits: {
+        maxMessages: config.maxCachedMessages,
+        maxBytes: config.maxCachedBytes,
+        maxSpan: config.maxCachedSpan,
+      },
+      subscriptionTo: (topic) => this.#subscriptions.get(topic),
+      onMessages: (owned, entries) => this.#consumption.submit(owned, entries),
+      onOffsetMoved: (owned, from, to) => {
+        this.emit('offsetMoved', { queue: owned.queue, from, to })
+        this.#rebalance.move(owned, to)
+      },
+      onFailure: (owned, error) => this.#queueFailed(owned, error),
+    })
+  }
+
+  #newRebalance(puller: Puller): Rebalance {
+    const { host, handoverMs, drainTimeoutMs } = this.#config
+    return new Rebalance({
+      host,
+      clientId: this.clientId,
+      offsets: this.#offsets,
+      handoverMs,
+      drainTimeoutMs,
+      shares: () => this.#shares.all(),
+      isSubscribed: (topic) => this.#subscriptions.get(topic) !== undefined,
+      read: (owned, delayMs) => puller.run(owned, delayMs),
+      onAssigned: (queues) => this.emit('assigned', queues),
+      onReleased: (queues) => this.emit('released', queues),
+      onForgotten: () => this.#heartbeats.soon(),
+    })
+  }
+
+  /** Brokers must know what is wanted before it is asked for. */
+  #spreadSubscriptions(): void {
+    if (this.#state !== 'started') return
+    this.#shares
+      .findRoutes()
+      .then(() => this.#heartbeats.beat())
+      .then(() => this.#rebalance.wake())
+  }
+
+  async #commit(): Promise<void> {
+    await Promise.all(
+      this.#rebalance.owned.map((owned) =>
+        this.#offsets.commitLater(owned).catch((error: unknown) =>
+          this.#config.host.logger.debug('An offset could not be committed; it will be later.', {
+            queue: owned.queue,
+            error,
+          }),
+        ),
+      ),
+    )
+  }
+
+  #queueFailed({ queue }: OwnedQueue, error: unknown): void {
+    // The broker may have forgotten what this consumer wants, or never heard of it.
+    this.#heartbeats.soon()
+    this.#tellProblem(queue.topic, queue, clientErrorOf(error))
+  }
+
+  #tellProblem(topic: string, queue: MessageQueue | undefined, error: Error): void {
+    this.#config.host.logger.warn('A topic, or a queue of it, cannot be consumed at present.', {
+      topic,
+      queue,
+      error,
+    })
+    this.emit('problem', { topic, queue, error })
+  }
+
+  #heartbeat(): HeartbeatData {
+    return {
+      clientID: this.clientId,
+      producerDataSet: [],
+      consumerDataSet: [
+        {
+          groupName: this.#config.group,
+          consumeType: 'CONSUME_PASSIVELY',
+          messageModel: 'CLUSTERING',
+          consumeFromWhere: wireFromWhere(this.#config),
+          subscriptionDataSet: this.#subscriptions.data,
+          unitMode: false,
+        },
+      ],
+      heartbeatFingerprint: 0,
+      withoutSub: false,
+    }
+  }
+}
+
+function wireFromWhere({ consumeFromWhere }: ConsumerConfig): WireFromWhere {
+  if (consumeFromWhere === 'first') return 'CONSUME_FROM_FIRST_OFFSET'
+  return consumeFromWhere === 'last' ? 'CONSUME_FROM_LAST_OFFSET' : 'CONSUME_FROM_TIMESTAMP'
+}
+
+function closed(): ClientError {
+  return new ClientError('CLOSED', 'the consumer was closed', {
+    retryable: false,
+    hint: 'make a new one',
+  })
+}

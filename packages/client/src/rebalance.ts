@@ -1,0 +1,200 @@
+/**
+ * Shares the queues of the subscribed topics among the members of the group: every member computes
+ * the same allocation from the same lists, takes what is its own and gives up what is not. Source:
+ * Apache class RebalanceImpl; `client.md` section 5.
+ *
+ * It owns the queues that this consumer has, those it is giving up, and the loop. A queue is given
+ * up in order: no more pulls, running handlers end, the offset is committed; the member that takes
+ * it over waits a moment before it asks for that offset, so that a quiet change repeats nothing.
+ */
+import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
+import type { TopicRouteData } from '@rockhopper/protocol'
+import { allocateAveragely } from './allocate.ts'
+import { compareQueues, type MessageQueue, queueKey } from './message-queue.ts'
+import type { Offsets } from './offsets.ts'
+import { OwnedQueue } from './owned-queue.ts'
+import { subscribeQueues } from './routes.ts'
+
+/** Source: Apache rocketmq.client.rebalance.waitInterval. */
+const REBALANCE_MS = 20_000
+/** Pause before another try when something was unknown or in the way. */
+const AGAIN_MS = 1_000
+
+/** What one topic of the subscription looks like at present. */
+export interface TopicShare {
+  readonly topic: string
+  readonly route: TopicRouteData
+  /** Sorted ids of the members; undefined when nobody could say. */
+  readonly members: readonly string[] | undefined
+}
+
+export interface RebalanceParts {
+  readonly host: Host
+  readonly clientId: string
+  readonly offsets: Offsets
+  /** Pause before a queue is read that may have another owner, in ms. */
+  readonly handoverMs: number
+  /** How long running handlers of a queue that is given up are waited for, in ms. */
+  readonly drainTimeoutMs: number
+  /** The subscribed topics that have a route, with the members of the group. */
+  readonly shares: () => Promise<readonly TopicShare[]>
+  /** Whether the topic is subscribed at present. */
+  readonly isSubscribed: (topic: string) => boolean
+  /** Reads a queue until it is released. */
+  readonly read: (owned: OwnedQueue, delayMs: number) => Promise<void>
+  readonly onAssigned: (queues: readonly MessageQueue[]) => void
+  readonly onReleased: (queues: readonly MessageQueue[]) => void
+  /** The brokers do not count us among the members. */
+  readonly onForgotten: () => void
+}
+
+export class Rebalance {
+  readonly #parts: RebalanceParts
+  readonly #owned = new Map<string, OwnedQueue>()
+  readonly #leaving = new Map<string, Promise<void>>()
+  #loop: Loop | undefined
+  #planned: Timer | undefined
+
+  constructor(parts: RebalanceParts) {
+    this.#parts = parts
+  }
+
+  /** The queues that are read at present. */
+  get owned(): readonly OwnedQueue[] {
+    return [...this.#owned.values()]
+  }
+
+  /** Shares for the first time, then every 20 s. */
+  async start(): Promise<void> {
+    await this.#run()
+    const { clock, logger } = this.#parts.host
+    this.#loop = every(
+      clock,
+      REBALANCE_MS,
+      () => this.#run(),
+      (error) => logger.error('A rebalance failed for a reason nobody foresaw.', { error }),
+    )
+  }
+
+  /** Shares anew at once. */
+  wake(): void {
+    this.#loop?.wake()
+  }
+
+  /** Shares anew in a second. */
+  soon(): void {
+    if (this.#planned !== undefined) return
+    this.#planned = this.#parts.host.clock.after(AGAIN_MS, () => {
+      this.#planned = undefined
+      this.wake()
+    })
+  }
+
+  /** Begins a queue anew at another offset: the one it had is not there any more. */
+  move(owned: OwnedQueue, offset: number): void {
+    if (this.#owned.get(owned.key) !== owned) return
+    this.#giveUp(owned, offset)
+    this.soon()
+  }
+
+  /** Gives up all queues, in order. */
+  async close(): Promise<void> {
+    this.#planned?.cancel()
+    await this.#loop?.stop()
+    this.#loop = undefined
+    this.#giveUpAll(this.owned)
+    await Promise.all(this.#leaving.values())
+  }
+
+  async #run(): Promise<void> {
+    const shares = await this.#parts.shares()
+    const released = this.owned.filter((owned) => this.#isLost(owned, shares))
+    this.#giveUpAll(released)
+    const assigned: MessageQueue[] = []
+    for (const share of shares) assigned.push(...this.#takeOwn(share))
+    if (assigned.length > 0) this.#parts.onAssigned(assigned)
+  }
+
+  /** Whether a queue is not ours any more. Where the members are unknown, nothing changes. */
+  #isLost({ queue }: OwnedQueue, shares: readonly TopicShare[]): boolean {
+    if (!this.#parts.isSubscribed(queue.topic)) return true
+    const share = shares.find(({ topic }) => topic === queue.topic)
+    const own = share === undefined ? undefined : this.#allocate(share)
+    return own !== undefined && !own.some((other) => queueKey(other) === queueKey(queue))
+  }
+
+  /** Takes the queues of a topic that are ours and not read yet. */
+  #takeOwn(share: TopicShare): MessageQueue[] {
+    const own = this.#allocate(share)
+    if (own === undefined) {
+      this.soon()
+      return []
+    }
+    const isShared = (share.members?.length ?? 0) > 1
+    const taken: MessageQueue[] = []
+    for (const queue of own) {
+      const key = queueKey(queue)
+      if (this.#owned.has(key)) continue
+      if (this.#leaving.has(key)) this.soon()
+      else {
+        this.#take(new OwnedQueue(queue), isShared)
+        taken.push(queue)
+      }
+    }
+    return taken
+  }
+
+  #allocate({ topic, route, members }: TopicShare): readonly MessageQueue[] | undefined {
+    if (members === undefined) return undefined
+    if (!members.includes(this.#parts.clientId)) {
+      this.#parts.onForgotten()
+      this.soon()
+    }
+    const queues = [...subscribeQueues(topic, route)].sort(compareQueues)
+    return allocateAveragely(queues, members, this.#parts.clientId)
+  }
+
+  #take(owned: OwnedQueue, isShared: boolean): void {
+    this.#owned.set(owned.key, owned)
+    const delayMs = isShared ? this.#parts.handoverMs : 0
+    this.#parts.read(owned, delayMs).catch((error: unknown) => {
+      this.#parts.host.logger.error('A queue is not read any more, for a reason nobody foresaw.', {
+        queue: owned.queue,
+        error,
+      })
+      if (this.#owned.get(owned.key) === owned) this.#giveUp(owned)
+      this.soon()
+    })
+  }
+
+  #giveUpAll(queues: readonly OwnedQueue[]): void {
+    for (const owned of queues) this.#giveUp(owned)
+    if (queues.length > 0) this.#parts.onReleased(queues.map(({ queue }) => queue))
+  }
+
+  #giveUp(owned: OwnedQueue, movedTo?: number): void {
+    this.#owned.delete(owned.key)
+    owned.release()
+    const leaving = this.#leave(owned, movedTo).finally(() => this.#leaving.delete(owned.key))
+    this.#leaving.set(owned.key, leaving)
+  }
+
+  async #leave(owned: OwnedQueue, movedTo: number | undefined): Promise<void> {
+    const { host, offsets, drainTimeoutMs } = this.#parts
+    const { queue } = owned
+    if (!(await owned.drain(host.clock, drainTimeoutMs))) {
+      host.logger.warn('A queue is given up while handlers of it still run.', { queue })
+    }
+    const offset = movedTo ?? owned.commitOffset
+    if (offset === undefined) return
+    try {
+      await offsets.commit(owned, offset)
+    } catch (error) {
+      host.logger.warn('The offset of a queue that is given up was not committed.', {
+        queue,
+        offset,
+        error,
+      })
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Messages as consumers get them, out of the body of an answer to a pull. Source: Apache class
+ * MessageDecoder; `broker-api.md` sections 2.1 to 2.5. Owns nothing.
+ */
+import { inflateSync } from 'node:zlib'
+import {
+  type Compression,
+  compressionOf,
+  decodeProperties,
+  type HostAddress,
+  ipText,
+  isRetryTopic,
+  offsetIdPrefix,
+  offsetMessageId,
+  type StoredRecord,
+  scanRecord,
+} from '@rockhopper/protocol'
+import type { MessageQueue } from './message-queue.ts'
+
+/** A body that would be longer is left compressed: it could be made to fill the memory. */
+const MAX_INFLATED_BYTES = 64 * 1024 * 1024
+
+export class ReceivedMessage {
+  /** The topic it was sent to, also when it comes from the group's retry topic. */
+  readonly topic: string
+  readonly body: Buffer
+  /** How `body` is still compressed: `none`, except where this library cannot read it. */
+  readonly compression: Compression
+  /** The queue it was read from: that of the retry topic for a message that failed before. */
+  readonly queue: MessageQueue
+  readonly queueOffset: number
+  /** Place in the broker's log, in bytes. */
+  readonly logOffset: number
+  readonly tag: string | undefined
+  readonly keys: readonly string[]
+  /** All properties, those of the system included. */
+  readonly properties: Readonly<Record<string, string>>
+  /** The number that the sending application gave it. */
+  readonly flag: number
+  /** Unique key given by the producer; the broker's id where there is none. */
+  readonly msgId: string
+  /** When the producer made it, in ms since 1970. */
+  readonly bornAtMs: number
+  /** When the broker stored it, in ms since 1970. */
+  readonly storedAtMs: number
+  /** How often it was consumed without success before. */
+  readonly reconsumeTimes: number
+  readonly #record: StoredRecord
+
+  constructor(record: StoredRecord, brokerName: string) {
+    const properties = decodeProperties(record.properties)
+    const { topic, queueId, queueOffset } = record
+    const { body, compression } = plainBody(record)
+    this.#record = record
+    this.topic = (isRetryTopic(topic) ? properties.get('RETRY_TOPIC') : undefined) ?? topic
+    this.body = body
+    this.compression = compression
+    this.queue = { topic, brokerName, queueId }
+    this.queueOffset = queueOffset
+    this.logOffset = record.logOffset
+    this.tag = properties.get('TAGS')
+    this.keys = keysOf(properties.get('KEYS'))
+    this.properties = Object.fromEntries(properties)
+    this.flag = record.flag
+    this.msgId = properties.get('UNIQ_KEY') ?? this.offsetMsgId
+    this.bornAtMs = record.bornTimestamp
+    this.storedAtMs = record.storeTimestamp
+    this.reconsumeTimes = record.reconsumeTimes
+  }
+
+  /** The broker's own id: its address and the place in its log. */
+  get offsetMsgId(): string {
+    return offsetMessageId(offsetIdPrefix(this.#record.storeHost), this.#record.logOffset)
+  }
+
+  /** Address of the producer, as the broker saw it. */
+  get bornHost(): string {
+    return hostText(this.#record.bornHost)
+  }
+
+  /** Address of the broker that stored it first. */
+  get storeHost(): string {
+    return hostText(this.#record.storeHost)
+  }
+}
+
+/** All messages of a body. Throws `RangeError` when the body is not a row of whole messages. */
+export function decodeMessages(body: Buffer, brokerName: string): ReceivedMessage[] {
+  const messages: ReceivedMessage[] = []
+  for (let at = 0; at < body.length; ) {
+    const scanned = scanRecord(body, at, false)
+    if (scanned.kind !== 'record') {
+      throw new RangeError(
+        `the broker "${brokerName}" sent ${body.length} bytes of messages, ` +
+          `of which those from byte ${at} on are not a message`,
+      )
+    }
+    messages.push(new ReceivedMessage(scanned.record, brokerName))
+    at += scanned.record.sizeBytes
+  }
+  return messages
+}
+
+function plainBody({ body, sysFlag }: StoredRecord): { body: Buffer; compression: Compression } {
+  const compression = compressionOf(sysFlag)
+  if (compression !== 'zlib') return { body, compression }
+  try {
+    const inflated = inflateSync(body, { maxOutputLength: MAX_INFLATED_BYTES })
+    return { body: inflated, compression: 'none' }
+  } catch {
+    return { body, compression }
+  }
+}
+
+function keysOf(text: string | undefined): readonly string[] {
+  return text === undefined ? [] : text.split(' ').filter((key) => key !== '')
+}
+
+function hostText({ ip, port }: HostAddress): string {
+  const host = ipText(ip)
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

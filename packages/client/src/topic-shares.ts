@@ -1,0 +1,79 @@
+/**
+ * Finds out what a rebalance needs to know of each subscribed topic: its route, and who the members
+ * are. Says once what is in the way of a topic. Owns the set of topics with such a problem.
+ */
+import type { Host } from '@rockhopper/host'
+import type { TopicRouteData } from '@rockhopper/protocol'
+import type { Cluster } from './cluster.ts'
+import { membersOf } from './members.ts'
+import { missingRoute, nobodyToAsk, unusableRoute } from './no-route.ts'
+import type { TopicShare } from './rebalance.ts'
+import { subscribeQueues } from './routes.ts'
+import type { Subscriptions } from './subscriptions.ts'
+
+export interface TopicSharesParts {
+  readonly host: Host
+  readonly cluster: Cluster
+  readonly group: string
+  readonly subscriptions: Subscriptions
+  /** Told once of each topic that cannot be consumed, and again after it could. */
+  readonly onProblem: (topic: string, error: Error) => void
+  /** No broker of a topic knows any member, though we are one. */
+  readonly onForgotten: () => void
+}
+
+export class TopicShares {
+  readonly #parts: TopicSharesParts
+  readonly #troubled = new Set<string>()
+
+  constructor(parts: TopicSharesParts) {
+    this.#parts = parts
+  }
+
+  /** The topics that have a route, with the members of the group. Never rejects. */
+  async all(): Promise<readonly TopicShare[]> {
+    const shares = await Promise.all(
+      this.#parts.subscriptions.topics.map((topic) => this.#share(topic)),
+    )
+    return shares.filter((share) => share !== undefined)
+  }
+
+  /** Asks for the routes of all subscribed topics. Never rejects. */
+  async findRoutes(): Promise<void> {
+    await Promise.all(this.#parts.subscriptions.topics.map((topic) => this.#findRoute(topic)))
+  }
+
+  async #share(topic: string): Promise<TopicShare | undefined> {
+    const { host, cluster, group, onForgotten } = this.#parts
+    const route = cluster.route(topic) ?? (await this.#findRoute(topic))
+    if (route === undefined) return undefined
+    const members = await membersOf(host, cluster.remoting, group, route)
+    if (members === undefined) onForgotten()
+    return { topic, route, members }
+  }
+
+  async #findRoute(topic: string): Promise<TopicRouteData | undefined> {
+    const { cluster, subscriptions } = this.#parts
+    let route: TopicRouteData | undefined
+    try {
+      route = await cluster.findRoute(topic)
+    } catch (error) {
+      this.#tell(topic, nobodyToAsk(topic, error))
+      return undefined
+    }
+    if (route === undefined) {
+      // Brokers make the retry topic when they hear of the group: it comes a little later.
+      if (subscriptions.isRetryTopic(topic)) return undefined
+      this.#tell(topic, await missingRoute(cluster, topic, 'consumer'))
+    } else if (subscribeQueues(topic, route).length === 0) {
+      this.#tell(topic, unusableRoute(topic, 'consumer', route))
+    } else this.#troubled.delete(topic)
+    return route
+  }
+
+  #tell(topic: string, error: Error): void {
+    if (this.#troubled.has(topic)) return
+    this.#troubled.add(topic)
+    this.#parts.onProblem(topic, error)
+  }
+}
