@@ -57,21 +57,33 @@ export class BufferWriter {
   /** Writes a whole number in decimal. Room for 20 bytes must be reserved. */
   decimal(value: number): number {
     if (value < 0 || value > 0x7fff_ffff) return this.text(String(value))
+    const { buffer, position } = this
     let digits = 1
     for (let limit = 10; value >= limit; limit *= 10) digits++
     let rest = value
-    for (let at = this.position + digits - 1; at >= this.position; at--) {
+    for (let at = position + digits - 1; at >= position; at--) {
       const tenth = (rest / 10) | 0
-      this.buffer[at] = 48 + rest - tenth * 10
+      buffer[at] = 48 + rest - tenth * 10
       rest = tenth
     }
-    this.position += digits
+    this.position = position + digits
     return digits
   }
 
   int16(value: number): void {
     this.buffer[this.position++] = value >>> 8
     this.buffer[this.position++] = value
+  }
+
+  /** Writes a short key with its 16-bit length in front. Room must be reserved. */
+  key(bytes: Buffer): void {
+    const { buffer } = this
+    const { length } = bytes
+    let at = this.position
+    buffer[at++] = length >>> 8
+    buffer[at++] = length
+    for (let i = 0; i < length; i++) buffer[at++] = bytes[i] ?? 0
+    this.position = at
   }
 
   int32(value: number): void {

@@ -22,7 +22,13 @@ export {
   retryTopicOf,
   topicNameProblem,
 } from './names.ts'
-export { decodeProperties, encodeProperties, findProperty, propertyPair, tagsCodeOf } from './properties.ts'
+export {
+  decodeProperties,
+  encodeProperties,
+  findProperty,
+  propertyPair,
+  tagsCodeOf,
+} from './properties.ts'
 export {
   isLive,
   isPreBlank,

@@ -195,15 +195,16 @@ function headerLength(bytes: Buffer, at: number, length: number): number {
 
 function decodeFrame(bytes: Buffer, at: number, end: number): Frame {
   const bodyAt = at + HEADER_AT + headerLength(bytes, at, end - at - LENGTH_BYTES)
-  const header = bytes.subarray(at + HEADER_AT, bodyAt)
   return {
-    head: decodeHead(bytes[at + LENGTH_BYTES] ?? 0, header),
+    head: decodeHead(bytes, at, bodyAt),
     body: bodyAt === end ? EMPTY : bytes.subarray(bodyAt, end),
   }
 }
 
-function decodeHead(type: number, header: Buffer): Head {
-  if (type === serialization.binary) return decodeBinaryHead(header)
+function decodeHead(bytes: Buffer, at: number, bodyAt: number): Head {
+  const type = bytes[at + LENGTH_BYTES] ?? 0
+  if (type === serialization.binary) return decodeBinaryHead(bytes, at + HEADER_AT, bodyAt)
+  const header = bytes.subarray(at + HEADER_AT, bodyAt)
   if (type === serialization.json) return decodeJsonHead(header)
   if (type === serialization.msgpack) return decodeMsgpackHead(header)
   throw new FrameError(`header serialization ${type} is unknown: 0 is JSON, 1 ROCKETMQ binary`)

@@ -22,29 +22,30 @@ const CUT_CODES: ReadonlyMap<number, number> = new Map(
   ]),
 )
 
-/** Reads a binary head; its ext block stays a view. Throws `FrameError` when a length is wrong. */
-export function decodeBinaryHead(bytes: Buffer): Head {
-  if (bytes.length < FIXED_BYTES) {
-    throw new FrameError(`a binary head has at least ${FIXED_BYTES} bytes, not ${bytes.length}`)
+/** Reads the binary head from `at` to `end`; its ext block stays a view. Throws `FrameError` when a length is wrong. */
+export function decodeBinaryHead(bytes: Buffer, at: number, end: number): Head {
+  if (end - at < FIXED_BYTES) {
+    throw new FrameError(`a binary head has at least ${FIXED_BYTES} bytes, not ${end - at}`)
   }
-  const remarkLength = bytes.readInt32BE(REMARK_LENGTH_AT)
-  const extLengthAt = REMARK_AT + remarkLength
-  if (remarkLength < 0 || extLengthAt + 4 > bytes.length) {
+  const remarkAt = at + REMARK_AT
+  const remarkLength = bytes.readInt32BE(at + REMARK_LENGTH_AT)
+  const extLengthAt = remarkAt + remarkLength
+  if (remarkLength < 0 || extLengthAt + 4 > end) {
     throw new FrameError(`a remark of ${remarkLength} bytes leaves its binary head`)
   }
   const extLength = bytes.readInt32BE(extLengthAt)
   const extAt = extLengthAt + 4
-  if (extLength < 0 || extAt + extLength > bytes.length) {
+  if (extLength < 0 || extAt + extLength > end) {
     throw new FrameError(`ext fields of ${extLength} bytes leave their binary head`)
   }
-  const code = bytes.readInt16BE(0)
+  const code = bytes.readInt16BE(at)
   return {
     code: CUT_CODES.get(code) ?? code,
-    language: bytes[2] ?? 0,
-    version: bytes.readInt16BE(3),
-    opaque: bytes.readInt32BE(5),
-    flag: bytes.readInt32BE(9),
-    remark: remarkLength === 0 ? undefined : bytes.toString('utf8', REMARK_AT, extLengthAt),
+    language: bytes[at + 2] ?? 0,
+    version: bytes.readInt16BE(at + 3),
+    opaque: bytes.readInt32BE(at + 5),
+    flag: bytes.readInt32BE(at + 9),
+    remark: remarkLength === 0 ? undefined : bytes.toString('utf8', remarkAt, extLengthAt),
     serialization: serialization.binary,
     ext: { form: 'binary', block: bytes.subarray(extAt, extAt + extLength) },
   }

@@ -10,8 +10,9 @@ import { internName } from './intern.ts'
 /** Room that a number needs as text, sign included. */
 const DECIMAL_BYTES = 20
 
-/** The lengths in front of a key (2) and of its value (4). */
-const ENTRY_LENGTHS_BYTES = 6
+const KEY_LENGTH_BYTES = 2
+const VALUE_LENGTH_BYTES = 4
+const ENTRY_LENGTHS_BYTES = KEY_LENGTH_BYTES + VALUE_LENGTH_BYTES
 
 interface ReadyField {
   readonly name: string
@@ -27,20 +28,21 @@ type AnyHeader = Record<string, FieldValue | undefined>
 
 export class FieldSet<T extends FieldTable> {
   readonly fields: readonly ReadyField[]
-  readonly #byWireName = new Map<string, ReadyField>()
-  /** Fields by the first byte of their key and its length: one candidate in nearly all cases. */
-  readonly #byKeyHint = new Map<number, readonly ReadyField[]>()
+  /** Fields by the first byte of their key: a few candidates at the most. */
+  readonly #byFirstByte: readonly (readonly ReadyField[] | undefined)[]
+  /** A header with all fields absent: its copies share one shape. */
+  readonly #template: AnyHeader
 
   constructor(table: T) {
     this.fields = Object.entries(table).map(([name, field]) => {
       const wireName = field.wireName ?? name
       return { name, wireName, keyBytes: Buffer.from(wireName), field }
     })
-    for (const ready of this.fields) {
-      this.#byWireName.set(ready.wireName, ready)
-      const hint = keyHint(ready.keyBytes, 0, ready.keyBytes.length)
-      this.#byKeyHint.set(hint, [...(this.#byKeyHint.get(hint) ?? []), ready])
-    }
+    this.#byFirstByte = Array.from({ length: 256 }, (_, byte) => {
+      const candidates = this.fields.filter(({ keyBytes }) => keyBytes[0] === byte)
+      return candidates.length === 0 ? undefined : candidates
+    })
+    this.#template = Object.fromEntries(this.fields.map(({ name }) => [name, undefined]))
   }
 
   /**
@@ -48,7 +50,7 @@ export class FieldSet<T extends FieldTable> {
    * number is not one; unknown fields are ignored.
    */
   decode(ext: Ext, commandName: string): Header<T> {
-    const header: AnyHeader = {}
+    const header: AnyHeader = { ...this.#template }
     if (ext.form === 'binary') this.#decodeBlock(ext.block, header)
     else if (ext.form === 'values') this.#decodeValues(ext.values, header)
     else this.#decodeMap(ext.map, header)
@@ -97,8 +99,7 @@ export class FieldSet<T extends FieldTable> {
     for (const { name, keyBytes } of this.fields) {
       const value = values[name]
       if (value === undefined) continue
-      writer.int16(keyBytes.length)
-      for (let i = 0; i < keyBytes.length; i++) writer.buffer[writer.position++] = keyBytes[i] ?? 0
+      writer.key(keyBytes)
       writeValue(value, writer)
     }
   }
@@ -121,19 +122,25 @@ export class FieldSet<T extends FieldTable> {
   }
 
   #decodeBlock(block: Buffer, header: AnyHeader): void {
-    forEachEntry(block, (keyAt, keyLength, valueAt, valueLength) => {
-      const ready = this.#find(block, keyAt, keyLength)
-      if (ready === undefined || valueLength === 0) return
+    for (let at = 0; at < block.length; ) {
+      const keyAt = at + KEY_LENGTH_BYTES
+      const keyLength = checkedKeyLength(block, at)
+      const valueAt = keyAt + keyLength + VALUE_LENGTH_BYTES
+      const valueLength = checkedValueLength(block, keyAt + keyLength)
+      at = valueAt + valueLength
+      const ready = valueLength === 0 ? undefined : this.#find(block, keyAt, keyLength)
+      if (ready === undefined) continue
       header[ready.name] = fromBytes(ready.field, ready.wireName, block, valueAt, valueLength)
-    })
+    }
   }
 
-  #find(block: Buffer, at: number, length: number): ReadyField | undefined {
-    const candidates = this.#byKeyHint.get(keyHint(block, at, length))
-    return candidates?.find(({ keyBytes }) => {
-      for (let i = 0; i < length; i++) if (keyBytes[i] !== block[at + i]) return false
-      return true
-    })
+  #find(block: Buffer, keyAt: number, keyLength: number): ReadyField | undefined {
+    const candidates = this.#byFirstByte[block[keyAt] ?? 0]
+    if (candidates === undefined) return undefined
+    for (const ready of candidates) {
+      if (hasKey(ready.keyBytes, block, keyAt, keyLength)) return ready
+    }
+    return undefined
   }
 }
 
@@ -147,13 +154,7 @@ export function extraField(ext: Ext, key: string): string | undefined {
 /** All ext fields as texts; of a `values` ext only the further ones, which alone carry their names. */
 export function extMap(ext: Ext): Record<string, string> {
   const map: Record<string, string> = {}
-  if (ext.form === 'binary') {
-    forEachEntry(ext.block, (keyAt, keyLength, valueAt, valueLength) => {
-      const key = ext.block.toString('utf8', keyAt, keyAt + keyLength)
-      map[key] = ext.block.toString('utf8', valueAt, valueAt + valueLength)
-    })
-    return map
-  }
+  if (ext.form === 'binary') return blockMap(ext.block)
   const source = ext.form === 'map' ? ext.map : (ext.extra ?? {})
   for (const [key, value] of Object.entries(source)) {
     const text = textOf(value)
@@ -185,31 +186,40 @@ function textOf(value: unknown): string | undefined {
   return value === undefined || value === null ? undefined : `${value}`
 }
 
-function keyHint(bytes: Buffer, at: number, length: number): number {
-  return ((bytes[at] ?? 0) << 8) | (length & 0xff)
+function hasKey(key: Buffer, block: Buffer, at: number, length: number): boolean {
+  if (key.length !== length) return false
+  for (let i = 0; i < length; i++) if (key[i] !== block[at + i]) return false
+  return true
 }
 
-/** Walks the entries of a binary ext block. Throws `FrameError` when a length leaves the block. */
-function forEachEntry(
-  block: Buffer,
-  visit: (keyAt: number, keyLength: number, valueAt: number, valueLength: number) => void,
-): void {
-  let at = 0
-  while (at < block.length) {
-    if (at + 6 > block.length) throw new FrameError('an ext field of a binary head is cut off')
-    const keyLength = block.readInt16BE(at)
-    const keyAt = at + 2
-    const lengthAt = keyAt + keyLength
-    if (keyLength < 0 || lengthAt + 4 > block.length) {
-      throw new FrameError(`an ext key of ${keyLength} bytes leaves its binary head`)
-    }
-    const valueLength = block.readInt32BE(lengthAt)
-    at = lengthAt + 4 + valueLength
-    if (valueLength < 0 || at > block.length) {
-      throw new FrameError(`an ext value of ${valueLength} bytes leaves its binary head`)
-    }
-    visit(keyAt, keyLength, lengthAt + 4, valueLength)
+function blockMap(block: Buffer): Record<string, string> {
+  const map: Record<string, string> = {}
+  for (let at = 0; at < block.length; ) {
+    const keyAt = at + KEY_LENGTH_BYTES
+    const keyEnd = keyAt + checkedKeyLength(block, at)
+    const valueAt = keyEnd + VALUE_LENGTH_BYTES
+    at = valueAt + checkedValueLength(block, keyEnd)
+    map[block.toString('utf8', keyAt, keyEnd)] = block.toString('utf8', valueAt, at)
   }
+  return map
+}
+
+/** Length of the key at `at`. Throws `FrameError` when it leaves the block. */
+function checkedKeyLength(block: Buffer, at: number): number {
+  const length = ((block[at] ?? 0) << 8) | (block[at + 1] ?? 0)
+  if (at + KEY_LENGTH_BYTES + length + VALUE_LENGTH_BYTES <= block.length) return length
+  throw new FrameError(`an ext key of ${length} bytes leaves its binary head`)
+}
+
+/** Length of the value whose length word stands at `at`. Throws `FrameError` likewise. */
+function checkedValueLength(block: Buffer, at: number): number {
+  const length =
+    ((block[at] ?? 0) << 24) |
+    ((block[at + 1] ?? 0) << 16) |
+    ((block[at + 2] ?? 0) << 8) |
+    (block[at + 3] ?? 0)
+  if (length >= 0 && at + VALUE_LENGTH_BYTES + length <= block.length) return length
+  throw new FrameError(`an ext value of ${length} bytes leaves its binary head`)
 }
 
 function roomFor(value: FieldValue): number {
