@@ -121,6 +121,18 @@ describe('a topic from its creation to its deletion', () => {
     ])
   })
 
+  test('times are printed and read in the form and the zone of the reader', async () => {
+    const { out } = await admin('topicStatus', '-t', topic)
+    const [, day = '', time = ''] = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d,\d{3})$/m.exec(out) ?? []
+    const stored = `${day}#${time.replace(',', ':')}`
+    const found = async (...scope: readonly string[]): Promise<number> => {
+      const read = await adminJson('consumeMessage', '-t', topic, ...scope)
+      return (read as { messages: unknown[] }[]).flatMap(({ messages }) => messages).length
+    }
+    expect(await found('-s', stored, '-e', stored)).toBe(1)
+    expect(await found('-e', stored.replace(/^\d{4}/, '2001'))).toBe(0)
+  })
+
   test('the message outlives the process, which ends with 0 on SIGTERM', async () => {
     rockhopper.signal('SIGTERM')
     expect(await rockhopper.ended()).toMatchObject({ code: 0, errors: '' })

@@ -44,7 +44,7 @@ export function houseAt(root: string): House {
   const read = (path: string): void => {
     files[path] = readFileSync(join(root, path), 'utf8')
   }
-  for (const name of namesIn(join(root, 'packages'))) {
+  for (const name of packageNames(root)) {
     read(`packages/${name}/package.json`)
     filesBelow(root, `packages/${name}/src`).forEach(read)
   }
@@ -66,7 +66,8 @@ export function targetOf(importer: string, from: string): Target {
     return { kind: 'package', name: parts[1] ?? '', inside: parts.slice(2).join('/') }
   }
   if (from.startsWith('node:')) return { kind: 'builtin', name: from.slice('node:'.length) }
-  return { kind: 'library', name: from.startsWith('@') ? parts.slice(0, 2).join('/') : from }
+  const words = from.startsWith('@') ? 2 : 1
+  return { kind: 'library', name: parts.slice(0, words).join('/') }
 }
 
 /** The file of `modules` that an import leads to; undefined for builtins and libraries. */
@@ -82,8 +83,9 @@ function namedIn(manifest: string): string[] {
   return Object.keys(dependencies)
 }
 
-function namesIn(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory) : []
+function packageNames(root: string): string[] {
+  const folder = join(root, 'packages')
+  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'package.json')))
 }
 
 /** TypeScript files, and the programs of bin/, which are plain modules with or without an ending. */

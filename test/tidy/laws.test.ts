@@ -201,11 +201,20 @@ describe('handlers, services, rules and tables import downwards only', () => {
     expect(found).toHaveLength(1)
   })
 
-  it('lets handlers use rules and tables', () => {
+  it('lets handlers use rules and tables, and know the types of services', () => {
     const found = verdict(fact, {
       'packages/broker/src/handlers/a.ts': "import '../rules/b.ts'; import '../tables/c.ts'",
+      'packages/broker/src/handlers/b.ts':
+        "import type { C } from '../services/c.ts'; import { type D } from '../services/d.ts'",
     })
     expect(found).toEqual([])
+  })
+
+  it('catches a handler that takes more than the type of a service', () => {
+    const found = verdict(fact, {
+      'packages/broker/src/handlers/a.ts': "import { type C, d } from '../services/c.ts'",
+    })
+    expect(found).toHaveLength(1)
   })
 })
 
@@ -295,6 +304,15 @@ describe('each export is imported by somebody', () => {
       'packages/store/src/b.ts': "import type { Used } from './a.ts'; import * as d from './d.ts'",
       'packages/store/src/c.ts': 'export const c = 1',
       'packages/store/src/d.ts': 'export const d = 1',
+    })
+    expect(found).toEqual([])
+  })
+
+  it('takes a type that stands in a signature of its own file', () => {
+    const found = verdict(fact, {
+      'packages/store/src/index.ts': "import { open } from './a.ts'; open",
+      'packages/store/src/a.ts':
+        'export interface Parts { a: 1 }\nexport function open(parts: Parts) {}',
     })
     expect(found).toEqual([])
   })

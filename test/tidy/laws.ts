@@ -198,7 +198,10 @@ function rootsAlone(house: House): string[] {
   })
 }
 
-/** Folders of a server, and the folders that a file in each may not import. */
+/**
+ * Folders of a server, and the folders that a file in each may not import. A handler is handed the
+ * services that it uses, and may know their types.
+ */
 const UPWARDS: Readonly<Record<string, readonly string[]>> = {
   handlers: ['handlers', 'services'],
   services: ['handlers'],
@@ -207,12 +210,13 @@ const UPWARDS: Readonly<Record<string, readonly string[]>> = {
 }
 
 function downwards(house: House): string[] {
-  return everyImport(house, (module, { from, line }) => {
+  return everyImport(house, (module, { from, isType, line }) => {
     const target = targetOf(module.path, from)
     if (target.kind !== 'file') return undefined
     const folder = roomOf(module.path)
     const room = roomOf(target.path)
     if (!UPWARDS[folder]?.includes(room)) return undefined
+    if (folder === 'handlers' && room === 'services' && isType) return undefined
     return `${at(module, line)} imports ${from}: ${folder} may not import ${room}`
   })
 }
@@ -255,7 +259,8 @@ function withoutDeadFiles(house: House): string[] {
 
 /**
  * An export lives when another file of its package imports it, when the package's index.ts shows it,
- * or when a test imports what its own file uses as well.
+ * or when a test imports what its own file uses as well. A type also lives when its own file uses it:
+ * the declarations of neighbours must be able to name what stands in a signature (TS4023).
  */
 function withoutDeadExports(house: House): string[] {
   const inside = namesTaken(house, [...house.modules.values()])
@@ -264,7 +269,10 @@ function withoutDeadExports(house: House): string[] {
     if (ENTRY_FILE.test(module.path)) return []
     return module.exports
       .filter(({ name }) => !isTaken(inside, module.path, name))
-      .filter(({ name }) => !isTaken(around, module.path, name) || !usesItself(module, name))
+      .filter(({ name, isType }) => {
+        const isWanted = isType || isTaken(around, module.path, name)
+        return !isWanted || !usesItself(module, name)
+      })
       .map(({ name, line }) => `${at(module, line)} exports ${name}, which nobody imports`)
   })
 }

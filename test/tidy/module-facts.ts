@@ -19,15 +19,22 @@ import {
 export interface ImportedName {
   readonly from: string
   readonly name: string
+  /** Whether only its type is taken. */
+  readonly isType: boolean
   readonly line: number
 }
 
-export interface ExportedName {
+interface Named {
   readonly name: string
   readonly line: number
 }
 
-export interface Identifier extends ExportedName {
+export interface ExportedName extends Named {
+  /** Whether it is declared here as an interface or a type. */
+  readonly isType: boolean
+}
+
+interface Identifier extends Named {
   /** Whether the file does not declare it where it is used: a global. */
   readonly free: boolean
 }
@@ -49,12 +56,10 @@ export interface ModuleFacts {
   readonly lines: number
   readonly imports: readonly ImportedName[]
   readonly exports: readonly ExportedName[]
-  /** Modules whose every export is passed on (`export * from`). */
-  readonly passedOn: readonly string[]
   /** Identifiers that stand for a value or a type, with the line of each use. */
   readonly identifiers: readonly Identifier[]
   /** `object.property` pairs, such as `Math.random`. */
-  readonly members: readonly ExportedName[]
+  readonly members: readonly Named[]
   readonly comments: readonly Comment[]
   /** Whether the first thing in the file is a comment of the form slash star star. */
   readonly opensWithComment: boolean
@@ -99,9 +104,8 @@ class TreeReader {
   readonly facts = {
     imports: [] as ImportedName[],
     exports: [] as ExportedName[],
-    passedOn: [] as string[],
     identifiers: [] as Identifier[],
-    members: [] as ExportedName[],
+    members: [] as Named[],
     functions: [] as FunctionSize[],
   }
   readonly #lineOf: (offset: number) => number
@@ -137,7 +141,7 @@ class TreeReader {
       case 'ExportNamedDeclaration':
         return this.#exportNamed(node)
       case 'ExportDefaultDeclaration':
-        this.facts.exports.push({ name: 'default', line: this.#lineOf(node.start) })
+        this.facts.exports.push({ name: 'default', isType: false, line: this.#lineOf(node.start) })
         return
       case 'Identifier':
         return this.#identifier(node)
@@ -160,12 +164,14 @@ class TreeReader {
     const from = sourceOf(node)
     const line = this.#lineOf(node.start)
     const specifiers = children(node, 'specifiers')
-    if (specifiers.length === 0) this.facts.imports.push({ from, name: '*', line })
+    const allTypes = node['importKind'] === 'type'
+    if (specifiers.length === 0) this.facts.imports.push({ from, name: '*', isType: false, line })
     for (const specifier of specifiers) {
       const imported = child(specifier, 'imported')
       const whole = specifier.type === 'ImportDefaultSpecifier' ? 'default' : '*'
       const name = imported === undefined ? whole : textOf(imported)
-      this.facts.imports.push({ from, name, line })
+      const isType = allTypes || specifier['importKind'] === 'type'
+      this.facts.imports.push({ from, name, isType, line })
     }
   }
 
@@ -174,16 +180,17 @@ class TreeReader {
     const literal = source?.type === 'TSLiteralType' ? child(source, 'literal') : source
     const from = literal?.['value']
     const line = this.#lineOf(node.start)
-    if (typeof from === 'string') this.facts.imports.push({ from, name: '*', line })
+    const isType = node.type === 'TSImportType'
+    if (typeof from === 'string') this.facts.imports.push({ from, name: '*', isType, line })
   }
 
   #exportAll(node: Node): void {
     const from = sourceOf(node)
     const line = this.#lineOf(node.start)
     const exported = child(node, 'exported')
-    this.facts.imports.push({ from, name: '*', line })
-    if (exported === undefined) this.facts.passedOn.push(from)
-    else this.facts.exports.push({ name: textOf(exported), line })
+    this.facts.imports.push({ from, name: '*', isType: false, line })
+    if (exported !== undefined)
+      this.facts.exports.push({ name: textOf(exported), isType: false, line })
   }
 
   #exportNamed(node: Node): void {
@@ -192,13 +199,15 @@ class TreeReader {
     for (const specifier of children(node, 'specifiers')) {
       const local = child(specifier, 'local')
       const exported = child(specifier, 'exported')
-      if (exported !== undefined) this.facts.exports.push({ name: textOf(exported), line })
+      if (exported !== undefined)
+        this.facts.exports.push({ name: textOf(exported), isType: false, line })
       if (typeof from === 'string' && local !== undefined)
-        this.facts.imports.push({ from, name: textOf(local), line })
+        this.facts.imports.push({ from, name: textOf(local), isType: false, line })
     }
     const declaration = child(node, 'declaration')
     if (declaration === undefined) return
-    for (const name of declaredNames(declaration)) this.facts.exports.push({ name, line })
+    const isType = /^TS(Interface|TypeAlias)Declaration$/.test(declaration.type)
+    for (const name of declaredNames(declaration)) this.facts.exports.push({ name, isType, line })
   }
 
   #member(node: Node): void {

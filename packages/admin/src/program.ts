@@ -11,7 +11,7 @@ import { commanderOption, type OptionTable } from './options.ts'
 import type { AnyVerb, Output, VerbContext } from './verb.ts'
 
 /** What a run of mqadmin may use. */
-export interface Surroundings {
+interface Surroundings {
   readonly host: Host
   readonly print: (text: string) => void
   readonly complain: (text: string) => void

@@ -20,7 +20,7 @@ export interface Output {
   readonly json: unknown
 }
 
-export interface Verb<T extends OptionTable = OptionTable> {
+interface Verb<T extends OptionTable = OptionTable> {
   /** As Apache spells it; any case is understood. */
   readonly name: string
   readonly description: string

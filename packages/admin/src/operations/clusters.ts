@@ -34,13 +34,6 @@ export async function replicas(client: AdminClient, clusterName?: string): Promi
     .flatMap((name) => replicasOf(info, name))
 }
 
-/** The masters that a target means. Rejects with `AdminError` when there are none. */
-export async function masters(client: AdminClient, target: Target): Promise<string[]> {
-  if ('brokerAddr' in target) return [target.brokerAddr]
-  const found = await mastersOfCluster(client, target.clusterName)
-  return found.map(({ address }) => address)
-}
-
 /** The masters of a cluster. Rejects with `AdminError` when there are none. */
 export async function mastersOfCluster(
   client: AdminClient,
