@@ -28,6 +28,8 @@ export function readJsonFile(disk: Disk, path: string): unknown {
   }
   const value = parse(kept)
   if (value === undefined) throw unreadable(backup)
+  // The next save must not put what is broken in the place of the good copy.
+  disk.remove(path)
   return value
 }
 
@@ -44,7 +46,7 @@ export async function writeJsonFile(disk: Disk, path: string, value: unknown): P
   } finally {
     file.close()
   }
-  if (parse(readText(disk, path)) !== undefined) disk.rename(path, `${path}.bak`)
+  if (disk.stat(path) !== undefined) disk.rename(path, `${path}.bak`)
   disk.rename(fresh, path)
   await disk.syncDirectory(directory)
 }

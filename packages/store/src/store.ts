@@ -1,9 +1,20 @@
 /**
- * One commit log and the queues derived from it: the store as the broker sees it.
+ * A store as its broker sees it: one commit log and the queues that are derived from it, on one disk.
+ * Owns the life of its parts; each of them does one thing.
+ *
+ *   append → tail of the log → writer → flusher → dispatcher → queues → readers
  */
-import type { Host } from '@rockhopper/host'
+import type { Disk, DiskLock, Logger } from '@rockhopper/host'
+import type { Appender } from './appender.ts'
+import type { Checkpointer } from './checkpointer.ts'
+import type { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
+import type { Failure } from './failure.ts'
+import type { LogFlusher } from './log-flusher.ts'
+import type { LogReader } from './log-reader.ts'
+import type { LogWriter } from './log-writer.ts'
 import type { Marks } from './marks.ts'
+import type { OpenFiles } from './open-files.ts'
 import type {
   AppendOutcome,
   BatchEntryToStore,
@@ -13,37 +24,198 @@ import type {
   QueueBounds,
   ReadOutcome,
   ReadRequest,
+  Rejected,
   SettleOptions,
   SettleOutcome,
   StoreFigures,
   TimeBoundary,
 } from './outcome.ts'
+import type { QueueReader } from './queue-reader.ts'
+import type { QueueTable } from './queue-table.ts'
+import { searchByTime, storeTimeIn } from './time-search.ts'
 import type { Watermark } from './watermark.ts'
 
-export interface Store {
+/** What a store is made of; `open-store.ts` puts it together. */
+export interface StoreParts {
+  readonly config: StoreConfig
+  readonly disk: Disk
+  readonly logger: Logger
+  readonly lock: DiskLock
+  readonly files: OpenFiles
+  readonly abortPath: string
   readonly marks: Marks
-  /** Resolves when the disk has failed and the store takes nothing more: stop the process. */
+  readonly failure: Failure
+  readonly log: CommitLog
+  readonly queues: QueueTable
+  readonly appender: Appender
+  readonly writer: LogWriter
+  readonly flusher: LogFlusher
+  readonly checkpointer: Checkpointer
+  readonly logReader: LogReader
+  readonly queueReader: QueueReader
+  /** Ends when `written` is closed and flushed. */
+  readonly flushing: Promise<void>
+  /** Ends when `confirmed` is closed and dispatched. */
+  readonly dispatching: Promise<void>
+}
+
+export class Store {
+  readonly marks: Marks
+  /** Resolves with the first error of the disk: the store takes nothing more, stop the process. */
   readonly failed: Promise<Error>
-  append(message: MessageToStore): AppendOutcome
-  appendBatch(common: BatchToStore, entries: readonly BatchEntryToStore[]): BatchOutcome
-  settled(endOffset: number, options: SettleOptions): SettleOutcome | Promise<SettleOutcome>
-  read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome>
-  queueBounds(topic: string, queueId: number): QueueBounds
-  queueEnd(topic: string, queueId: number): Watermark
-  offsetByTime(
+  readonly #parts: StoreParts
+  readonly #syncFlush: boolean
+  #closing: Promise<void> | undefined
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts
+    this.#syncFlush = parts.config.flushDisk === 'sync'
+    this.marks = parts.marks
+    this.failed = parts.failure.happened
+  }
+
+  /** Stores a message. It is as safe as configured once `settled` says so of its end offset. */
+  append(message: MessageToStore): AppendOutcome {
+    return this.#notWritable() ?? this.#parts.appender.append(message)
+  }
+
+  /** The same for messages of one queue that are stored all or not at all. */
+  appendBatch(common: BatchToStore, entries: readonly BatchEntryToStore[]): BatchOutcome {
+    return this.#notWritable() ?? this.#parts.appender.appendBatch(common, entries)
+  }
+
+  /** When what was appended up to `endOffset` is as safe as its sender may expect. */
+  settled(endOffset: number, options: SettleOptions): SettleOutcome | Promise<SettleOutcome> {
+    const { written, flushed } = this.marks
+    const reached =
+      this.#syncFlush && options.waitForFlush
+        ? flushed.reached(endOffset, {
+            timeoutMs: options.timeoutMs ?? this.#parts.config.syncFlushTimeoutMs,
+          })
+        : written.reached(endOffset)
+    return reached === true ? 'ok' : reached.then(settleOutcome, failedOutcome)
+  }
+
+  /** Messages of a queue, at once when they are in memory. Rejects when the disk fails or lies. */
+  read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
+    return this.#parts.queueReader.read(request)
+  }
+
+  /** 0 and 0 when there is no such queue. */
+  queueBounds(topic: string, queueId: number): QueueBounds {
+    const queue = this.#parts.queues.find(topic, queueId)
+    return { minOffset: queue?.minOffset ?? 0, maxOffset: queue?.end.value ?? 0 }
+  }
+
+  /** Up to where a queue can be read: who waits for its next message waits for this. */
+  queueEnd(topic: string, queueId: number): Watermark {
+    return this.#parts.queues.open(topic, queueId).end
+  }
+
+  /** The queue offset that belongs to a time; that of the oldest message at the least. */
+  async offsetByTime(
     topic: string,
     queueId: number,
     timestampMs: number,
     boundary: TimeBoundary,
-  ): Promise<number>
-  storeTimeOf(topic: string, queueId: number, queueOffset: number): Promise<number>
-  messageAt(logOffset: number): Buffer | undefined | Promise<Buffer | undefined>
-  deleteTopic(topic: string): Promise<void>
-  runtime(): StoreFigures
-  checkpoint(): Promise<void>
-  close(): Promise<void>
+  ): Promise<number> {
+    const { log, logReader, queues } = this.#parts
+    const queue = queues.find(topic, queueId)
+    return queue === undefined ? 0 : searchByTime(queue, timestampMs, boundary, log, logReader)
+  }
+
+  /** When the message at a queue offset was stored, ms since 1970; -1 when there is none. */
+  async storeTimeOf(topic: string, queueId: number, queueOffset: number): Promise<number> {
+    const { log, logReader, queues } = this.#parts
+    const queue = queues.find(topic, queueId)
+    return queue === undefined ? -1 : storeTimeIn(queue, queueOffset, log, logReader)
+  }
+
+  /** The record that begins at a log offset; undefined when none does. */
+  messageAt(logOffset: number): Buffer | undefined | Promise<Buffer | undefined> {
+    return this.#parts.logReader.recordAt(logOffset, this.marks.confirmed.value)
+  }
+
+  /** Forgets a topic: its queues begin at 0 again. Its messages stay in the log until they age. */
+  async deleteTopic(topic: string): Promise<void> {
+    const { checkpointer, disk, log, queues } = this.#parts
+    queues.deleteTopic(topic)
+    await this.marks.dispatched.reached(log.endOffset)
+    await disk.syncDirectory(queues.directory)
+    await checkpointer.checkpoint()
+  }
+
+  runtime(): StoreFigures {
+    const { disk, log } = this.#parts
+    const space = disk.volumeSpace(log.directory)
+    return {
+      minOffset: log.minOffset,
+      appendedOffset: log.endOffset,
+      writtenOffset: this.marks.written.value,
+      flushedOffset: this.marks.flushed.value,
+      confirmedOffset: this.marks.confirmed.value,
+      dispatchedOffset: this.marks.dispatched.value,
+      totalDiskBytes: space.totalBytes,
+      freeDiskBytes: space.freeBytes,
+    }
+  }
+
+  /** Makes everything that can be read by now durable, so that the next start is quick. */
+  checkpoint(): Promise<void> {
+    return this.#parts.checkpointer.checkpoint()
+  }
+
+  /** Takes nothing more, makes everything durable, ends all waits and lets go of the folder. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { checkpointer, dispatching, failure, files, flusher, flushing } = this.#parts
+    const { lock, logger, queues, writer } = this.#parts
+    writer.write()
+    this.marks.written.close()
+    flusher.hurry()
+    await checkpointer.stop()
+    await flushing
+    this.marks.flushed.close()
+    await dispatching
+    this.marks.dispatched.close()
+    for (const queue of queues.all()) queue.end.close()
+    try {
+      if (failure.error === undefined) await this.#leaveClean()
+    } catch (error) {
+      logger.warn('The store could not be closed in order: the next start will take longer.', {
+        error,
+      })
+    }
+    files.closeAll()
+    lock.release()
+  }
+
+  async #leaveClean(): Promise<void> {
+    const { abortPath, checkpointer, config, disk } = this.#parts
+    await checkpointer.checkpoint()
+    disk.remove(abortPath)
+    await disk.syncDirectory(config.rootDirectory)
+  }
+
+  #notWritable(): Rejected | undefined {
+    const { error } = this.#parts.failure
+    if (error !== undefined) {
+      const reason = `The store takes no messages since its disk failed: ${error.message}. Restart it.`
+      return { kind: 'not-writable', reason }
+    }
+    if (this.#closing === undefined) return undefined
+    return { kind: 'not-writable', reason: 'The store is closing: send to another broker.' }
+  }
 }
 
-export async function openStore(_host: Host, _config: StoreConfig): Promise<Store> {
-  throw new Error('the store cannot be opened yet')
+function settleOutcome(reached: boolean): SettleOutcome {
+  return reached ? 'ok' : 'flush-timeout'
+}
+
+function failedOutcome(): SettleOutcome {
+  return 'failed'
 }

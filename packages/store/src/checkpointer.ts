@@ -1,0 +1,126 @@
+/**
+ * Saves the queues to their files, and now and then makes everything durable and says so in the
+ * checkpoint: the next start looks only at what came after. Owns the offset of the last checkpoint.
+ */
+import { type Clock, type Disk, DiskError, every, type Logger, type Loop } from '@rockhopper/host'
+import { writeCheckpoint } from './checkpoint-file.ts'
+import type { CommitLog } from './commit-log.ts'
+import type { ConsumeQueue } from './consume-queue.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Failure } from './failure.ts'
+import {
+  CHECKPOINT_INTERVAL_MS,
+  CHECKPOINT_LOG_BYTES,
+  QUEUES_PER_TURN,
+  SAVE_INTERVAL_MS,
+  SYNCS_AT_A_TIME,
+} from './limits.ts'
+import type { Marks } from './marks.ts'
+import type { QueueTable } from './queue-table.ts'
+
+interface CheckpointerParts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly path: string
+  readonly marks: Marks
+  readonly log: CommitLog
+  readonly queues: QueueTable
+  readonly dispatcher: Dispatcher
+  readonly failure: Failure
+}
+
+export class Checkpointer {
+  readonly #parts: CheckpointerParts
+  readonly #loop: Loop
+  #lastOffset: number
+  #lastMs: number
+  /** The end of the last checkpoint that was begun: two never run at a time. */
+  #current: Promise<void> = Promise.resolve()
+  #warned = false
+
+  constructor(parts: CheckpointerParts, lastOffset: number) {
+    this.#parts = parts
+    this.#lastOffset = lastOffset
+    this.#lastMs = parts.clock.monotonicMs()
+    const tick = (): Promise<void> => this.#tick()
+    this.#loop = every(parts.clock, SAVE_INTERVAL_MS, tick, parts.failure.report)
+  }
+
+  /** Everything that is dispatched by now becomes durable. Rejects with what the disk said. */
+  checkpoint(): Promise<void> {
+    const run = this.#current.then(() => this.#write())
+    this.#current = run.catch(() => {})
+    return run
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#save()
+      if (this.#isDue()) await this.checkpoint()
+      this.#warned = false
+    } catch (error) {
+      if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error
+      this.#warnOnce(error)
+    }
+  }
+
+  #isDue(): boolean {
+    const { clock, marks } = this.#parts
+    const bytes = marks.dispatched.value - this.#lastOffset
+    if (bytes >= CHECKPOINT_LOG_BYTES) return true
+    return bytes > 0 && clock.monotonicMs() - this.#lastMs >= CHECKPOINT_INTERVAL_MS
+  }
+
+  async #write(): Promise<void> {
+    const { clock, disk, dispatcher, failure, marks, path } = this.#parts
+    const logOffset = marks.dispatched.value
+    const { storeTimestamp } = dispatcher
+    await this.#save()
+    try {
+      await this.#sync()
+      if (!(await marks.flushed.reached(logOffset))) return
+      await writeCheckpoint(disk, path, { storeTimestamp, logOffset })
+    } catch (error) {
+      failure.report(error)
+      throw error
+    }
+    this.#lastOffset = logOffset
+    this.#lastMs = clock.monotonicMs()
+  }
+
+  /** Writes the units that the files lack, some queues in each turn. */
+  async #save(): Promise<void> {
+    const { clock, log, queues } = this.#parts
+    let count = 0
+    for (const queue of [...queues.live]) {
+      queue.save(log.tail.startOffset)
+      if (queue.isIdle) queues.live.delete(queue)
+      count += 1
+      if (count % QUEUES_PER_TURN === 0) await new Promise<void>((next) => clock.soon(next))
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const waiting: ConsumeQueue[] = [...this.#parts.queues.live]
+    const worker = async (): Promise<void> => {
+      for (let queue = waiting.pop(); queue !== undefined; queue = waiting.pop()) {
+        await queue.sync()
+      }
+    }
+    await Promise.all(Array.from({ length: SYNCS_AT_A_TIME }, worker))
+  }
+
+  /** The queues' files come from the log: that they cannot grow now harms nobody. */
+  #warnOnce(error: DiskError): void {
+    if (this.#warned) return
+    this.#warned = true
+    this.#parts.logger.warn('The queues cannot be saved, as their volume is full: make room.', {
+      error,
+    })
+  }
+}

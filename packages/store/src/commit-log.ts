@@ -1,0 +1,157 @@
+/**
+ * The one log of all messages: gives out places for records, ahead of which the files are ready, and
+ * reads old ones. Owns the segments, the tail in memory, and the offset behind the last record.
+ *
+ * A record never crosses the end of a segment: when it and a blank record behind it do not fit, the
+ * blank one is put and the record goes to the next segment. Before a record is accepted its place is
+ * filled with zeros in the file, so that a full disk is found while the message can still be refused.
+ * Source: Apache class CommitLog; `store-format.md` sections 3 and 6.
+ */
+import { type Clock, type Disk, DiskError } from '@rockhopper/host'
+import { BLANK_RECORD_BYTES, writeBlankRecord } from '@rockhopper/protocol'
+import { PREPARE_BYTES, RETRY_FULL_DISK_MS } from './limits.ts'
+import type { LogTail, TailChunk } from './log-tail.ts'
+import type { Rejected } from './outcome.ts'
+import type { SegmentFolder } from './segment-folder.ts'
+
+const ZEROS = Buffer.alloc(PREPARE_BYTES)
+
+export class CommitLog {
+  readonly tail: LogTail
+  readonly #folder: SegmentFolder
+  readonly #disk: Disk
+  readonly #clock: Clock
+  /** The files are ready up to here. */
+  #preparedOffset: number
+  #refusal: Rejected | undefined
+  #retryAtMs = 0
+  /** Segments made since their names were last synced. */
+  #newNames: boolean
+
+  constructor(folder: SegmentFolder, tail: LogTail, disk: Disk, clock: Clock) {
+    this.#folder = folder
+    this.tail = tail
+    this.#disk = disk
+    this.#clock = clock
+    this.#preparedOffset = tail.endOffset
+    this.#newNames = true
+  }
+
+  get minOffset(): number {
+    return this.#folder.firstOffset ?? 0
+  }
+
+  /** Behind the last record: the offset of the next one, unless that begins a new segment. */
+  get endOffset(): number {
+    return this.tail.endOffset
+  }
+
+  get directory(): string {
+    return this.#folder.directory
+  }
+
+  /**
+   * A chunk with room for `sizeBytes` in a row at its end, ready to be written and taken. Refuses
+   * when the disk has no room for it.
+   */
+  place(sizeBytes: number): TailChunk | Rejected {
+    const end = this.tail.endOffset
+    const neededEnd = end + sizeBytes + BLANK_RECORD_BYTES
+    if (neededEnd <= this.#preparedOffset) return this.tail.room(sizeBytes)
+    return this.#prepare(end, sizeBytes) ?? this.tail.room(sizeBytes)
+  }
+
+  /** Whether a record or a batch of this size can ever be stored. */
+  fitsSegment(sizeBytes: number): boolean {
+    return sizeBytes + BLANK_RECORD_BYTES <= this.#folder.segmentBytes
+  }
+
+  /** Hands everything behind `offset` to the system. Throws `DiskError`. */
+  writeFrom(offset: number): void {
+    for (const pending of this.tail.pending(offset)) {
+      this.#folder.write(pending.bytes, pending.offset)
+    }
+  }
+
+  /** Makes what was written from `from` to `to` durable. Throws `DiskError`. */
+  async sync(from: number, to: number): Promise<void> {
+    if (this.#newNames) {
+      this.#newNames = false
+      await this.#folder.syncNames()
+    }
+    const { segmentBytes } = this.#folder
+    for (let start = this.#folder.startOf(from); start < to; start += segmentBytes) {
+      await this.#folder.file(start).syncData()
+    }
+  }
+
+  /** Fills `target` from the file; all of it must have been written and lie in one segment. */
+  read(target: Buffer, offset: number): Promise<void> {
+    return this.#folder.read(target, offset)
+  }
+
+  /** Offset behind the segment that has the byte at `offset`. */
+  segmentEnd(offset: number): number {
+    return this.#folder.startOf(offset) + this.#folder.segmentBytes
+  }
+
+  /** Gets the place ready, in the next segment if this one has no room; says why if it cannot. */
+  #prepare(end: number, sizeBytes: number): Rejected | undefined {
+    if (this.#refusal !== undefined && this.#clock.monotonicMs() < this.#retryAtMs) {
+      return this.#refusal
+    }
+    try {
+      if (end + sizeBytes + BLANK_RECORD_BYTES > this.#folder.endOffset) this.#roll(end)
+      this.#fill(this.tail.endOffset + sizeBytes + BLANK_RECORD_BYTES)
+      this.#refusal = undefined
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#refusal = { kind: 'not-writable', reason: this.#whyNot(error) }
+      this.#retryAtMs = this.#clock.monotonicMs() + RETRY_FULL_DISK_MS
+    }
+    return this.#refusal
+  }
+
+  /** Ends the segment with a blank record and begins the next. */
+  #roll(end: number): void {
+    const next = this.#folder.endOffset
+    const restBytes = next - end
+    if (restBytes > 0) this.#fill(end + BLANK_RECORD_BYTES)
+    this.#folder.create(next)
+    this.#newNames = true
+    if (restBytes > 0) {
+      const chunk = this.tail.room(BLANK_RECORD_BYTES)
+      writeBlankRecord(chunk.bytes, chunk.usedBytes, restBytes)
+      this.tail.take(BLANK_RECORD_BYTES)
+    }
+    this.tail.skipTo(next)
+    this.#preparedOffset = next
+  }
+
+  /** Writes zeros until the files are ready up to `offset`. */
+  #fill(offset: number): void {
+    while (this.#preparedOffset < offset) {
+      const rest = this.#folder.endOffset - this.#preparedOffset
+      const zeros = ZEROS.subarray(0, Math.min(PREPARE_BYTES, rest))
+      this.#folder.write(zeros, this.#preparedOffset)
+      this.#preparedOffset += zeros.length
+    }
+  }
+
+  #whyNot(error: DiskError): string {
+    if (error.code !== 'ENOSPC') return `The commit log cannot grow: ${error.message}.`
+    return (
+      `The volume of "${this.directory}" is full: ${this.#freeBytes()} bytes are free, and the ` +
+      `commit log grows by ${PREPARE_BYTES} at a time. Delete files or enlarge the volume; ` +
+      'messages are accepted again as soon as there is room.'
+    )
+  }
+
+  #freeBytes(): number | string {
+    try {
+      return this.#disk.volumeSpace(this.directory).freeBytes
+    } catch {
+      return 'an unknown number of'
+    }
+  }
+}

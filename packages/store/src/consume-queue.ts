@@ -1,0 +1,255 @@
+/**
+ * One queue of one topic: for each message, 20 bytes that say where in the log it is. Owns the units,
+ * in memory and in files, and the offset up to which they are visible.
+ *
+ *   minOffset          unitTail.startOffset     end (visible)   nextOffset
+ *   | in files only    | in files and memory … | memory only … |
+ *
+ * The log is the truth and the files of a queue follow it lazily: what they lack after a crash is
+ * made anew from the log. Source: Apache class ConsumeQueue; `store-format.md` section 8.
+ */
+import type { Clock, Disk } from '@rockhopper/host'
+import {
+  isLive,
+  isPreBlank,
+  PRE_BLANK_UNIT,
+  type QueueUnit,
+  readUnit,
+  UNIT_BYTES,
+  writeUnit,
+} from '@rockhopper/protocol'
+import { firstWhere } from './binary-search.ts'
+import type { SegmentFolder } from './segment-folder.ts'
+import { UnitTail } from './unit-tail.ts'
+import { Watermark } from './watermark.ts'
+
+/** What a queue has to know of the log when its files are read. */
+export interface LogBounds {
+  readonly minOffset: number
+  /** Units of records from here on are not taken from the files: the log gives them anew. */
+  readonly limitOffset: number
+  /** Whether what lies behind those units has to be cleared, as a crash may have left anything. */
+  readonly afterCrash: boolean
+}
+
+export class ConsumeQueue {
+  readonly topic: string
+  readonly topicBytes: Buffer
+  readonly queueId: number
+  /** Visible up to here; follows what is confirmed. The dispatcher advances it. */
+  readonly end: Watermark
+  readonly #disk: Disk
+  readonly #folder: SegmentFolder
+  #tail: UnitTail
+  readonly #scratch = Buffer.alloc(UNIT_BYTES)
+  #minOffset: number
+  /** Units before it are in the files. */
+  #savedOffset: number
+  /** Starts of the segments that were written since the last sync. */
+  readonly #unsynced = new Set<number>()
+  #newNames = false
+  #removed = false
+
+  /** Reads what the files hold. Throws `DiskError` and `CorruptionError`. */
+  constructor(
+    disk: Disk,
+    clock: Clock,
+    folder: SegmentFolder,
+    place: { readonly topic: string; readonly queueId: number },
+    bounds: LogBounds,
+  ) {
+    this.#disk = disk
+    this.#folder = folder
+    this.topic = place.topic
+    this.topicBytes = Buffer.from(place.topic)
+    this.queueId = place.queueId
+    folder.load(bounds.afterCrash, 'mappedFileSizeConsumeQueue')
+    const end = bounds.afterCrash
+      ? this.#mend(bounds.limitOffset)
+      : this.#findEnd(bounds.limitOffset)
+    this.#minOffset = this.#findMin(bounds.minOffset, end)
+    this.#savedOffset = end
+    this.#tail = new UnitTail(end)
+    this.end = new Watermark(clock, end)
+  }
+
+  get minOffset(): number {
+    return this.#minOffset
+  }
+
+  /** The offset that the next message gets. */
+  get nextOffset(): number {
+    return this.#tail.endOffset
+  }
+
+  /** Units from here on are in memory. */
+  get tailOffset(): number {
+    return this.#tail.startOffset
+  }
+
+  /** Nothing in memory, and nothing that the files or the device lack. */
+  get isIdle(): boolean {
+    const { startOffset, endOffset } = this.#tail
+    return startOffset === endOffset && this.#unsynced.size === 0 && !this.#newNames
+  }
+
+  push(unit: QueueUnit): void {
+    this.#tail.push(unit)
+  }
+
+  /** A queue that has no unit yet may begin at any offset. */
+  beginAt(queueOffset: number): void {
+    this.#folder.remove()
+    this.#tail = new UnitTail(queueOffset)
+    this.#savedOffset = queueOffset
+    this.#minOffset = queueOffset
+  }
+
+  /** The bytes of units from `from` on, at the most `count`, of what is visible and in memory. */
+  hotUnits(from: number, count: number): Buffer {
+    return this.#tail.slice(from, Math.min(from + count, this.end.value))
+  }
+
+  /** The same from the files; ends where a segment or the units in files only end. */
+  async coldUnits(from: number, count: number): Promise<Buffer> {
+    const segmentEnd = this.#segmentEnd(from)
+    const to = Math.min(from + count, this.#tail.startOffset, segmentEnd)
+    const units = Buffer.alloc((to - from) * UNIT_BYTES)
+    await this.#folder.read(units, from * UNIT_BYTES)
+    return units
+  }
+
+  /** The visible unit at `queueOffset`. */
+  async unitAt(queueOffset: number): Promise<QueueUnit> {
+    if (queueOffset >= this.#tail.startOffset) return this.#tail.get(queueOffset)
+    return readUnit(await this.coldUnits(queueOffset, 1), 0)
+  }
+
+  /** The first offset whose segment comes behind that of `queueOffset`. */
+  nextSegmentOffset(queueOffset: number): number {
+    return this.#segmentEnd(queueOffset)
+  }
+
+  /** Writes the visible units that the files lack, and forgets those whose records are cold. */
+  save(hotLogOffset: number): void {
+    if (this.#removed) return
+    const to = this.end.value
+    while (this.#savedOffset < to) {
+      const from = this.#savedOffset
+      const stop = Math.min(to, this.#segmentEnd(from))
+      this.#readySegment(from)
+      this.#folder.write(this.#tail.slice(from, stop), from * UNIT_BYTES)
+      this.#unsynced.add(from * UNIT_BYTES)
+      this.#savedOffset = stop
+    }
+    this.#forgetCold(hotLogOffset)
+  }
+
+  /** Makes what was saved durable. */
+  async sync(): Promise<void> {
+    const dirty = [...this.#unsynced]
+    const newNames = this.#newNames
+    this.#unsynced.clear()
+    this.#newNames = false
+    for (const offset of dirty) {
+      if (this.#folder.has(offset)) await this.#folder.file(offset).syncData()
+    }
+    if (newNames && !this.#removed) await this.#syncNames()
+  }
+
+  /** The topic was deleted: nothing more is written, and nobody waits any longer. */
+  remove(): void {
+    this.#removed = true
+    this.#unsynced.clear()
+    this.#newNames = false
+    this.#folder.remove()
+    this.end.close()
+  }
+
+  #segmentEnd(queueOffset: number): number {
+    const { segmentBytes } = this.#folder
+    return (this.#folder.startOf(queueOffset * UNIT_BYTES) + segmentBytes) / UNIT_BYTES
+  }
+
+  #unitInFile(queueOffset: number): QueueUnit {
+    this.#folder.readSync(this.#scratch, queueOffset * UNIT_BYTES)
+    return readUnit(this.#scratch, 0)
+  }
+
+  /** Behind the last unit of a record before the limit. */
+  #findEnd(limitOffset: number): number {
+    for (const start of this.#folder.starts.toReversed()) {
+      const first = start / UNIT_BYTES
+      const end = firstWhere(first, this.#segmentEnd(first), (at) => {
+        const unit = this.#unitInFile(at)
+        return !isLive(unit) || unit.logOffset >= limitOffset
+      })
+      if (end > first || start === this.#folder.firstOffset) return end
+    }
+    return 0
+  }
+
+  /** The first unit whose record the log still has. Source: `store-format.md` section 8.3. */
+  #findMin(logMinOffset: number, end: number): number {
+    const first = (this.#folder.firstOffset ?? 0) / UNIT_BYTES
+    return firstWhere(first, end, (at) => {
+      const unit = this.#unitInFile(at)
+      return !isPreBlank(unit) && unit.logOffset >= logMinOffset
+    })
+  }
+
+  /** Clears what a crash may have left behind the end, all if nothing but filling is before it. */
+  #mend(limitOffset: number): number {
+    const end = this.#findEnd(limitOffset)
+    const first = (this.#folder.firstOffset ?? 0) / UNIT_BYTES
+    if (end === first || isPreBlank(this.#unitInFile(end - 1))) {
+      this.#folder.remove()
+      return 0
+    }
+    this.#folder.clearFrom(end * UNIT_BYTES)
+    this.#newNames = true
+    if (this.#folder.has(end * UNIT_BYTES)) this.#unsynced.add(end * UNIT_BYTES)
+    return end
+  }
+
+  /** Makes the segment of a unit that is to be written, filling what lies before a first one. */
+  #readySegment(queueOffset: number): void {
+    const offset = queueOffset * UNIT_BYTES
+    if (this.#folder.has(offset)) return
+    const start = this.#folder.startOf(offset)
+    this.#folder.create(start)
+    this.#newNames = true
+    if (offset === start) return
+    try {
+      this.#folder.write(preBlankUnits((offset - start) / UNIT_BYTES), start)
+    } catch (error) {
+      this.#folder.remove()
+      throw error
+    }
+  }
+
+  #forgetCold(hotLogOffset: number): void {
+    const { startOffset } = this.#tail
+    const isHot = (at: number): boolean => this.#tail.logOffsetAt(at) >= hotLogOffset
+    this.#tail.dropBefore(firstWhere(startOffset, this.#savedOffset, isHot))
+  }
+
+  /** A new folder is durable when its parents know it. */
+  async #syncNames(): Promise<void> {
+    const { directory } = this.#folder
+    const topicDirectory = parentOf(directory)
+    for (const each of [directory, topicDirectory, parentOf(topicDirectory)]) {
+      if (!this.#removed) await this.#disk.syncDirectory(each)
+    }
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
+}
+
+function preBlankUnits(count: number): Buffer {
+  const bytes = Buffer.alloc(count * UNIT_BYTES)
+  for (let at = 0; at < bytes.length; at += UNIT_BYTES) writeUnit(bytes, at, PRE_BLANK_UNIT)
+  return bytes
+}

@@ -1,0 +1,56 @@
+/**
+ * Every limit of a store that is not a setting, by name, with what happens at it.
+ */
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** A part of the tail in memory; a larger record or batch gets a part of its own size. */
+export const TAIL_CHUNK_BYTES = MIB
+
+/** The log is filled with zeros this far at a time before messages are accepted into it. */
+export const PREPARE_BYTES = MIB
+
+/** Accepted and not written; beyond it a message is written before the next is accepted. */
+export const MAX_PENDING_BYTES = 16 * MIB
+
+/** After the disk refused to grow the log, messages are refused this long before it is asked anew. */
+export const RETRY_FULL_DISK_MS = 100
+
+/** Open files of segments; beyond it the one unused for the longest time is closed. */
+export const MAX_OPEN_FILES = 256
+
+/** Units looked at by one read; behind them the reader goes on with its next request. */
+export const MAX_UNITS_PER_READ = 800
+
+/** Most bytes that one read takes from the log's files at a time. */
+export const COLD_WINDOW_BYTES = MIB
+
+/** Records with less than this between them are read from a file together. */
+export const COLD_GAP_BYTES = 64 * KIB
+
+/** Read at a time by the scan of the log at the start; a larger record gets its own size. */
+export const SCAN_WINDOW_BYTES = 4 * MIB
+
+/** Queues that are saved before other work gets its turn. */
+export const QUEUES_PER_TURN = 32
+
+/** How often the units of queues are written to their files. */
+export const SAVE_INTERVAL_MS = 1_000
+
+/** How often everything is made durable and noted in the checkpoint, if there is something new. */
+export const CHECKPOINT_INTERVAL_MS = 10_000
+
+/** So many new bytes of log make a checkpoint due before its time: they bound the next recovery. */
+export const CHECKPOINT_LOG_BYTES = 32 * MIB
+
+/** Messages that one read takes from files; the reader goes on with its next request. */
+export const MAX_COLD_MESSAGES = 64
+
+/** Files of queues that are synced side by side. */
+export const SYNCS_AT_A_TIME = 4
+
+/** Longest name of a topic, in UTF-8; a message of a longer one is refused. */
+export const MAX_TOPIC_BYTES = 255
+
+/** A record that claims to be longer is taken for broken when the log is scanned. */
+export const MAX_RECORD_BYTES = 256 * MIB

@@ -1,0 +1,45 @@
+/**
+ * The files of segments that are open, the one used last at the end. Owns them: beyond the limit the
+ * one unused for the longest time is closed, and opened again when it is needed.
+ */
+import type { Disk, DiskFile } from '@rockhopper/host'
+import { MAX_OPEN_FILES } from './limits.ts'
+
+export class OpenFiles {
+  readonly #disk: Disk
+  readonly #files = new Map<string, DiskFile>()
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  /** An existing file. Throws `DiskError`. */
+  get(path: string): DiskFile {
+    const known = this.#files.get(path)
+    if (known === undefined) return this.#keep(this.#disk.open(path, 'update'))
+    this.#files.delete(path)
+    this.#files.set(path, known)
+    return known
+  }
+
+  create(path: string): DiskFile {
+    return this.#keep(this.#disk.open(path, 'create'))
+  }
+
+  /** Closes a file that is about to be removed. */
+  close(path: string): void {
+    this.#files.get(path)?.close()
+    this.#files.delete(path)
+  }
+
+  closeAll(): void {
+    for (const path of [...this.#files.keys()]) this.close(path)
+  }
+
+  #keep(file: DiskFile): DiskFile {
+    this.#files.set(file.path, file)
+    const [oldest] = this.#files.keys()
+    if (this.#files.size > MAX_OPEN_FILES && oldest !== undefined) this.close(oldest)
+    return file
+  }
+}

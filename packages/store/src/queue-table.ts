@@ -1,0 +1,113 @@
+/**
+ * All queues by topic and number. Owns the map; a queue that only its files know is read when it is
+ * first asked for.
+ *
+ *   consumequeue/<topic>/<queueId>/<segments>
+ */
+import type { Clock, Disk } from '@rockhopper/host'
+import { ConsumeQueue, type LogBounds } from './consume-queue.ts'
+import type { OpenFiles } from './open-files.ts'
+import { SegmentFolder } from './segment-folder.ts'
+
+export class QueueTable {
+  /** Queues with something in memory, or that the device lacks something of. */
+  readonly live = new Set<ConsumeQueue>()
+  readonly directory: string
+  readonly #disk: Disk
+  readonly #clock: Clock
+  readonly #files: OpenFiles
+  readonly #segmentBytes: number
+  readonly #bounds: LogBounds
+  readonly #topics = new Map<string, Map<number, ConsumeQueue>>()
+
+  constructor(
+    disk: Disk,
+    clock: Clock,
+    files: OpenFiles,
+    options: { readonly directory: string; readonly segmentBytes: number },
+    bounds: LogBounds,
+  ) {
+    this.#disk = disk
+    this.#clock = clock
+    this.#files = files
+    this.directory = options.directory
+    this.#segmentBytes = options.segmentBytes
+    this.#bounds = bounds
+  }
+
+  /** The queue if it was asked for before. */
+  known(topic: string, queueId: number): ConsumeQueue | undefined {
+    return this.#topics.get(topic)?.get(queueId)
+  }
+
+  /** The queue, unless nothing was ever stored or waited for in it. */
+  find(topic: string, queueId: number): ConsumeQueue | undefined {
+    const known = this.known(topic, queueId)
+    if (known !== undefined || !isFolderName(topic)) return known
+    const stat = this.#disk.stat(this.#directoryOf(topic, queueId))
+    return stat?.kind === 'directory' ? this.#load(topic, queueId) : undefined
+  }
+
+  /** The queue, an empty one if there is none. The topic must be a folder name. */
+  open(topic: string, queueId: number): ConsumeQueue {
+    return this.known(topic, queueId) ?? this.#load(topic, queueId)
+  }
+
+  /** Reads all queues that have files. */
+  loadAll(): void {
+    for (const topic of this.#disk.list(this.directory)) {
+      for (const queueId of this.#disk.list(`${this.directory}/${topic}`)) {
+        if (/^\d+$/.test(queueId)) this.open(topic, Number(queueId))
+      }
+    }
+  }
+
+  /** Every queue that was asked for so far. */
+  *all(): Generator<ConsumeQueue> {
+    for (const queues of this.#topics.values()) yield* queues.values()
+  }
+
+  /** Removes the queues of a topic and their files. */
+  deleteTopic(topic: string): void {
+    if (!isFolderName(topic)) return
+    for (const queue of this.#topics.get(topic)?.values() ?? []) this.#remove(queue)
+    this.#topics.delete(topic)
+    this.#disk.remove(`${this.directory}/${topic}`)
+  }
+
+  /** Puts an empty queue in the place of another. */
+  replace(queue: ConsumeQueue): ConsumeQueue {
+    this.#remove(queue)
+    return this.#load(queue.topic, queue.queueId)
+  }
+
+  #remove(queue: ConsumeQueue): void {
+    queue.remove()
+    this.live.delete(queue)
+  }
+
+  #load(topic: string, queueId: number): ConsumeQueue {
+    const folder = new SegmentFolder(
+      this.#disk,
+      this.#files,
+      this.#directoryOf(topic, queueId),
+      this.#segmentBytes,
+    )
+    const place = { topic, queueId }
+    const queue = new ConsumeQueue(this.#disk, this.#clock, folder, place, this.#bounds)
+    const queues = this.#topics.get(topic)
+    if (queues === undefined) this.#topics.set(topic, new Map([[queueId, queue]]))
+    else queues.set(queueId, queue)
+    if (!queue.isIdle) this.live.add(queue)
+    return queue
+  }
+
+  #directoryOf(topic: string, queueId: number): string {
+    return `${this.directory}/${topic}/${queueId}`
+  }
+}
+
+/** Whether a topic can be the name of a folder: what it may be else is for the broker to say. */
+export function isFolderName(topic: string): boolean {
+  return topic !== '' && topic !== '.' && topic !== '..' && !/[/\\\0]/.test(topic)
+}

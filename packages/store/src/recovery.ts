@@ -1,0 +1,146 @@
+/**
+ * Finds out, at the start, where the log really ends, and makes anew what the queues lack of it.
+ * Owns nothing.
+ *
+ *   … | log and queues are durable | records are checked one by one, and go into queues | zeros
+ *                       checkpoint ^                                                end ^
+ *
+ * What is behind the checkpoint in the files of the queues is not believed. A start that is killed
+ * leaves nothing that the next one cannot do over. Source: `store-runtime.md` section 6.
+ */
+import {
+  isQueued,
+  STORE_TIMESTAMP_WITHIN_BYTES,
+  type StoredRecord,
+  scanRecord,
+  storeTimestampOf,
+  sysFlag,
+  tagsCodeOf,
+} from '@rockhopper/protocol'
+import type { Checkpoint } from './checkpoint-file.ts'
+import type { ConsumeQueue } from './consume-queue.ts'
+import { CorruptionError } from './errors.ts'
+import { MAX_RECORD_BYTES, SCAN_WINDOW_BYTES } from './limits.ts'
+import { isFolderName, type QueueTable } from './queue-table.ts'
+import type { SegmentFolder } from './segment-folder.ts'
+
+/** Apache's checkpoint can be this much newer than what is durable. Source: StoreCheckpoint. */
+const TIME_MARGIN_MS = 3_000
+
+/** The log offset from which on the log is scanned. Throws `CorruptionError`. */
+export function scanStart(folder: SegmentFolder, checkpoint: Checkpoint): number {
+  const { logOffset } = checkpoint
+  if (logOffset !== undefined && logOffset > folder.endOffset) {
+    throw new CorruptionError(
+      folder.directory,
+      logOffset,
+      `The commit log in "${folder.directory}" ends at ${folder.endOffset}, but it was durable up to ` +
+        `${logOffset}: files are missing. Bring them back, or remove the file "checkpoint" to go on ` +
+        'with what is there.',
+    )
+  }
+  if (logOffset !== undefined && logOffset >= (folder.firstOffset ?? 0)) return logOffset
+  return startByTime(folder, checkpoint.storeTimestamp - TIME_MARGIN_MS)
+}
+
+/** The newest segment that begins with a record which is durable for certain, or the oldest one. */
+function startByTime(folder: SegmentFolder, timestampMs: number): number {
+  const head = Buffer.alloc(STORE_TIMESTAMP_WITHIN_BYTES)
+  for (const start of folder.starts.toReversed()) {
+    folder.readSync(head, start)
+    if (scanRecord(head, 0, false).kind !== 'cut-off') continue
+    const storeTimestamp = storeTimestampOf(head)
+    if (storeTimestamp > 0 && storeTimestamp <= timestampMs) return start
+  }
+  return folder.firstOffset ?? 0
+}
+
+/**
+ * Calls `visit` for each sound record from `from` on, and returns the offset behind the last.
+ * Throws `DiskError`.
+ */
+export async function scanLog(
+  folder: SegmentFolder,
+  from: number,
+  visit: (record: StoredRecord) => void,
+): Promise<number> {
+  let window = Buffer.allocUnsafeSlow(Math.min(SCAN_WINDOW_BYTES, folder.segmentBytes))
+  let offset = from
+  while (folder.has(offset)) {
+    const segmentEnd = folder.startOf(offset) + folder.segmentBytes
+    const bytes = window.subarray(0, Math.min(window.length, segmentEnd - offset))
+    await folder.read(bytes, offset)
+    const { at, stop, neededBytes } = scanWindow(bytes, offset, visit)
+    offset += at
+    if (stop === 'invalid') return offset
+    // The bytes behind the last record of a segment are too few for a blank one, or one says so.
+    if (stop === 'blank' || segmentEnd - offset < LEAST_BYTES) offset = segmentEnd
+    else if (neededBytes > Math.min(segmentEnd - offset, MAX_RECORD_BYTES)) return offset
+    else if (neededBytes > window.length) window = Buffer.allocUnsafeSlow(neededBytes)
+  }
+  return offset
+}
+
+/** Size and magic number. */
+const LEAST_BYTES = 8
+
+interface WindowEnd {
+  /** Position behind the last sound record. */
+  readonly at: number
+  readonly stop: 'blank' | 'invalid' | 'cut-off'
+  /** Bytes that the next record takes, as far as it says. */
+  readonly neededBytes: number
+}
+
+function scanWindow(
+  bytes: Buffer,
+  offset: number,
+  visit: (record: StoredRecord) => void,
+): WindowEnd {
+  let at = 0
+  for (;;) {
+    const scanned = scanRecord(bytes, at, true)
+    if (scanned.kind === 'cut-off') return { at, stop: 'cut-off', neededBytes: scanned.sizeBytes }
+    if (scanned.kind !== 'record') return { at, stop: scanned.kind, neededBytes: 0 }
+    // A record that was copied from elsewhere, or lay here before a longer log was cut off.
+    if (scanned.record.logOffset !== offset + at) return { at, stop: 'invalid', neededBytes: 0 }
+    visit(scanned.record)
+    at += scanned.record.sizeBytes
+  }
+}
+
+/** Puts a record that the scan found into its queue. Throws `CorruptionError`. */
+export function restoreUnit(queues: QueueTable, record: StoredRecord): void {
+  const { topic, queueId, queueOffset } = record
+  if (!isQueued(record.sysFlag) || (record.sysFlag & sysFlag.innerBatch) !== 0) return
+  if (!isFolderName(topic)) return
+  const queue = queueFor(queues, record)
+  if (queueOffset > queue.nextOffset) {
+    throw new CorruptionError(
+      queues.directory,
+      record.logOffset,
+      `Queue ${queueId} of topic "${topic}" ends at ${queue.nextOffset}, but the next message in ` +
+        `the commit log has queue offset ${queueOffset}. Remove the file "checkpoint" to have all ` +
+        'queues made anew from the log.',
+    )
+  }
+  queue.push({
+    logOffset: record.logOffset,
+    sizeBytes: record.sizeBytes,
+    tagsCode: tagsCodeOf(record.properties),
+  })
+  queues.live.add(queue)
+}
+
+/** An offset that went back means that the topic was deleted and made anew: the later one counts. */
+function queueFor(queues: QueueTable, { topic, queueId, queueOffset }: StoredRecord): ConsumeQueue {
+  const known = queues.open(topic, queueId)
+  const queue = queueOffset < known.nextOffset ? queues.replace(known) : known
+  if (queue.nextOffset === 0 && queueOffset > 0) queue.beginAt(queueOffset)
+  return queue
+}
+
+/** Makes visible what was restored. */
+export function showRestored(queues: QueueTable): void {
+  for (const queue of queues.all()) queue.end.advance(queue.nextOffset)
+}

@@ -1,0 +1,192 @@
+/**
+ * A folder of segments: files of one fixed size, named after the offset of their first byte, each
+ * beginning where the one before ends. Owns the list of them.
+ *
+ *   00000000000000000000 | 00000000001073741824 | …      the newest is zeros behind what was written
+ *
+ * Source: Apache classes MappedFileQueue, DefaultMappedFile; `store-format.md` section 2.
+ */
+import type { Disk, DiskFile } from '@rockhopper/host'
+import { CorruptionError } from './errors.ts'
+import type { OpenFiles } from './open-files.ts'
+
+const NAME_DIGITS = 20
+const NAME = /^\d{20}$/
+
+export class SegmentFolder {
+  readonly directory: string
+  readonly segmentBytes: number
+  readonly #disk: Disk
+  readonly #files: OpenFiles
+  #starts: number[] = []
+
+  constructor(disk: Disk, files: OpenFiles, directory: string, segmentBytes: number) {
+    this.#disk = disk
+    this.#files = files
+    this.directory = directory
+    this.segmentBytes = segmentBytes
+  }
+
+  /** Offset of the first byte; undefined when there is no segment. */
+  get firstOffset(): number | undefined {
+    return this.#starts[0]
+  }
+
+  /** Offset of the first byte of the newest segment. */
+  get lastStart(): number | undefined {
+    return this.#starts.at(-1)
+  }
+
+  /** Offset behind the last byte that the segments have room for; 0 when there is no segment. */
+  get endOffset(): number {
+    const last = this.lastStart
+    return last === undefined ? 0 : last + this.segmentBytes
+  }
+
+  /** Starts of all segments, oldest first. */
+  get starts(): readonly number[] {
+    return this.#starts
+  }
+
+  startOf(offset: number): number {
+    return offset - (offset % this.segmentBytes)
+  }
+
+  has(offset: number): boolean {
+    return offset >= (this.firstOffset ?? 0) && offset < this.endOffset
+  }
+
+  /**
+   * Reads the names of the segments. What a crash left of the newest one is mended if `afterCrash`.
+   * Throws `CorruptionError` when the files cannot be those of one store of this segment size.
+   */
+  load(afterCrash: boolean, sizeKey: string): void {
+    const names = this.#disk.list(this.directory).filter((name) => NAME.test(name))
+    this.#starts = names.map(Number)
+    const last = this.lastStart
+    if (last !== undefined) this.#mendLast(last, afterCrash)
+    for (const [index, start] of this.#starts.entries()) this.#check(index, start, sizeKey)
+  }
+
+  /** Adds a segment of zeros, the first one or the next. Throws `DiskError`; then there is none. */
+  create(start: number): DiskFile {
+    if (this.#starts.length === 0) this.#disk.makeDirectory(this.directory)
+    const file = this.#files.create(this.#path(start))
+    try {
+      file.setLength(this.segmentBytes)
+    } catch (error) {
+      this.#removeFile(start)
+      throw error
+    }
+    this.#starts.push(start)
+    return file
+  }
+
+  /** The file that has the byte at `offset`. Throws `DiskError` when there is none. */
+  file(offset: number): DiskFile {
+    return this.#files.get(this.#path(this.startOf(offset)))
+  }
+
+  /** Writes all of `bytes`, which must lie in one segment. */
+  write(bytes: Uint8Array, offset: number): void {
+    const file = this.file(offset)
+    let rest = bytes
+    for (let at = offset % this.segmentBytes; rest.length > 0; ) {
+      const taken = file.writeSync([rest], at)
+      at += taken
+      rest = rest.subarray(taken)
+    }
+  }
+
+  /** Fills `target`, of which all must lie in one segment. */
+  async read(target: Uint8Array, offset: number): Promise<void> {
+    const file = this.file(offset)
+    const at = offset % this.segmentBytes
+    for (let done = 0; done < target.length; ) {
+      const count = await file.read(target.subarray(done), at + done)
+      if (count === 0) throw this.#shortened(file, at + done)
+      done += count
+    }
+  }
+
+  /** The same on the loop: for a few bytes. */
+  readSync(target: Uint8Array, offset: number): void {
+    const file = this.file(offset)
+    const at = offset % this.segmentBytes
+    for (let done = 0; done < target.length; ) {
+      const count = file.readSync(target.subarray(done), at + done)
+      if (count === 0) throw this.#shortened(file, at + done)
+      done += count
+    }
+  }
+
+  /** Makes everything in the folder from `offset` on zeros, and removes the segments behind. */
+  clearFrom(offset: number): void {
+    while (this.lastStart !== undefined && this.lastStart >= offset && this.#starts.length > 1) {
+      this.#removeFile(this.lastStart)
+      this.#starts.pop()
+    }
+    if (!this.has(offset)) return
+    const file = this.file(offset)
+    file.setLength(offset % this.segmentBytes)
+    file.setLength(this.segmentBytes)
+  }
+
+  /** Makes creations and removals of segments durable. */
+  syncNames(): Promise<void> {
+    return this.#disk.syncDirectory(this.directory)
+  }
+
+  /** Removes the folder and all in it; it can be begun anew anywhere. */
+  remove(): void {
+    for (const start of this.#starts) this.#files.close(this.#path(start))
+    this.#starts = []
+    this.#disk.remove(this.directory)
+  }
+
+  #path(start: number): string {
+    return `${this.directory}/${String(start).padStart(NAME_DIGITS, '0')}`
+  }
+
+  #removeFile(start: number): void {
+    this.#files.close(this.#path(start))
+    this.#disk.remove(this.#path(start))
+  }
+
+  /** A process that dies while it makes or clears a segment leaves it too short. */
+  #mendLast(start: number, afterCrash: boolean): void {
+    const sizeBytes = this.#disk.stat(this.#path(start))?.sizeBytes ?? 0
+    if (sizeBytes === 0) {
+      this.#removeFile(start)
+      this.#starts.pop()
+    } else if (afterCrash && sizeBytes < this.segmentBytes) {
+      this.file(start).setLength(this.segmentBytes)
+    }
+  }
+
+  #check(index: number, start: number, sizeKey: string): void {
+    const path = this.#path(start)
+    const sizeBytes = this.#disk.stat(path)?.sizeBytes ?? 0
+    if (sizeBytes !== this.segmentBytes) {
+      const message =
+        `"${path}" has ${sizeBytes} bytes, but ${sizeKey} says ${this.segmentBytes}: ` +
+        `set ${sizeKey} to what the store was made with`
+      throw new CorruptionError(path, 0, message)
+    }
+    const before = this.#starts[index - 1]
+    const follows = before === undefined || before + this.segmentBytes === start
+    if (follows && start % this.segmentBytes === 0) return
+    const message =
+      `"${path}" does not begin where the file before it ends: bring the missing files back, or ` +
+      `set ${sizeKey} to what the store was made with`
+    throw new CorruptionError(path, 0, message)
+  }
+
+  #shortened(file: DiskFile, at: number): CorruptionError {
+    return new CorruptionError(
+      file.path,
+      at,
+      `"${file.path}" ends at byte ${at}: somebody else has shortened it`,
+    )
+  }
+}
