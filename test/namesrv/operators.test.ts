@@ -47,7 +47,7 @@ describe('lists of topics', () => {
   it('lose a topic that is deleted', async () => {
     const cluster = await Cluster.start()
     const peer = await cluster.broker()
-    const fields = { topic: 'TopicA' }
+    const fields = { topic: 'TopicA', clusterName: '' }
     expect(outcome(await cluster.ask(peer, DELETE_TOPIC_IN_NAMESRV, { fields }))).toEqual(OK)
     const answer = await cluster.ask(peer, GET_ALL_TOPIC_LIST_FROM_NAMESERVER)
     expect(answer.text).toBe('{"topicList":["TopicB"]}')

@@ -431,6 +431,51 @@ describe('lists', () => {
   })
 })
 
+describe('a registration beyond all measure', () => {
+  const long = 'x'.repeat(513)
+  const refused: [string, Told][] = [
+    ['a long cluster name', { clusterName: long }],
+    ['a long broker name', { brokerName: long }],
+    ['a long address', { brokerAddr: long }],
+    ['a long topic', { topics: ['A', long] }],
+    ['a long zone', { zoneName: long }],
+    ['a long filter server', { filterServers: [long] }],
+    ['many filter servers', { filterServers: Array(65).fill('10.0.0.9:1') }],
+    ['a long mapping', { mappings: [{ ...mapping('A'), scope: long }] }],
+  ]
+  it.each(refused)('by %s is refused', (_what, registration) => {
+    const table = new RouteTable<Link>()
+    expect(table.register(told(registration), 0)).toEqual({ outcome: 'oversized' })
+    expect(table.clusterInfo().brokerAddrTable.size).toBe(0)
+  })
+
+  it('by its brokers is refused, but those who are known go on', () => {
+    const table = new RouteTable<Link>()
+    for (let id = 0; id < 10_000; id++) {
+      table.register(told({ brokerAddr: `10.0.0.1:${id}`, brokerId: id }), 0)
+    }
+    const one = told({ brokerAddr: '10.0.0.2:1', brokerId: 10_000 })
+    expect(table.register(one, 0)).toEqual({ outcome: 'too-many-brokers' })
+    expect(table.register(told({ brokerAddr: '10.0.0.1:7', brokerId: 7 }), 0)).toMatchObject({
+      outcome: 'registered',
+    })
+  })
+
+  it('by its topics is refused, and the queues of static topics count', () => {
+    const currIdMap = new Map(Array.from({ length: 500_000 }, (_, id) => [id, id]))
+    const big = (topic: string) => ({ mappings: [{ ...mapping(topic), currIdMap }] })
+    const table = tableWith(big('A'))
+    const version = { counter: 2 }
+    expect(table.register(told({ ...big('B'), version }), 0)).toEqual({
+      outcome: 'too-many-topics',
+    })
+    table.deleteTopic('A')
+    expect(table.register(told({ ...big('B'), version }), 0)).toMatchObject({
+      outcome: 'registered',
+    })
+  })
+})
+
 describe('whatever brokers do', () => {
   const address = fc.constantFrom('1:1', '2:2', '3:3')
   const place = fc.record({

@@ -8,8 +8,17 @@ export const DEFAULT_BROKER_TIMEOUT_MS = 120_000
 /** Broker addresses that are kept; a registration beyond is refused. */
 export const MAX_BROKERS = 10_000
 
-/** Rows of topic and broker that are kept; a registration that would go beyond is refused. */
-export const MAX_TOPIC_ROWS = 2_000_000
+/**
+ * Topics of brokers that are kept, and queues of static topics among them; a registration that would
+ * go beyond is refused.
+ */
+export const MAX_TOPIC_ROWS = 1_000_000
+
+/** Length of a name or address in a registration; one with a longer name is refused. */
+export const MAX_NAME_CHARS = 512
+
+/** Filter servers of a broker; a registration with more is refused. */
+export const MAX_FILTER_SERVERS = 64
 
 /** Size of the key-value file; a change that would make it larger is refused. */
 export const MAX_KV_FILE_BYTES = 16 * 1024 * 1024

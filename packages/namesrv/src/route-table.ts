@@ -17,7 +17,13 @@ import {
   type TopicConfig,
   type TopicRouteData,
 } from '@rockhopper/protocol'
-import { DEFAULT_BROKER_TIMEOUT_MS, MAX_BROKERS, MAX_TOPIC_ROWS } from './limits.ts'
+import {
+  DEFAULT_BROKER_TIMEOUT_MS,
+  MAX_BROKERS,
+  MAX_FILTER_SERVERS,
+  MAX_NAME_CHARS,
+  MAX_TOPIC_ROWS,
+} from './limits.ts'
 import { type LiveBroker, LiveBrokers } from './live-brokers.ts'
 import { TopicTable } from './topic-table.ts'
 
@@ -62,7 +68,11 @@ export type Registered =
  * `full-registration-first`: the body has one topic and the broker is unknown, so this is news of a
  * change that came before the whole.
  */
-export type Refused = 'full-registration-first' | 'too-many-brokers' | 'too-many-topics'
+export type Refused =
+  | 'full-registration-first'
+  | 'oversized'
+  | 'too-many-brokers'
+  | 'too-many-topics'
 
 /** Brokers that share a name: a master and its slaves. */
 interface BrokerGroup {
@@ -214,9 +224,15 @@ export class RouteTable<L extends object> {
     if (!isHeld && body.topics.size === 1) return 'full-registration-first'
     const isKnown = this.#live.get(clusterName, brokerAddr) !== undefined
     if (!isKnown && this.#live.size >= MAX_BROKERS) return 'too-many-brokers'
-    if (this.#topics.size + body.topics.size <= MAX_TOPIC_ROWS) return undefined
-    const added = [...body.topics.keys()].filter((topic) => !this.#topics.has(topic, brokerName))
-    return this.#topics.size + added.length > MAX_TOPIC_ROWS ? 'too-many-topics' : undefined
+    if (isOversized(told)) return 'oversized'
+    return this.#hasRoom(told) ? undefined : 'too-many-topics'
+  }
+
+  #hasRoom({ brokerName, body }: Registration<L>): boolean {
+    let added = 0
+    for (const topic of body.topics.keys()) if (!this.#topics.has(topic, brokerName)) added++
+    for (const { currIdMap } of body.queueMappings.values()) added += currIdMap.size
+    return this.#topics.size + added <= MAX_TOPIC_ROWS
   }
 
   /** A broker that came back under another id, name or cluster is not in two places. */
@@ -317,6 +333,21 @@ export class RouteTable<L extends object> {
     }
     return servers
   }
+}
+
+/** Whether a text in it is too long to be a name, or there are too many filter servers. */
+function isOversized<L extends object>(told: Registration<L>): boolean {
+  const { clusterName, brokerName, brokerAddr, haServerAddr = '', zoneName = '', body } = told
+  const { filterServers = [], queueMappings, topics } = body
+  if (filterServers.length > MAX_FILTER_SERVERS) return true
+  const isLong = (text: string): boolean => text.length > MAX_NAME_CHARS
+  if ([clusterName, brokerName, brokerAddr, haServerAddr, zoneName].some(isLong)) return true
+  if (filterServers.some(isLong)) return true
+  for (const { topicName } of topics.values()) if (isLong(topicName)) return true
+  for (const { bname, scope, topic } of queueMappings.values()) {
+    if (isLong(bname) || isLong(scope) || isLong(topic)) return true
+  }
+  return false
 }
 
 /** Topics are taken from the master, and from the first slave when all brokers are 5.x. */

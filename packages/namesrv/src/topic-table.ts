@@ -15,7 +15,7 @@ export class TopicTable {
   readonly #topicsOfBroker = new Map<string, Set<string>>()
   #size = 0
 
-  /** Number of rows. */
+  /** Number of rows, and of queues in their mappings. */
   get size(): number {
     return this.#size
   }
@@ -54,13 +54,17 @@ export class TopicTable {
   /** Notes how a static topic lies on a broker; nothing happens when the broker does not have it. */
   map(topic: string, mapping: TopicQueueMappingInfo): void {
     const row = this.#row(topic, mapping.bname)
-    if (row !== undefined) row.mapping = mapping
+    if (row === undefined) return
+    this.#size += mapping.currIdMap.size - (row.mapping?.currIdMap.size ?? 0)
+    row.mapping = mapping
   }
 
   remove(topic: string, brokerName: string): void {
     const rows = this.#rows.get(topic)
-    if (rows?.delete(brokerName) !== true) return
-    this.#size--
+    const row = rows?.get(brokerName)
+    if (rows === undefined || row === undefined) return
+    this.#size -= 1 + (row.mapping?.currIdMap.size ?? 0)
+    rows.delete(brokerName)
     if (rows.size === 0) this.#rows.delete(topic)
     const topics = this.#topicsOfBroker.get(brokerName)
     topics?.delete(topic)

@@ -86,6 +86,11 @@ describe('a table of topics', () => {
     const body = Buffer.from('{"topicConfigTable":{"a":{"perm":4}}}')
     expect(decodeTopicConfigs(body).topics.get('a')).toMatchObject({ topicName: 'a', perm: 4 })
   })
+
+  it('lists a topic under its own name when it has one', () => {
+    const body = Buffer.from('{"topicConfigTable":{"a":{"topicName":"b"}}}')
+    expect([...decodeTopicConfigs(body).topics.keys()]).toEqual(['b'])
+  })
 })
 
 describe('a list of topics', () => {

@@ -19,7 +19,7 @@ import {
 } from '@rockhopper/protocol'
 import { type Connection, Refusal, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { KvNamespaces } from '../kv-table.ts'
-import { MAX_BROKERS, MAX_TOPIC_ROWS } from '../limits.ts'
+import { MAX_BROKERS, MAX_FILTER_SERVERS, MAX_NAME_CHARS, MAX_TOPIC_ROWS } from '../limits.ts'
 import type { LiveConfig } from '../live-config.ts'
 import type { Refused, Registered, Registration, RouteTable } from '../route-table.ts'
 import { ORDER_TOPIC_NAMESPACE } from '../rules/namespaces.ts'
@@ -131,6 +131,11 @@ function remarkOf(outcome: Refused, { brokerName }: RegisterHeader): string {
   switch (outcome) {
     case 'full-registration-first':
       return `${start}: "${brokerName}" is unknown, so its first registration must name all its topics`
+    case 'oversized':
+      return (
+        `${start}: a name in it is longer than ${MAX_NAME_CHARS} characters, ` +
+        `or it has more than ${MAX_FILTER_SERVERS} filter servers`
+      )
     case 'too-many-brokers':
       return `${start}: this name server keeps no more than ${MAX_BROKERS} brokers`
     case 'too-many-topics':

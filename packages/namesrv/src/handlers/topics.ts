@@ -35,7 +35,7 @@ export function handleTopics(router: Router, { config, routes }: TopicParts): vo
       return { body: [encodeTopicList({ topicList: names, brokerAddr })] }
     })
     .on(DELETE_TOPIC_IN_NAMESRV, ({ topic, clusterName }) => {
-      routes.deleteTopic(topic, clusterName)
+      routes.deleteTopic(topic, clusterName === '' ? undefined : clusterName)
       return {}
     })
 }

@@ -91,10 +91,11 @@ export function topicConfigsOf(value: unknown): TopicConfigs {
   }
 }
 
-/** Reads the map from name to topic that stands in tables and registrations. */
+/** Reads the map from name to topic; a topic that says its own name stands under that one. */
 function topicTableOf(value: unknown): Map<string, TopicConfig> {
   const entries = Object.entries(asObject(value))
-  return new Map(entries.map(([name, config]) => [name, topicConfigOf(config, name)]))
+  const topics = entries.map(([name, config]) => topicConfigOf(config, name))
+  return new Map(topics.map((topic) => [topic.topicName, topic]))
 }
 
 /** The table as a plain object in the order of its names: `config/topics.json`. */
