@@ -81,14 +81,14 @@ async function start({ nodeHost, pinoLogger }, flags) {
       throw error
     },
   )
+  stopOnSignal([broker, namesrv])
+  stopOnFailure(broker)
   process.stdout.write(
     `The Name Server boot success. serializeType=JSON, address ${namesrv.address}\n` +
       `The broker[${broker.brokerName}, ${broker.address}] boot success. serializeType=JSON ` +
       `and name server is ${nameServer}\n` +
       `clients will be told to connect to ${broker.address}\n`,
   )
-  stopOnSignal([broker, namesrv])
-  stopOnFailure(broker)
 }
 
 /**
