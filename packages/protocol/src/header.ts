@@ -47,18 +47,16 @@ export class FieldSet<T extends FieldTable> {
 
   /**
    * Reads the header out of ext fields. Throws `HeaderError` when a required field is missing or a
-   * number is not one; unknown fields are ignored.
+   * number is not one; unknown fields are ignored. `subject` begins the sentence of the error.
    */
-  decode(ext: Ext, commandName: string): Header<T> {
+  decode(ext: Ext, subject: string): Header<T> {
     const header: AnyHeader = { ...this.#template }
     if (ext.form === 'binary') this.#decodeBlock(ext.block, header)
     else if (ext.form === 'values') this.#decodeValues(ext.values, header)
     else this.#decodeMap(ext.map, header)
     for (const { name, wireName, field } of this.fields) {
       if (!field.required || header[name] !== undefined) continue
-      throw new HeaderError(
-        `the request ${commandName} lacks the field "${wireName}" (${field.meaning})`,
-      )
+      throw new HeaderError(`${subject} lacks the field "${wireName}" (${field.meaning})`)
     }
     return header as Header<T>
   }

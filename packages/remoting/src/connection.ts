@@ -376,7 +376,7 @@ function answerOf(command: Command, frame: Frame): Answer {
     remark: head.remark,
     version: head.version,
     body,
-    header: () => command.answer.decode(head.ext, command.name),
+    header: () => command.answer.decode(head.ext, `the answer to ${command.name}`),
     extra: (key) => extraField(head.ext, key),
   }
 }

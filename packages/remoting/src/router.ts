@@ -45,6 +45,8 @@ export type Handler<Q extends FieldTable, A extends FieldTable> = (
 
 interface Route {
   readonly command: Command
+  /** How an error names the request; made once, not per request. */
+  readonly subject: string
   readonly handle: Handler<FieldTable, FieldTable>
 }
 
@@ -71,6 +73,7 @@ export class Router {
   ): this {
     this.#routes.set(command.code, {
       command: command as unknown as Command,
+      subject: `the request ${command.name}`,
       handle: handle as unknown as Handler<FieldTable, FieldTable>,
     })
     return this
@@ -93,7 +96,7 @@ export class Router {
     this.#enter(connection)
     let result: Result<FieldTable>
     try {
-      const header = route.command.request.decode(head.ext, route.command.name)
+      const header = route.command.request.decode(head.ext, route.subject)
       result = route.handle(header, this.#context(connection, frame))
     } catch (error) {
       this.#fail(connection, head, route.command, error)
