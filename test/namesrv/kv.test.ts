@@ -154,10 +154,17 @@ describe('settings', () => {
     const cluster = await Cluster.start()
     const peer = await cluster.peer()
     const value = 'x'.repeat(900_000)
-    const answers: number[] = []
-    for (let at = 0; at < 20; at++) answers.push((await put(cluster, peer, `k${at}`, value)).code)
-    expect(answers.slice(0, 15)).toEqual(Array(15).fill(0))
-    expect(answers.at(-1)).toBe(1)
+    const keys = Array.from({ length: 6 }, (_, at) => `k${at}`)
+    const answers = await cluster.settle(
+      Promise.all(
+        keys.map((key) => peer.ask(PUT_KV_CONFIG, { fields: { namespace: 'ns', key, value } })),
+      ),
+    )
+    expect(answers.map(({ code }) => code)).toEqual([0, 0, 0, 0, 1, 1])
+    expect(answers.at(-1)?.remark).toMatch(/4194304 bytes: delete some first/)
+    const fields = { namespace: 'ns', key: 'k0' }
+    expect(outcome(await cluster.ask(peer, DELETE_KV_CONFIG, { fields }))).toEqual(OK)
+    expect(outcome(await put(cluster, peer, 'k5', value))).toEqual(OK)
   })
 
   it.each(['', '{"configTable":{"ns":', '[]', '{}'])(

@@ -33,7 +33,8 @@ export class KvNamespaces {
   #namespaces: Namespaces
   #fileBytes: number
   #pending: Change[] = []
-  #pendingChars = 0
+  /** Of the changes that are not yet on the device. */
+  #unsavedChars = 0
   #saving: Promise<void> | undefined
 
   private constructor(files: DurableFiles, path: string, namespaces: Namespaces) {
@@ -87,7 +88,7 @@ export class KvNamespaces {
     this.#demandRoom(chars, value === undefined)
     await new Promise<void>((done, failed) => {
       this.#pending.push({ namespace, key, value, done, failed })
-      this.#pendingChars += chars
+      this.#unsavedChars += chars
       this.#saving ??= this.#savePending()
     })
   }
@@ -97,7 +98,7 @@ export class KvNamespaces {
       const sentence = `${MAX_CHANGES_PENDING} changes wait for the disk: try again later`
       throw new Refusal(responseCode.SYSTEM_BUSY, sentence)
     }
-    if (isRemoval || this.#fileBytes + this.#pendingChars + chars <= MAX_KV_FILE_BYTES) return
+    if (isRemoval || this.#fileBytes + this.#unsavedChars + chars <= MAX_KV_FILE_BYTES) return
     throw new Refusal(
       responseCode.SYSTEM_ERROR,
       `the settings would take more than ${MAX_KV_FILE_BYTES} bytes: delete some first`,
@@ -107,14 +108,15 @@ export class KvNamespaces {
   async #savePending(): Promise<void> {
     while (this.#pending.length > 0) {
       const changes = this.#pending
+      const chars = this.#unsavedChars
       this.#pending = []
-      this.#pendingChars = 0
       try {
         await this.#save(changed(this.#namespaces, changes))
         for (const change of changes) change.done()
       } catch (error) {
         for (const change of changes) change.failed(error)
       }
+      this.#unsavedChars -= chars
     }
     this.#saving = undefined
   }

@@ -20,8 +20,8 @@ export const MAX_NAME_CHARS = 512
 /** Filter servers of a broker; a registration with more is refused. */
 export const MAX_FILTER_SERVERS = 64
 
-/** Size of the key-value file; a change that would make it larger is refused. */
-export const MAX_KV_FILE_BYTES = 16 * 1024 * 1024
+/** Size of the key-value file, written as a whole; a change that would make it larger is refused. */
+export const MAX_KV_FILE_BYTES = 4 * 1024 * 1024
 
 /** Changes of settings that wait for the disk; further ones are refused as busy. */
 export const MAX_CHANGES_PENDING = 10_000
