@@ -62,6 +62,7 @@ async function startApache(server: ApacheServer): Promise<Child> {
       configFile,
     ],
     env: { ROCKETMQ_HOME: server.home, NAMESRV_ADDR: '' },
+    isServer: true,
     explain: () => logTail(logDirOf(server.home)),
   })
   await child.waitFor(

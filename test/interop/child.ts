@@ -26,6 +26,8 @@ export interface ChildOptions {
   readonly cwd?: string
   /** More to say about a process that failed, such as the end of its log file. */
   readonly explain?: () => string
+  /** A server: what it complained of is shown when any process fails, because it may be the cause. */
+  readonly isServer?: boolean
 }
 
 export class Child {
@@ -35,11 +37,13 @@ export class Child {
   /** The exit code once the process has ended; null when a signal ended it. */
   readonly ended: Promise<number | null>
   readonly #process: ChildProcess
+  readonly isServer: boolean
   readonly #explain: () => string
   #hasEnded = false
 
   constructor(options: ChildOptions) {
     this.name = options.name
+    this.isServer = options.isServer ?? false
     this.#explain = options.explain ?? (() => '')
     this.#process = spawn(options.command, options.args, {
       env: { ...process.env, ...options.env },
@@ -98,6 +102,7 @@ export class Child {
       ...section('its last output', this.lines),
       ...section('its last errors', this.errorLines),
       this.#explain(),
+      ...serverComplaints(this),
     ]
     return new Error(parts.filter((part) => part !== '').join('\n'))
   }
@@ -148,6 +153,12 @@ export async function endAll(): Promise<void> {
   const left = [...running]
   for (const child of left) child.kill()
   await Promise.all(left.map((child) => child.ended))
+}
+
+function serverComplaints(except: Child): string[] {
+  return [...running]
+    .filter((child) => child.isServer && child !== except)
+    .flatMap((child) => section(`the last errors of ${child.name}`, child.errorLines))
 }
 
 function section(title: string, lines: readonly string[]): string[] {

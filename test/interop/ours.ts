@@ -36,6 +36,7 @@ async function startOurs(server: OurServer): Promise<Child> {
     args: [join(repositoryDir, 'bin', server.program), '-c', configFile, ...server.args],
     env: { ROCKETMQ_HOME: server.home, HOME: server.home, NAMESRV_ADDR: '' },
     cwd: server.home,
+    isServer: true,
     explain: () => logTails(server.home),
   })
   await child.waitFor(

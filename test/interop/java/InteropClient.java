@@ -210,6 +210,8 @@ public final class InteropClient {
         consumer.setNamesrvAddr(text("namesrv", ""));
         consumer.setPollNameServerInterval(ROUTE_POLL_MS);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        // Otherwise a shutdown may come between the end of a listener and the count of its message.
+        consumer.setAwaitTerminationMillisWhenShutdown(5_000);
         consumer.setConsumeThreadMin(number("threads", 1));
         consumer.setConsumeThreadMax(number("threads", 1));
         consumer.subscribe(text("topic", ""), text("tags", "*"));
