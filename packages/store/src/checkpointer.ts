@@ -59,6 +59,7 @@ export class Checkpointer {
   }
 
   async #tick(): Promise<void> {
+    if (this.#parts.failure.error !== undefined) return
     try {
       await this.#save()
       if (this.#isDue()) await this.checkpoint()

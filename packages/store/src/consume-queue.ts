@@ -19,6 +19,7 @@ import {
   writeUnit,
 } from '@rockhopper/protocol'
 import { firstWhere } from './binary-search.ts'
+import { parentOf } from './durable-folder.ts'
 import type { SegmentFolder } from './segment-folder.ts'
 import { UnitTail } from './unit-tail.ts'
 import { Watermark } from './watermark.ts'
@@ -242,10 +243,6 @@ export class ConsumeQueue {
       if (!this.#removed) await this.#disk.syncDirectory(each)
     }
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
 }
 
 function preBlankUnits(count: number): Buffer {

@@ -8,6 +8,7 @@
  */
 import type { Disk, DiskFile } from '@rockhopper/host'
 import { parseFastjson } from '@rockhopper/protocol'
+import { makeDurableFolder, parentOf } from './durable-folder.ts'
 import { CorruptionError } from './errors.ts'
 
 /**
@@ -35,9 +36,9 @@ export function readJsonFile(disk: Disk, path: string): unknown {
 
 /** Replaces the file by the JSON of `value`. Throws `DiskError`; then the former content is kept. */
 export async function writeJsonFile(disk: Disk, path: string, value: unknown): Promise<void> {
-  const directory = path.slice(0, path.lastIndexOf('/'))
+  const directory = parentOf(path)
   const fresh = `${path}.new`
-  disk.makeDirectory(directory)
+  await makeDurableFolder(disk, directory)
   disk.remove(fresh)
   const file = disk.open(fresh, 'create')
   try {

@@ -8,6 +8,7 @@ import { Checkpointer } from './checkpointer.ts'
 import { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { makeDurableFolder } from './durable-folder.ts'
 import { CorruptionError } from './errors.ts'
 import { Failure } from './failure.ts'
 import { LogFlusher } from './log-flusher.ts'
@@ -49,7 +50,9 @@ interface Recovered {
 export async function openStore(host: Host, config: StoreConfig): Promise<Store> {
   const { disk } = host
   const paths = pathsOf(config)
-  for (const path of [paths.root, paths.commitLog, paths.queues]) disk.makeDirectory(path)
+  for (const path of [paths.root, paths.commitLog, paths.queues]) {
+    await makeDurableFolder(disk, path)
+  }
   const lock = disk.lock(paths.root)
   const files = new OpenFiles(disk)
   try {

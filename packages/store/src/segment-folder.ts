@@ -57,15 +57,23 @@ export class SegmentFolder {
   }
 
   /**
-   * Reads the names of the segments. What a crash left of the newest one is mended if `afterCrash`.
-   * Throws `CorruptionError` when the files cannot be those of one store of this segment size.
+   * Reads the names of the segments. What a crash left too short is mended if `afterCrash`. Throws
+   * `CorruptionError` when the files cannot be those of one store of this segment size.
    */
   load(afterCrash: boolean, sizeKey: string): void {
     const names = this.#disk.list(this.directory).filter((name) => NAME.test(name))
     this.#starts = names.map(Number)
     const last = this.lastStart
-    if (last !== undefined) this.#mendLast(last, afterCrash)
-    for (const [index, start] of this.#starts.entries()) this.#check(index, start, sizeKey)
+    if (last !== undefined && this.#sizeBytes(last) === 0) {
+      this.#removeFile(last)
+      this.#starts.pop()
+    }
+    for (const [index, start] of this.#starts.entries()) this.#checkPlace(index, start, sizeKey)
+    for (const start of this.#starts) {
+      const sizeBytes = this.#sizeBytes(start)
+      if (afterCrash && sizeBytes < this.segmentBytes) this.file(start).setLength(this.segmentBytes)
+      else this.#checkSize(start, sizeBytes, sizeKey)
+    }
   }
 
   /** Adds a segment of zeros, the first one or the next. Throws `DiskError`; then there is none. */
@@ -153,31 +161,26 @@ export class SegmentFolder {
     this.#disk.remove(this.#path(start))
   }
 
-  /** A process that dies while it makes or clears a segment leaves it too short. */
-  #mendLast(start: number, afterCrash: boolean): void {
-    const sizeBytes = this.#disk.stat(this.#path(start))?.sizeBytes ?? 0
-    if (sizeBytes === 0) {
-      this.#removeFile(start)
-      this.#starts.pop()
-    } else if (afterCrash && sizeBytes < this.segmentBytes) {
-      this.file(start).setLength(this.segmentBytes)
-    }
+  #sizeBytes(start: number): number {
+    return this.#disk.stat(this.#path(start))?.sizeBytes ?? 0
   }
 
-  #check(index: number, start: number, sizeKey: string): void {
-    const path = this.#path(start)
-    const sizeBytes = this.#disk.stat(path)?.sizeBytes ?? 0
-    if (sizeBytes !== this.segmentBytes) {
-      const message =
-        `"${path}" has ${sizeBytes} bytes, but ${sizeKey} says ${this.segmentBytes}: ` +
-        `set ${sizeKey} to what the store was made with`
-      throw new CorruptionError(path, 0, message)
-    }
+  #checkPlace(index: number, start: number, sizeKey: string): void {
     const before = this.#starts[index - 1]
     const follows = before === undefined || before + this.segmentBytes === start
     if (follows && start % this.segmentBytes === 0) return
+    const path = this.#path(start)
     const message =
       `"${path}" does not begin where the file before it ends: bring the missing files back, or ` +
+      `set ${sizeKey} to what the store was made with`
+    throw new CorruptionError(path, 0, message)
+  }
+
+  #checkSize(start: number, sizeBytes: number, sizeKey: string): void {
+    if (sizeBytes === this.segmentBytes) return
+    const path = this.#path(start)
+    const message =
+      `"${path}" has ${sizeBytes} bytes, but ${sizeKey} says ${this.segmentBytes}: ` +
       `set ${sizeKey} to what the store was made with`
     throw new CorruptionError(path, 0, message)
   }

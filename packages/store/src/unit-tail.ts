@@ -74,7 +74,7 @@ export class UnitTail {
   #growAndPush(unit: QueueUnit): void {
     const count = this.#endOffset - this.#startOffset
     const capacity = this.#bytes.length / UNIT_BYTES
-    const roomier = count * 2 > capacity ? Math.max(LEAST_UNITS, capacity * 2) : capacity
+    const roomier = count * 2 >= capacity ? Math.max(LEAST_UNITS, capacity * 2) : capacity
     const bytes = Buffer.alloc(roomier * UNIT_BYTES)
     this.slice(this.#startOffset, this.#endOffset).copy(bytes)
     this.#bytes = bytes
