@@ -10,6 +10,8 @@ import { Stage } from './quickstart-stage.mjs'
 
 const TOPIC = 'Quickstart'
 const QUEUES = 8
+/** The question is whether messages arrive, not how soon: a busy machine may take its time. */
+const SEND_TIMEOUT_MS = 30_000
 /** How long nothing may arrive, after all was sent, until the rest counts as lost. */
 const PATIENCE_MS = 15_000
 
@@ -81,7 +83,10 @@ async function makeTopic(nameServer, broker) {
  */
 async function send(namesrvAddr, count, progress) {
   const { DefaultProducer } = await built('client')
-  const producer = new DefaultProducer({ group: 'quickstart-producer', namesrvAddr })
+  const producer = new DefaultProducer({
+    ...{ group: 'quickstart-producer', namesrvAddr },
+    sendTimeoutMs: SEND_TIMEOUT_MS,
+  })
   await producer.start()
   const startMs = performance.now()
   let sent = 0

@@ -1,0 +1,80 @@
+/**
+ * Plays the simulations of many seeds, one after the other, and tells the story of those that broke
+ * a promise. A seed repeats its run exactly, whatever was run before it.
+ */
+import { built } from './built.mjs'
+
+const DEFAULT_SEEDS = 100
+
+/**
+ * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean }} Flags
+ * @typedef {import('@rockhopper/sim').SimulationReport} Report
+ */
+
+/**
+ * Resolves to the exit code: 1 when a promise was broken.
+ * @param {readonly string[]} args
+ */
+export async function runSimulations(args) {
+  const { simulate, storyOf } = await built('sim')
+  const { seeds, seed, story, faults } = await readFlags(args)
+  const strays = collectStrays()
+  const startMs = performance.now()
+  let failures = 0
+  let events = 0
+  let acknowledged = 0
+  for (let next = Number(seed); next < Number(seed) + Number(seeds); next++) {
+    /** @type {Report} */
+    const report = await simulate(next, { faults })
+    const found = [...report.findings, ...strays.splice(0)]
+    events += report.eventCount
+    acknowledged += report.acknowledgedCount
+    if (found.length > 0) failures++
+    if (found.length > 0 || story) say(storyOf({ ...report, findings: found }))
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  say(
+    `sim: ${seeds} seeds from ${seed}, ${failures} broke a promise; ` +
+      `${acknowledged.toLocaleString('en')} messages acknowledged, ` +
+      `${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s ` +
+      `(${Math.round(events / seconds).toLocaleString('en')} per second)`,
+  )
+  return failures === 0 ? 0 : 1
+}
+
+/**
+ * @param {readonly string[]} args
+ * @returns {Promise<Flags>}
+ */
+async function readFlags(args) {
+  const { Command, InvalidArgumentError } = await import('commander')
+  const wholeNumber = (/** @type {string} */ text) => {
+    if (/^\d{1,15}$/.test(text)) return text
+    throw new InvalidArgumentError('Give a whole number.')
+  }
+  return new Command('sim')
+    .description('Plays simulations of a cluster in which things go wrong, one per seed.')
+    .option('--seeds <count>', 'how many seeds', wholeNumber, String(DEFAULT_SEEDS))
+    .option('--seed <first>', 'the first seed', wholeNumber, '1')
+    .option('--story', 'tell the story of every seed, not only of those that broke a promise')
+    .option('--no-faults', 'let nothing go wrong')
+    .allowExcessArguments(false)
+    .parse([...args], { from: 'user' })
+    .opts()
+}
+
+/** A rejection that nobody handles ends a real process: here it is a finding. */
+function collectStrays() {
+  /** @type {Report['findings'][number][]} */
+  const strays = []
+  process.on('unhandledRejection', (reason) => {
+    const sentence = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)
+    strays.push({ rule: 'every rejection is handled', sentence })
+  })
+  return strays
+}
+
+/** @param {string} line */
+function say(line) {
+  process.stdout.write(`${line}\n`)
+}
