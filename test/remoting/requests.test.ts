@@ -1,6 +1,7 @@
 /** Requests and answers between a client and a server of ours. */
 import {
   ACCEPT_SERIALIZATION,
+  decodeHeartbeat,
   flag,
   GET_MAX_OFFSET,
   HEART_BEAT,
@@ -100,6 +101,19 @@ test('an unknown code is answered as not supported, and a missing field by its n
     { code: 3, opaque: 1, remark: ' request type 7777 not supported' },
     { code: 1, opaque: 2, remark: expect.stringMatching(/lacks the field "topic"/) },
   ])
+})
+
+test('a body that cannot be read is the fault of who sent it: a sentence, and nothing in the log', async () => {
+  const { address, client, router, world } = await scene()
+  router.on(HEART_BEAT, (_header, { body }) => {
+    decodeHeartbeat(body)
+    return {}
+  })
+  const options = { timeoutMs, body: [Buffer.from('{"clientID":')] }
+  const answer = await world.clock.settle(client.call(address, HEART_BEAT, {}, options))
+  expect(answer.code).toBe(responseCode.SYSTEM_ERROR)
+  expect(answer.remark).toMatch(/^the body of HEART_BEAT cannot be read: .*position 12/)
+  expect(world.lines).toEqual([])
 })
 
 test('a one-way request is handled and never answered, not even when it is wrong', async () => {

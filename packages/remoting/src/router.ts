@@ -138,8 +138,9 @@ export class Router {
       connection.answer(head, undefined, { code: error.code, remark: error.message })
       return
     }
-    if (error instanceof HeaderError || error instanceof FrameError) {
-      connection.answer(head, undefined, { code: responseCode.SYSTEM_ERROR, remark: error.message })
+    const unreadable = unreadableSentence(command, error)
+    if (unreadable !== undefined) {
+      connection.answer(head, undefined, { code: responseCode.SYSTEM_ERROR, remark: unreadable })
       return
     }
     const cause = error instanceof Error ? error : new Error(String(error))
@@ -196,6 +197,13 @@ export class Router {
     this.#idle()
     this.#idle = undefined
   }
+}
+
+/** What the peer sent wrongly, as a sentence; undefined when the fault is not its own. */
+function unreadableSentence(command: Command, error: unknown): string | undefined {
+  if (error instanceof HeaderError || error instanceof FrameError) return error.message
+  if (!(error instanceof SyntaxError)) return undefined
+  return `the body of ${command.name} cannot be read: ${error.message}`
 }
 
 function refuseUnknown(connection: Connection, head: Head): void {

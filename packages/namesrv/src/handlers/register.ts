@@ -23,7 +23,6 @@ import { MAX_BROKERS, MAX_FILTER_SERVERS, MAX_NAME_CHARS, MAX_TOPIC_ROWS } from 
 import type { LiveConfig } from '../live-config.ts'
 import type { Refused, Registered, Registration, RouteTable } from '../route-table.ts'
 import { ORDER_TOPIC_NAMESPACE } from '../rules/namespaces.ts'
-import { readable } from '../rules/readable.ts'
 
 /** Ext field by which a broker tells its zone. */
 const ZONE_NAME = '__ZONE_NAME'
@@ -54,7 +53,7 @@ export function handleRegistrations(router: Router, parts: RegistrationParts): v
       return {}
     })
     .on(QUERY_DATA_VERSION, ({ clusterName, brokerAddr }, { body }) => {
-      const given = readable('QUERY_DATA_VERSION', () => decodeDataVersion(body))
+      const given = decodeDataVersion(body)
       routes.heard(clusterName, brokerAddr, clock.monotonicMs())
       const known = routes.dataVersionOf(clusterName, brokerAddr)
       if (known === undefined) return { header: { changed: true } }
@@ -86,7 +85,7 @@ function registrationOf(
     timeoutMs: header.heartbeatTimeoutMillis,
     enableActingMaster: header.enableActingMaster,
     zoneName: extra(ZONE_NAME),
-    body: readable('REGISTER_BROKER', () => decodeRegisterBroker(body, head.version)),
+    body: decodeRegisterBroker(body, head.version),
     link: connection,
   }
 }
