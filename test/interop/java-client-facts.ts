@@ -23,8 +23,11 @@ import {
 import { MqAdmin } from './mqadmin.ts'
 import type { SharedServers } from './prepare.ts'
 
-const versions: readonly ClientVersion[] = ['4.9.8', '5.3.3']
-const headers: readonly HeaderKind[] = ['JSON', 'ROCKETMQ']
+/** A version of the Java client and the header serialization it is told to use. */
+export interface JavaClientKind {
+  readonly version: ClientVersion
+  readonly header: HeaderKind
+}
 
 const queueCount = 6
 const perMode = 60
@@ -35,7 +38,11 @@ const laterCount = 20
 /** The Java client's own id for a message: 16 bytes in hex, 28 where its address is an IPv6 one. */
 const uniqueKey = /^([0-9A-F]{32}|[0-9A-F]{56})$/
 
-export function describeJavaClients(label: string, open: () => Promise<SharedServers>): void {
+export function describeJavaClients(
+  label: string,
+  kinds: readonly JavaClientKind[],
+  open: () => Promise<SharedServers>,
+): void {
   let servers: SharedServers
   let admin: MqAdmin
 
@@ -55,29 +62,24 @@ export function describeJavaClients(label: string, open: () => Promise<SharedSer
     return topic
   }
 
-  const clientOf = (version: ClientVersion, header: HeaderKind): JavaClient =>
-    new JavaClient({ runDir: inject('runDir'), version, header, namesrv: servers.namesrv })
+  for (const { version, header } of kinds) {
+    describe(`Java client ${version}, ${header} headers, ${label} servers`, () => {
+      const name = `${version.replaceAll('.', '-')}-${header}`
+      const newClient = (): JavaClient =>
+        new JavaClient({ runDir: inject('runDir'), version, header, namesrv: servers.namesrv })
 
-  for (const version of versions) {
-    for (const header of headers) {
-      describe(`Java client ${version}, ${header} headers, ${label} servers`, () => {
-        const name = `${version.replaceAll('.', '-')}-${header}`
-        describeSharing(name, header, {
-          client: () => clientOf(version, header),
-          createTopic,
-          servers: () => servers,
-        })
-        test('a tag filter lets only its tags through, in queue order, batches too', async () => {
-          const client = clientOf(version, header)
-          await checkFilter(client, await createTopic(`filter-${name}`, 2), `filter-group-${name}`)
-        })
+      describeSharing(name, header, { newClient, createTopic, servers: () => servers })
+
+      test('a tag filter lets only its tags through, in queue order, batches too', async () => {
+        const topic = await createTopic(`filter-${name}`, 2)
+        await checkFilter(newClient(), topic, `filter-group-${name}`)
       })
-    }
+    })
   }
 }
 
 interface Stage {
-  client(): JavaClient
+  newClient(): JavaClient
   createTopic(topic: string): Promise<string>
   servers(): SharedServers
 }
@@ -88,7 +90,7 @@ function describeSharing(name: string, header: HeaderKind, stage: Stage): void {
 
   beforeAll(async () => {
     const topic = await stage.createTopic(`shared-${name}`)
-    seen = await runSharing(stage.client(), topic, `group-${name}`)
+    seen = await runSharing(stage.newClient(), topic, `group-${name}`)
   })
 
   test('uses the header serialization it was told to', () => {

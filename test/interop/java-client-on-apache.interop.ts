@@ -3,5 +3,12 @@ import { inject } from 'vitest'
 import { describeJavaClients } from './java-client-facts.ts'
 import { describeLookupAndLocks } from './lookup-and-locks-facts.ts'
 
-describeJavaClients('Apache', async () => inject('apacheServers'))
+describeJavaClients(
+  'Apache',
+  [
+    { version: '4.9.8', header: 'JSON' },
+    { version: '5.3.3', header: 'ROCKETMQ' },
+  ],
+  async () => inject('apacheServers'),
+)
 describeLookupAndLocks('Apache', async () => inject('apacheServers'))

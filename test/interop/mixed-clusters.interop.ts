@@ -65,12 +65,10 @@ function describeMixedCluster(family: ServerFamily): void {
     }
 
     test('a broker that is stopped in good order leaves the routes at once', async () => {
-      for (const broker of brokers) {
-        await broker.stop()
-        const gone = async (): Promise<boolean> =>
-          !(await registeredBrokers(nameServer.addr)).includes(broker.name)
-        await poll(`end of ${broker.name}'s registration`, gone, 5_000)
-      }
+      await Promise.all(brokers.map((broker) => broker.stop()))
+      const noneLeft = async (): Promise<boolean> =>
+        (await registeredBrokers(nameServer.addr)).length === 0
+      await poll('end of the registrations', noneLeft, 5_000)
       const { errors } = await admin.attempt('topicRoute', '-t', 'mixed-5-3-3')
       expect(errors.join('\n')).toMatch(/No topic route info/)
     })
