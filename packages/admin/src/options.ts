@@ -34,8 +34,14 @@ export type OptionsOf<T extends OptionTable> = {
   readonly [K in Exclude<keyof T, RequiredKey<T>>]?: ValueOf<T[K]>
 }
 
+/** A name or an address: blanks around it are dropped. */
 export function text(letter: string, meaning: string): OptionRow<string, false> {
   return { letter, meaning, required: false, placeholder: 'text', read: (value) => value.trim() }
+}
+
+/** Any text, blanks included. */
+export function verbatim(letter: string, meaning: string): OptionRow<string, false> {
+  return { letter, meaning, required: false, placeholder: 'text', read: (value) => value }
 }
 
 /** A whole number of at least `min`. */

@@ -2,7 +2,7 @@
 import type { SendResult } from '@rockhopper/client'
 import { AdminError } from '../errors.ts'
 import { sendMessage } from '../operations/send-message.ts'
-import { required, text, truth, whole } from '../options.ts'
+import { required, text, truth, verbatim, whole } from '../options.ts'
 import { type Column, formatTable } from '../table.ts'
 import { verb } from '../verb.ts'
 
@@ -18,7 +18,7 @@ export const sendMessageVerb = verb({
   description: 'Send a message.',
   options: {
     topic: required(text('t', 'name of the topic')),
-    body: required(text('p', 'body of the message, as UTF-8')),
+    body: required(verbatim('p', 'body of the message, as UTF-8')),
     keys: text('k', 'words to find the message by, separated by blanks'),
     tags: text('c', 'tag of the message'),
     broker: text('b', 'send to this broker only, by its name'),
