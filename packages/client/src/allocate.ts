@@ -3,7 +3,7 @@
  * the rule must be Apache's to the queue. Source: Apache class AllocateMessageQueueAveragely;
  * `client.md` section 5.3.
  */
-import type { MessageQueue } from './message-queue.ts'
+import type { MessageQueue } from '@rockhopper/protocol'
 
 /**
  * The queues of one member: a run of neighbours, at most one longer than that of any other member.

@@ -4,13 +4,15 @@
  * DefaultMQProducerImpl; `client.md` sections 3.1, 3.4 and 3.13. Owns nothing.
  */
 import { constants, deflateSync } from 'node:zlib'
-import { encodeProperties, type UniqueKeys, ZLIB_COMPRESSED } from '@rockhopper/protocol'
+import {
+  encodeProperties,
+  MAX_PROPERTIES_BYTES,
+  type UniqueKeys,
+  ZLIB_COMPRESSED,
+} from '@rockhopper/protocol'
 import { badMessage } from './errors.ts'
 import type { Message } from './message.ts'
 import { isReserved } from './reserved-properties.ts'
-
-/** Source: Apache CommitLog: the length of the properties is a signed 16-bit number. */
-const MAX_PROPERTIES_BYTES = 32_767
 
 /** Source: Apache compressLevel. */
 const COMPRESSION_LEVEL = 5

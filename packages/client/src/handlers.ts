@@ -1,7 +1,7 @@
 /**
  * What an application does with messages: one at a time by topic, or in batches. Owns nothing.
  */
-import type { MessageQueue } from './message-queue.ts'
+import type { MessageQueue } from '@rockhopper/protocol'
 import type { ReceivedMessage } from './received-message.ts'
 
 /** What a handler may know and say beside the messages. */

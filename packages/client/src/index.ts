@@ -1,6 +1,8 @@
 /**
  * Producers and consumers for applications.
  */
+
+export type { MessageQueue } from '@rockhopper/protocol'
 export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions } from './config.ts'
 export type { AfterFailure } from './consume-concurrently.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
@@ -12,7 +14,6 @@ export type {
   SendResult,
   SendStatus,
 } from './message.ts'
-export type { MessageQueue } from './message-queue.ts'
 export { DefaultProducer, type ProducerEvents } from './producer.ts'
 export { type ConsumerEvents, PushConsumer } from './push-consumer.ts'
 export type { ReceivedMessage } from './received-message.ts'

@@ -1,14 +1,7 @@
 /**
- * A queue of a topic on a broker: what messages are sent to and consumed from. Owns nothing.
+ * Queues as keys of maps, and in the order that all members of a group share. Owns nothing.
  */
-
-export interface MessageQueue {
-  readonly topic: string
-  /** Name shared by a master and its slaves. */
-  readonly brokerName: string
-  /** 0 and up; each broker of the topic numbers its own queues. */
-  readonly queueId: number
-}
+import type { MessageQueue } from '@rockhopper/protocol'
 
 /** One text per queue: the key of maps. */
 export function queueKey(queue: MessageQueue): string {

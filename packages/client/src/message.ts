@@ -1,7 +1,7 @@
 /**
  * Messages as applications write them, and what comes of sending one. Owns nothing.
  */
-import type { MessageQueue } from './message-queue.ts'
+import type { MessageQueue } from '@rockhopper/protocol'
 
 export interface Message {
   /** 1 … 127 characters: letters, digits, `%`, `|`, `_`, `-`. */

@@ -3,6 +3,8 @@
  * are. Source: Apache classes RemoteBrokerOffsetStore and RebalancePushImpl; `client.md` sections
  * 5.1 and 6.6. Owns nothing; what was stored is noted on the queue.
  */
+
+import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type Command,
   type FieldTable,
@@ -17,7 +19,6 @@ import {
 import { type Answer, RemoteError } from '@rockhopper/remoting'
 import type { Cluster } from './cluster.ts'
 import type { ConsumeFromWhere } from './config.ts'
-import type { MessageQueue } from './message-queue.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import { MASTER_ID } from './routes.ts'
 

@@ -4,7 +4,8 @@
  * broker is known to have.
  */
 import { type Clock, pause } from '@rockhopper/host'
-import { type MessageQueue, queueKey } from './message-queue.ts'
+import type { MessageQueue } from '@rockhopper/protocol'
+import { queueKey } from './message-queue.ts'
 import type { ReceivedMessage } from './received-message.ts'
 import { Window, type WindowEntry, type WindowLimits } from './window.ts'
 

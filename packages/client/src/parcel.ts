@@ -29,15 +29,14 @@ export class Parcels {
   /** The request for one message. Throws `ClientError` BAD_MESSAGE. */
   of(message: Message): Parcel {
     const { rules, keys } = this.#parts
-    const draft = draftOf(message, rules, keys)
-    const header = this.#header(message.topic, draft.properties, draft.flag, draft.sysFlag, false)
-    return { topic: message.topic, msgId: draft.msgId, header, body: [draft.body], isBatch: false }
+    const { topic } = message
+    const { msgId, body, properties, flag, sysFlag } = draftOf(message, rules, keys)
+    const header = this.#header(topic, properties, flag, sysFlag, false)
+    return { topic, msgId, header, body: [body], sizeBytes: body.length, isBatch: false }
   }
 
-  /** The request for several messages of one topic. Throws `ClientError` BAD_MESSAGE. */
-  ofBatch(messages: readonly Message[]): Parcel {
-    const first = messages[0]
-    if (first === undefined) throw badMessage('a batch is empty', 'send at least one message')
+  /** The request for several messages of one topic, of which `first` is one. Throws `ClientError` BAD_MESSAGE. */
+  ofBatch(first: Message, messages: readonly Message[]): Parcel {
     for (const message of messages) checkMember(message, first)
     // Each message keeps its own body: what is compressed could not be told from what is not.
     const rules = { ...this.#parts.rules, compressFromBytes: Number.POSITIVE_INFINITY }
@@ -54,7 +53,8 @@ export class Parcels {
     const envelope = Buffer.from(`WAIT\x01${first.waitStored ?? true}\x02`)
     const header = this.#header(first.topic, envelope, 0, 0, true)
     const msgId = drafts.map((draft) => draft.msgId).join(',')
-    return { topic: first.topic, msgId, header, body: [body], isBatch: true }
+    const { topic } = first
+    return { topic, msgId, header, body: [body], sizeBytes: body.length, isBatch: true }
   }
 
   #header(

@@ -8,7 +8,7 @@ import { Router } from '@rockhopper/remoting'
 import { NO_ADDRESS, newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
 import { type ProducerConfig, type ProducerOptions, producerConfig } from './config.ts'
-import { badOption, ClientError } from './errors.ts'
+import { badMessage, badOption, ClientError } from './errors.ts'
 import { unlessAborted } from './give-up.ts'
 import { Heartbeats } from './heartbeats.ts'
 import type { Message, SendOptions, SendResult } from './message.ts'
@@ -16,7 +16,7 @@ import { Parcels } from './parcel.ts'
 import { PublishTable } from './publish-table.ts'
 import { Room } from './room.ts'
 import { MASTER_ID } from './routes.ts'
-import { type Budget, type Destination, destinationOf, type Parcel, Sender } from './sender.ts'
+import { destinationOf, type Order, type Parcel, Sender } from './sender.ts'
 
 /** What a producer tells those who listen. */
 export interface ProducerEvents {
@@ -25,6 +25,8 @@ export interface ProducerEvents {
   /** The route of a topic that was sent to is another one now. */
   routeChanged: [topic: string]
 }
+
+const NO_OPTIONS: SendOptions = {}
 
 type State = 'new' | 'started' | 'closed'
 
@@ -69,16 +71,17 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       keys: keysOf(config),
       rules: config,
     })
-    this.#sender = new Sender({
-      clock: host.clock,
-      publish: this.#publish,
-      retries: config.retries,
-      attemptTimeoutMs: config.attemptTimeoutMs,
-      onRetry: (topic, failed) => this.emit('retry', { topic, ...failed }),
-    })
     this.#room = new Room(host.clock, {
       maxCount: config.maxInFlight,
       maxBytes: config.maxInFlightBytes,
+    })
+    this.#sender = new Sender({
+      clock: host.clock,
+      publish: this.#publish,
+      room: this.#room,
+      retries: config.retries,
+      attemptTimeoutMs: config.attemptTimeoutMs,
+      onRetry: (attempt, topic) => this.emit('retry', { topic, ...attempt }),
     })
   }
 
@@ -106,18 +109,14 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * another broker, so that in rare cases a message is stored twice. Rejects with `ClientError`, or
    * with the reason of `options.signal`.
    */
-  async send(message: Message, options: SendOptions = {}): Promise<SendResult> {
-    const budget = this.#budget(options)
-    const parcel = this.#parcels.of(message)
-    const bytes = bytesOf(parcel)
-    this.#room.enter(bytes)
-    return await this.#launch(
-      parcel,
-      bytes,
-      budget,
-      destinationOf(message, options),
-      options.signal,
-    )
+  send(message: Message, options: SendOptions = NO_OPTIONS): Promise<SendResult> {
+    try {
+      const order = this.#order(this.#parcels.of(message), message, options)
+      this.#room.enter(order.parcel.sizeBytes)
+      return this.#launch(order)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**
@@ -126,18 +125,14 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * (`whenFull: 'wait'`), or rejects at once with TOO_MANY_IN_FLIGHT. Await `room()` before a send
    * to read no faster than you can send.
    */
-  async sendAsync(message: Message, options: SendOptions = {}): Promise<SendResult> {
-    const budget = this.#budget(options)
-    const parcel = this.#parcels.of(message)
-    const bytes = bytesOf(parcel)
-    if (!this.#room.tryEnter(bytes)) await this.#wait(bytes, budget, options.signal)
-    return await this.#launch(
-      parcel,
-      bytes,
-      budget,
-      destinationOf(message, options),
-      options.signal,
-    )
+  sendAsync(message: Message, options: SendOptions = NO_OPTIONS): Promise<SendResult> {
+    try {
+      const order = this.#order(this.#parcels.of(message), message, options)
+      if (this.#room.tryEnter(order.parcel.sizeBytes)) return this.#launch(order)
+      return this.#launchLater(order)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Resolves when `sendAsync` has room for another message. */
@@ -149,16 +144,10 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * Hands one message to a connection and waits for no answer: nobody learns whether it arrived.
    * Rejects with `ClientError` when there is no connection. `options.signal` has no effect.
    */
-  async sendOneway(message: Message, options: SendOptions = {}): Promise<void> {
-    const budget = this.#budget(options)
-    const parcel = this.#parcels.of(message)
-    const bytes = bytesOf(parcel)
-    this.#room.enter(bytes)
-    try {
-      await this.#sender.hand(parcel, budget, destinationOf(message, options))
-    } finally {
-      this.#room.leave(bytes)
-    }
+  async sendOneway(message: Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+    const order = this.#order(this.#parcels.of(message), message, options)
+    this.#room.enter(order.parcel.sizeBytes)
+    await this.#sender.hand(order)
   }
 
   /**
@@ -166,14 +155,15 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * none. Together they may be `maxMessageBytes` long; they are not compressed and have no delays.
    * A selector gets the first message.
    */
-  async sendBatch(messages: readonly Message[], options: SendOptions = {}): Promise<SendResult> {
-    const budget = this.#budget(options)
-    const parcel = this.#parcels.ofBatch(messages)
-    const bytes = bytesOf(parcel)
-    this.#room.enter(bytes)
+  async sendBatch(
+    messages: readonly Message[],
+    options: SendOptions = NO_OPTIONS,
+  ): Promise<SendResult> {
     const [first] = messages
-    const destination = first === undefined ? undefined : destinationOf(first, options)
-    return await this.#launch(parcel, bytes, budget, destination, options.signal)
+    if (first === undefined) throw badMessage('a batch is empty', 'send at least one message')
+    const order = this.#order(this.#parcels.ofBatch(first, messages), first, options)
+    this.#room.enter(order.parcel.sizeBytes)
+    return await this.#launch(order)
   }
 
   /** Takes no more messages, waits for the answers of those in flight, then leaves the cluster. */
@@ -194,60 +184,48 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     await this.#cluster.close()
   }
 
-  /** Waits for the answer; `room` was taken before and is given back here. */
-  #launch(
-    parcel: Parcel,
-    bytes: number,
-    budget: Budget,
-    destination: Destination | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<SendResult> {
-    const work = this.#deliver(parcel, bytes, budget, destination, signal)
+  /** Delivers an order that has taken its room, which the sender gives back. */
+  #launch(order: Order): Promise<SendResult> {
+    const { signal } = order
+    const work = this.#sender.deliver(order)
     return signal === undefined ? work : unlessAborted(work, signal)
   }
 
-  async #deliver(
-    parcel: Parcel,
-    bytes: number,
-    budget: Budget,
-    destination: Destination | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<SendResult> {
-    try {
-      return await this.#sender.deliver(parcel, budget, destination, signal)
-    } finally {
-      this.#room.leave(bytes)
-    }
-  }
-
-  async #wait(bytes: number, budget: Budget, signal: AbortSignal | undefined): Promise<void> {
+  async #launchLater(order: Order): Promise<SendResult> {
     if (this.#config.whenFull === 'fail') throw this.#room.full()
-    const entered = this.#room.enterLater(bytes, budget.startMs + budget.timeoutMs)
-    if (signal === undefined) return await entered
-    try {
-      await unlessAborted(entered, signal)
-    } catch (error) {
-      // Who gave up while waiting gives its room back when it comes.
-      entered.then(
-        () => this.#room.leave(bytes),
-        () => undefined,
-      )
-      throw error
-    }
-  }
-
-  #budget({ timeoutMs }: SendOptions): Budget {
-    if (this.#state === 'new') {
-      throw new ClientError('NOT_STARTED', 'the producer was not started', {
-        retryable: false,
-        hint: 'await start() first',
+    const { signal, startMs, timeoutMs, parcel } = order
+    const entered = this.#room.enterLater(parcel.sizeBytes, startMs + timeoutMs)
+    if (signal === undefined) await entered
+    else {
+      await unlessAborted(entered, signal).catch((error: unknown) => {
+        // Who gives up while waiting gives its room back when it comes.
+        entered.then(
+          () => this.#room.leave(parcel.sizeBytes),
+          () => undefined,
+        )
+        throw error
       })
     }
-    if (this.#state === 'closed') throw closed()
+    return await this.#launch(order)
+  }
+
+  #order(parcel: Parcel, message: Message, options: SendOptions): Order {
+    if (this.#state !== 'started') throw this.#notRunning()
     return {
+      parcel,
       startMs: this.#config.host.clock.monotonicMs(),
-      timeoutMs: timeoutMs ?? this.#config.sendTimeoutMs,
+      timeoutMs: options.timeoutMs ?? this.#config.sendTimeoutMs,
+      destination: destinationOf(message, options),
+      signal: options.signal,
     }
+  }
+
+  #notRunning(): ClientError {
+    if (this.#state === 'closed') return closed()
+    return new ClientError('NOT_STARTED', 'the producer was not started', {
+      retryable: false,
+      hint: 'await start() first',
+    })
   }
 
   #followRoute(topic: string): void {
@@ -280,12 +258,6 @@ function keysOf({ host }: ProducerConfig): UniqueKeys {
     salt: host.random.bytes(4).readInt32BE(),
     nowMs: () => host.clock.nowMs(),
   })
-}
-
-function bytesOf({ body }: Parcel): number {
-  let bytes = 0
-  for (const chunk of body) bytes += chunk.length
-  return bytes
 }
 
 function closed(): ClientError {

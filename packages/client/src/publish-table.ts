@@ -3,12 +3,12 @@
  * sent to; an entry lives until the route changes.
  */
 import type { Random } from '@rockhopper/host'
+import type { MessageQueue } from '@rockhopper/protocol'
 import { isSendForbidden, type TopicRouteData, topicNameProblem } from '@rockhopper/protocol'
 import type { BrokerLink } from './broker-link.ts'
 import { QueueChooser } from './choose-queue.ts'
 import type { Cluster } from './cluster.ts'
 import { badMessage } from './errors.ts'
-import type { MessageQueue } from './message-queue.ts'
 import { missingRoute, nobodyToAsk, unusableRoute } from './no-route.ts'
 import { NEW_TOPIC_TEMPLATE, newTopicRoute, publishQueues } from './routes.ts'
 

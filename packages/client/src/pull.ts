@@ -19,7 +19,7 @@ import type { Window, WindowLimits } from './window.ts'
 const HOLD_MS = 15_000
 const PULL_TIMEOUT_MS = 30_000
 
-/** Pause after the wire failed (Apache: pullTimeDelayMillsWhenException). */
+/** Pause after the wire failed (Apache: pullTimeDelayMillsWhenException), or we were forgotten. */
 const AFTER_WIRE_FAILURE_MS = 1_000
 /** Pause after the broker refused. */
 const AFTER_REFUSAL_MS = 3_000
@@ -41,6 +41,8 @@ export interface PullerParts {
   readonly onMessages: (owned: OwnedQueue, entries: readonly Entry[]) => void
   /** The queue does not have the offset that was asked for: it is to begin anew at another. */
   readonly onOffsetMoved: (owned: OwnedQueue, from: number, to: number) => void
+  /** The broker does not know this group's subscriptions any more, as after its restart. */
+  readonly onForgotten: () => void
   /** Told of the first failure of a queue, and again of the first after a success. */
   readonly onFailure: (owned: OwnedQueue, error: unknown) => void
 }
@@ -164,12 +166,20 @@ export class Puller {
     if (owned.isReleased) return
     if (!owned.isFailing) this.#parts.onFailure(owned, error)
     owned.isFailing = true
+    if (isForgotten(error)) this.#parts.onForgotten()
     await pause(this.#parts.host.clock, delayAfter(error), owned.released)
   }
 }
 
+/** Whether a heartbeat would help. */
+function isForgotten(error: unknown): boolean {
+  if (!(error instanceof RemoteError)) return false
+  const { SUBSCRIPTION_NOT_EXIST, SUBSCRIPTION_NOT_LATEST } = responseCode
+  return error.code === SUBSCRIPTION_NOT_EXIST || error.code === SUBSCRIPTION_NOT_LATEST
+}
+
 function delayAfter(error: unknown): number {
-  if (!(error instanceof RemoteError)) return AFTER_WIRE_FAILURE_MS
+  if (!(error instanceof RemoteError) || isForgotten(error)) return AFTER_WIRE_FAILURE_MS
   return error.code === responseCode.FLOW_CONTROL ? AFTER_FLOW_CONTROL_MS : AFTER_REFUSAL_MS
 }
 

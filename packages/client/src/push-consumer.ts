@@ -5,6 +5,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
+import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type HeartbeatData,
   NOTIFY_CONSUMER_IDS_CHANGED,
@@ -18,7 +19,6 @@ import { type AfterFailure, Consumption } from './consume-concurrently.ts'
 import { badOption, ClientError } from './errors.ts'
 import type { BatchHandler, MessageHandler } from './handlers.ts'
 import { Heartbeats } from './heartbeats.ts'
-import type { MessageQueue } from './message-queue.ts'
 import { Offsets } from './offsets.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import { Puller } from './pull.ts'
@@ -254,6 +254,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         this.emit('offsetMoved', { queue: owned.queue, from, to })
         this.#rebalance.move(owned, to)
       },
+      onForgotten: () => this.#heartbeats.soon(),
       onFailure: (owned, error) => this.#queueFailed(owned, error),
     })
   }

@@ -8,9 +8,9 @@
  * it over waits a moment before it asks for that offset, so that a quiet change repeats nothing.
  */
 import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
-import type { TopicRouteData } from '@rockhopper/protocol'
+import type { MessageQueue, TopicRouteData } from '@rockhopper/protocol'
 import { allocateAveragely } from './allocate.ts'
-import { compareQueues, type MessageQueue, queueKey } from './message-queue.ts'
+import { compareQueues, queueKey } from './message-queue.ts'
 import type { Offsets } from './offsets.ts'
 import { OwnedQueue } from './owned-queue.ts'
 import { subscribeQueues } from './routes.ts'

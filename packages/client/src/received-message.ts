@@ -3,6 +3,7 @@
  * MessageDecoder; `broker-api.md` sections 2.1 to 2.5. Owns nothing.
  */
 import { inflateSync } from 'node:zlib'
+import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type Compression,
   compressionOf,
@@ -15,7 +16,6 @@ import {
   type StoredRecord,
   scanRecord,
 } from '@rockhopper/protocol'
-import type { MessageQueue } from './message-queue.ts'
 
 /** A body that would be longer is left compressed: it could be made to fill the memory. */
 const MAX_INFLATED_BYTES = 64 * 1024 * 1024

@@ -2,6 +2,8 @@
  * What a route means to a producer and to a consumer. Source: Apache class TopicRouteData and its
  * users in MQClientInstance; `client.md` sections 2.1 and 2.2. Pure: it owns nothing.
  */
+
+import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type BrokerData,
   encodeTopicRoute,
@@ -9,7 +11,6 @@ import {
   type QueueData,
   type TopicRouteData,
 } from '@rockhopper/protocol'
-import type { MessageQueue } from './message-queue.ts'
 
 /** Broker id of a master. */
 export const MASTER_ID = 0

@@ -4,6 +4,7 @@
  * `client.md` sections 3.3, 3.4 and 3.6. Owns nothing but the way the time of a send is spent.
  */
 import type { Clock } from '@rockhopper/host'
+import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type Header,
   responseCode,
@@ -14,16 +15,21 @@ import { type Answer, RemoteError } from '@rockhopper/remoting'
 import { badOption } from './errors.ts'
 import { within } from './give-up.ts'
 import type { Message, SendOptions, SendResult, SendStatus } from './message.ts'
-import type { MessageQueue } from './message-queue.ts'
 import type { PublishEntry, PublishQueue, PublishTable } from './publish-table.ts'
-import { type FailedAttempt, isWorthAnotherAttempt, outOfTime, sendFailed } from './retry-policy.ts'
+import {
+  clientErrorOf,
+  type FailedAttempt,
+  isWorthAnotherAttempt,
+  outOfTime,
+  sendFailed,
+} from './retry-policy.ts'
+import type { Room } from './room.ts'
 
 export type SendHeader = Header<(typeof SEND_MESSAGE_V2)['tables']['request']>
 type SendAnswer = Answer<(typeof SEND_MESSAGE_V2)['tables']['answer']>
 
-/** Answers that mean "stored". */
-const STATUS: ReadonlyMap<number, SendStatus> = new Map([
-  [responseCode.SUCCESS, 'SEND_OK'],
+/** Answers that mean "stored", but less safely than the broker was told to. */
+const LESS_SAFE: ReadonlyMap<number, SendStatus> = new Map([
   [responseCode.FLUSH_DISK_TIMEOUT, 'FLUSH_DISK_TIMEOUT'],
   [responseCode.FLUSH_SLAVE_TIMEOUT, 'FLUSH_SLAVE_TIMEOUT'],
   [responseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
@@ -39,27 +45,37 @@ export interface Parcel {
   /** Queue and broker are filled in for each attempt. */
   readonly header: SendHeader
   readonly body: readonly Uint8Array[]
+  readonly sizeBytes: number
   readonly isBatch: boolean
 }
 
 /** Picks the one queue that a message may go to. */
 export type Destination = (entry: PublishEntry) => MessageQueue
 
-/** How a send may spend its time; both are of the monotonic clock or durations, in ms. */
-export interface Budget {
+/** A parcel and the terms of its delivery. */
+export interface Order {
+  readonly parcel: Parcel
+  /** Monotonic time at which the send began, in ms. */
   readonly startMs: number
+  /** Time for all attempts together, in ms. */
   readonly timeoutMs: number
+  /** With a destination there is one attempt. */
+  readonly destination: Destination | undefined
+  /** No attempt is begun after it aborted. */
+  readonly signal: AbortSignal | undefined
 }
 
 export interface SenderParts {
   readonly clock: Clock
   readonly publish: PublishTable
+  /** Given back what the parcel took when its delivery is over. */
+  readonly room: Room
   /** Attempts after the first. */
   readonly retries: number
   /** Longest time of an attempt that another one may follow. */
   readonly attemptTimeoutMs: number
   /** Told of each attempt that failed and is followed by another. */
-  readonly onRetry: (topic: string, failed: FailedAttempt) => void
+  readonly onRetry: (attempt: FailedAttempt, topic: string) => void
 }
 
 export class Sender {
@@ -70,78 +86,112 @@ export class Sender {
   }
 
   /**
-   * Delivers a parcel; with a destination there is one attempt. Throws `ClientError`, or the reason
-   * of the signal when that aborted before an attempt.
+   * Delivers a parcel. Throws `ClientError`, or the reason of the signal.
+   *
+   * One function and one promise, for this is done for every message: what is rare is elsewhere.
    */
-  async deliver(
-    parcel: Parcel,
-    budget: Budget,
-    destination?: Destination,
-    signal?: AbortSignal,
-  ): Promise<SendResult> {
-    const { publish, clock } = this.#parts
-    const entry = publish.get(parcel.topic) ?? (await this.#find(parcel.topic, budget))
-    const attempts = destination === undefined ? 1 + this.#parts.retries : 1
-    const failed: FailedAttempt[] = []
-    while (failed.length < attempts) {
-      signal?.throwIfAborted()
-      const leftMs = budget.startMs + budget.timeoutMs - clock.monotonicMs()
-      if (leftMs <= 0) break
-      const way = this.#choose(entry, destination, failed.at(-1)?.brokerName)
-      const isLast = failed.length + 1 === attempts
-      const timeoutMs = isLast ? leftMs : Math.min(leftMs, this.#parts.attemptTimeoutMs)
-      try {
-        return await this.#attempt(parcel, way, timeoutMs)
-      } catch (error) {
-        failed.push({ brokerName: way.brokerName, error })
-        if (!isWorthAnotherAttempt(error)) break
-        if (!isLast) this.#parts.onRetry(parcel.topic, { brokerName: way.brokerName, error })
+  async deliver(order: Order): Promise<SendResult> {
+    const { parcel, destination } = order
+    const { publish, clock, room } = this.#parts
+    let failed: FailedAttempt[] | undefined
+    try {
+      const entry = publish.get(parcel.topic) ?? (await this.#find(order))
+      let attemptsLeft = destination === undefined ? 1 + this.#parts.retries : 1
+      while (attemptsLeft > 0) {
+        attemptsLeft--
+        const way = this.#choose(entry, destination, failed)
+        const leftMs = order.startMs + order.timeoutMs - clock.monotonicMs()
+        if (leftMs <= 0) break
+        try {
+          const answer = await this.#ask(parcel, way, leftMs, attemptsLeft)
+          const status = statusOf(answer.code)
+          if (status !== undefined) return resultOf(parcel, way.queue, status, answer)
+          throw refusalOf(way, answer)
+        } catch (error) {
+          const attempt = { brokerName: way.brokerName, error }
+          failed = failed === undefined ? [attempt] : [...failed, attempt]
+          if (!this.#goesOn(order, attempt, attemptsLeft)) break
+        }
       }
+      throw this.#failure(order, failed)
+    } finally {
+      room.leave(parcel.sizeBytes)
     }
-    if (failed.length === 0) throw outOfTime(parcel.topic, budget.timeoutMs)
-    throw sendFailed(parcel.topic, failed, clock.monotonicMs() - budget.startMs)
   }
 
   /** Hands a parcel to a connection and waits for nothing more. Throws `ClientError`. */
-  async hand(parcel: Parcel, budget: Budget, destination?: Destination): Promise<void> {
-    const { publish } = this.#parts
-    const entry = publish.get(parcel.topic) ?? (await this.#find(parcel.topic, budget))
-    const { link, queue, brokerName } = this.#choose(entry, destination, undefined)
-    parcel.header.queueId = queue.queueId
-    parcel.header.brokerName = brokerName
+  async hand(order: Order): Promise<void> {
+    const { parcel, destination, timeoutMs } = order
+    const { publish, room } = this.#parts
     try {
-      await link.oneway(SEND_MESSAGE_V2, parcel.header, parcel.body, budget.timeoutMs)
+      const entry = publish.get(parcel.topic) ?? (await this.#find(order))
+      const way = this.#choose(entry, destination, undefined)
+      address(parcel, way)
+      await way.link.oneway(SEND_MESSAGE_V2, parcel.header, parcel.body, timeoutMs)
     } catch (error) {
-      throw sendFailed(parcel.topic, [{ brokerName, error }], 0)
+      throw clientErrorOf(error)
+    } finally {
+      room.leave(parcel.sizeBytes)
     }
   }
 
-  #find(topic: string, { timeoutMs }: Budget): Promise<PublishEntry> {
+  #ask(
+    parcel: Parcel,
+    way: PublishQueue,
+    leftMs: number,
+    attemptsLeft: number,
+  ): Promise<SendAnswer> {
+    const timeoutMs = attemptsLeft === 0 ? leftMs : Math.min(leftMs, this.#parts.attemptTimeoutMs)
+    address(parcel, way)
+    const command = parcel.isBatch ? SEND_BATCH_MESSAGE : SEND_MESSAGE_V2
+    return way.link.call(command, parcel.header, { body: parcel.body, timeoutMs })
+  }
+
+  /** Whether there is another attempt after one that failed. */
+  #goesOn({ parcel, signal }: Order, attempt: FailedAttempt, attemptsLeft: number): boolean {
+    if (attemptsLeft === 0 || !isWorthAnotherAttempt(attempt.error)) return false
+    signal?.throwIfAborted()
+    this.#parts.onRetry(attempt, parcel.topic)
+    return true
+  }
+
+  #failure({ parcel, startMs, timeoutMs }: Order, failed: readonly FailedAttempt[] = []): Error {
+    if (failed.length === 0) return outOfTime(parcel.topic, timeoutMs)
+    return sendFailed(parcel.topic, failed, this.#parts.clock.monotonicMs() - startMs)
+  }
+
+  #find({ parcel: { topic }, timeoutMs }: Order): Promise<PublishEntry> {
     const { publish, clock } = this.#parts
     return within(clock, publish.find(topic), timeoutMs, () => outOfTime(topic, timeoutMs))
   }
 
   #choose(
-    { chooser, queues }: PublishEntry,
+    entry: PublishEntry,
     destination: Destination | undefined,
-    lastBroker: string | undefined,
+    failed: readonly FailedAttempt[] | undefined,
   ): PublishQueue {
-    if (destination !== undefined) return this.#parts.publish.way(destination({ chooser, queues }))
+    if (destination !== undefined) return this.#parts.publish.way(destination(entry))
+    const lastBroker = failed?.at(-1)?.brokerName
+    const { chooser } = entry
     const way = lastBroker === undefined ? chooser.next() : chooser.nextAvoiding(lastBroker)
     if (way === undefined) throw new RangeError('a publish entry has no queue')
     return way
   }
+}
 
-  async #attempt(parcel: Parcel, way: PublishQueue, timeoutMs: number): Promise<SendResult> {
-    const command = parcel.isBatch ? SEND_BATCH_MESSAGE : SEND_MESSAGE_V2
-    parcel.header.queueId = way.queue.queueId
-    parcel.header.brokerName = way.brokerName
-    const answer = await way.link.call(command, parcel.header, { body: parcel.body, timeoutMs })
-    const status = STATUS.get(answer.code)
-    if (status !== undefined) return resultOf(parcel, way.queue, status, answer)
-    const address = way.link.address ?? way.brokerName
-    throw new RemoteError(address, command.name, answer.code, answer.remark)
-  }
+/** Writes the queue into the request. It is encoded before another attempt can change it. */
+function address({ header }: Parcel, { queue, brokerName }: PublishQueue): void {
+  header.queueId = queue.queueId
+  header.brokerName = brokerName
+}
+
+function statusOf(code: number): SendStatus | undefined {
+  return code === responseCode.SUCCESS ? 'SEND_OK' : LESS_SAFE.get(code)
+}
+
+function refusalOf({ link, brokerName }: PublishQueue, answer: SendAnswer): RemoteError {
+  const from = link.address ?? brokerName
+  return new RemoteError(from, SEND_MESSAGE_V2.name, answer.code, answer.remark)
 }
 
 function resultOf(

@@ -1,0 +1,132 @@
+/** The members of a group share the queues, and hand them over in order. */
+import type { ConsumerOptions, PushConsumer } from '@rockhopper/client'
+import { expect, test } from 'vitest'
+import { GROUP, Scene, TOPIC } from './scene.ts'
+
+const QUEUES = 6
+
+/** A member that notes what it got, and takes `workMs` for each message. */
+async function join(
+  scene: Scene,
+  name: string,
+  got: string[],
+  workMs = 0,
+  options: Partial<ConsumerOptions> = {},
+): Promise<PushConsumer> {
+  const consumer = scene.consumer(options, name).subscribe(TOPIC, '*', async ({ body }) => {
+    if (workMs > 0) await scene.pause(name, workMs)
+    got.push(body.toString())
+  })
+  await scene.run(consumer.start())
+  return consumer
+}
+
+/** Puts messages on all queues in turn, one each `everyMs`. */
+async function stream(scene: Scene, from: number, to: number, everyMs: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    scene.broker().put(TOPIC, i % QUEUES, `${i}`)
+    await scene.world.clock.advance(everyMs)
+  }
+}
+
+const sizes = (members: readonly PushConsumer[]): number[] =>
+  members.map(({ queues }) => queues.length)
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}`)
+
+test('who joins gets a share at once, and who leaves gives it back', async () => {
+  const scene = await Scene.open({ queues: QUEUES })
+  const got: string[] = []
+  const first = await join(scene, 'first', got)
+  expect(sizes([first])).toEqual([6])
+  const second = await join(scene, 'second', got)
+  await scene.until(() => sizes([first, second]).join() === '3,3', 1000)
+  const third = await join(scene, 'third', got)
+  await scene.until(() => sizes([first, second, third]).join() === '2,2,2', 1000)
+  await scene.run(second.close())
+  await scene.until(() => sizes([first, third]).join() === '3,3', 2000)
+})
+
+test('nothing is lost and nothing comes twice while members come and go', async () => {
+  const scene = await Scene.open({ queues: QUEUES })
+  const got: string[] = []
+  const first = await join(scene, 'first', got, 3)
+  await stream(scene, 0, 300, 5)
+  const second = await join(scene, 'second', got, 3)
+  await stream(scene, 300, 600, 5)
+  const third = await join(scene, 'third', got, 3)
+  await stream(scene, 600, 900, 5)
+  await scene.run(first.close())
+  await stream(scene, 900, 1200, 5)
+  await scene.run(Promise.all([second.close(), third.close()]))
+  const last = await join(scene, 'last', got, 3)
+  await scene.until(() => got.length >= 1200)
+  await scene.run(last.close())
+  expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(numbers(1200))
+})
+
+test('a queue is given up only after its handlers ended and its offset was committed', async () => {
+  const scene = await Scene.open({ queues: 2 })
+  for (let i = 0; i < 40; i++) scene.broker().put(TOPIC, i % 2, `${i}`)
+  const got: string[] = []
+  const slow = await join(scene, 'slow', got, 200, { concurrency: 4 })
+  await scene.world.clock.advance(300)
+  const fast = await join(scene, 'fast', got)
+  await scene.until(() => sizes([slow, fast]).join() === '1,1', 2000)
+  const moved = fast.queues[0]?.queueId ?? slow.queues[0]?.queueId
+  await scene.until(() => got.length === 40)
+  const ofMoved = scene.broker().pulls.filter(({ queueId }) => queueId === moved)
+  const committed = scene
+    .broker()
+    .events.filter((event) => event.startsWith(`commit ${TOPIC} ${moved} `))
+  expect(committed.length).toBeGreaterThan(0)
+  // What the second member asked for first is what the first had committed: nothing came twice.
+  expect(ofMoved.length).toBeGreaterThan(0)
+  expect(new Set(got).size).toBe(40)
+})
+
+test('a message whose handler still runs when the time is over comes to the next member', async () => {
+  const scene = await Scene.open({ queues: 1 })
+  for (let i = 0; i < 4; i++) scene.broker().put(TOPIC, 0, `${i}`)
+  const stuck = scene
+    .consumer({ drainTimeoutMs: 1000 }, 'stuck')
+    .subscribe(TOPIC, '*', ({ body }) =>
+      body.toString() === '2' ? new Promise<void>(() => {}) : undefined,
+    )
+  await scene.run(stuck.start())
+  await scene.world.clock.advance(100)
+  await scene.run(stuck.close())
+  const got: string[] = []
+  await join(scene, 'next', got)
+  await scene.until(() => got.length === 2)
+  expect(got).toEqual(['2', '3'])
+})
+
+test('a member that is killed is replaced, and its unfinished messages come again', async () => {
+  const scene = await Scene.open({ queues: QUEUES })
+  const got: string[] = []
+  await join(scene, 'first', got, 50)
+  await join(scene, 'second', got, 50)
+  await scene.world.clock.advance(2000)
+  await stream(scene, 0, 60, 1)
+  scene.world.host('second').kill()
+  await scene.until(() => new Set(got).size === 60, 30_000)
+})
+
+test('a member that the broker has forgotten makes itself known again', async () => {
+  const scene = await Scene.open({ queues: QUEUES })
+  const got: string[] = []
+  const member = await join(scene, 'first', got)
+  scene.broker().forget(GROUP)
+  scene.broker().notify(GROUP)
+  await scene.until(() => scene.broker().members(GROUP).length === 1, 25_000)
+  await scene.until(() => member.queues.length === QUEUES, 5000)
+})
+
+test('a new queue of the topic is read by a member within 50 s', async () => {
+  const scene = await Scene.open({ queues: 2 })
+  const got: string[] = []
+  const member = await join(scene, 'first', got)
+  scene.routes.set(TOPIC, scene.routeOf(4))
+  await scene.until(() => member.queues.length === 4, 32_000)
+})

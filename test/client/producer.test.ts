@@ -1,0 +1,511 @@
+/** A producer delivers each message to a broker, on another one if need be, and explains itself. */
+import { inflateSync } from 'node:zlib'
+import { ClientError, type Message, selectByHash } from '@rockhopper/client'
+import { decodeBatch, responseCode } from '@rockhopper/protocol'
+import { describe, expect, test } from 'vitest'
+import { failure, Scene, TOPIC } from './scene.ts'
+import { silence } from './scripted-broker.ts'
+
+const message = (body = 'hello'): Message => ({ topic: TOPIC, body })
+
+describe('a message', () => {
+  test('arrives as it was written, and the result says where', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const producer = await scene.startedProducer()
+    const result = await scene.run(
+      producer.send({
+        topic: TOPIC,
+        body: 'hello',
+        tag: 'new',
+        keys: ['k1', 'k2'],
+        properties: { colour: 'red' },
+        flag: 7,
+      }),
+    )
+    expect(result).toEqual({
+      status: 'SEND_OK',
+      msgId: expect.stringMatching(/^[0-9A-F]{32}$/),
+      offsetMsgId: 'broker-a-0',
+      queue: { topic: TOPIC, brokerName: 'broker-a', queueId: 0 },
+      queueOffset: 0,
+      transactionId: undefined,
+      regionId: 'DefaultRegion',
+    })
+    const [stored] = scene.broker().stored
+    expect(stored).toMatchObject({ body: Buffer.from('hello'), flag: 7, sysFlag: 0 })
+    expect(stored?.properties).toBe(
+      `UNIQ_KEY\x01${result.msgId}\x02WAIT\x01true\x02TAGS\x01new\x02KEYS\x01k1 k2\x02` +
+        'colour\x01red\x02',
+    )
+  })
+
+  test('of 4096 bytes is compressed, a byte less is not, and noise stays as it is', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const producer = await scene.startedProducer()
+    const noise = scene.doors('producer').random.bytes(5000)
+    for (const body of ['a'.repeat(4096), 'a'.repeat(4095), noise]) {
+      await scene.run(producer.send({ topic: TOPIC, body }))
+    }
+    const [long, short, random] = scene.broker().stored
+    expect(long?.sysFlag).toBe(0x301)
+    expect(inflateSync(long?.body ?? '').toString()).toBe('a'.repeat(4096))
+    expect(short).toMatchObject({ sysFlag: 0, body: Buffer.from('a'.repeat(4095)) })
+    expect(random).toMatchObject({ sysFlag: 0, body: noise })
+  })
+
+  test.each<[string, Partial<Message>, string]>([
+    ['an empty body', { body: '' }, 'has an empty body: send at least one byte'],
+    ['too long a body', { body: 'a'.repeat(101) }, 'has 101 bytes, 100 are allowed'],
+    ['a bad topic', { topic: 'a b' }, 'has a character that is not allowed'],
+    ['a topic of the system', { topic: 'SCHEDULE_TOPIC_XXXX' }, 'belongs to the system'],
+    ['a reserved property', { properties: { TAGS: 'x' } }, 'named "TAGS", which is reserved'],
+    ['an empty property', { properties: { a: '' } }, 'property "a" of a message to'],
+    ['a separator in a tag', { tag: 'a\x01b' }, 'contains the character U+0001'],
+    ['a bad delay level', { delayLevel: 1.5 }, 'delay level 1.5: use a whole number from 1 to 18'],
+    ['two delays', { delayLevel: 1, deliverAtMs: 5 }, 'no delayLevel beside it'],
+    ['a bad flag', { flag: 2 ** 31 }, 'use a whole number of 32 bits'],
+    ['huge properties', { properties: { a: 'b'.repeat(40_000) } }, '32767 are allowed'],
+  ])('with %s is refused before anything is sent', async (_what, part, sentence) => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxMessageBytes: 100 })
+    const error = await scene.run(failure(producer.send({ ...message(), ...part })))
+    expect(error).toMatchObject({ code: 'BAD_MESSAGE', retryable: false })
+    expect(error.message).toContain(sentence)
+    expect(scene.broker().stored).toEqual([])
+  })
+
+  test('can name its queue, or its key does, and then no other broker is tried', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'], queues: 3 })
+    const producer = await scene.startedProducer()
+    const queue = { topic: TOPIC, brokerName: 'broker-b', queueId: 2 }
+    const named = await scene.run(producer.send(message(), { queue }))
+    expect(named.queue).toEqual(queue)
+    const selector = selectByHash('order-17')
+    const first = await scene.run(producer.send(message(), { selector }))
+    const second = await scene.run(producer.send(message(), { selector }))
+    expect(second.queue).toEqual(first.queue)
+    scene.broker(1).script.onSend = () => ({ code: responseCode.SYSTEM_BUSY, remark: 'busy' })
+    const error = await scene.run(failure(producer.send(message(), { queue })))
+    expect(error).toMatchObject({ code: 'BROKER_REFUSED', responseCode: 2, retryable: true })
+    const other = { ...queue, topic: 'another' }
+    const wrong = await scene.run(failure(producer.send(message(), { queue: other })))
+    expect(wrong.message).toContain('was to go to a queue of the topic "another"')
+  })
+
+  test('may be sent without an answer', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    await scene.run(producer.sendOneway(message()))
+    await scene.until(() => scene.broker().stored.length === 1)
+    await scene.run(producer.close())
+  })
+})
+
+describe('a batch', () => {
+  test('is one request with a key for each message', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const producer = await scene.startedProducer()
+    const batches: Buffer[] = []
+    scene.broker().script.onSend = (_header, body) => {
+      batches.push(body)
+      return undefined
+    }
+    const result = await scene.run(
+      producer.sendBatch([message('a'), { ...message('b'), tag: 'x' }, message('c'.repeat(5000))]),
+    )
+    expect(batches).toHaveLength(1)
+    expect(decodeBatch(batches[0] ?? Buffer.alloc(0))).toHaveLength(3)
+    expect(scene.broker().stored.map(({ body }) => body.length)).toEqual([1, 1, 5000])
+    const ids = result.msgId.split(',')
+    expect(new Set(ids).size).toBe(3)
+    expect(scene.broker().stored[1]?.properties).toBe(
+      `UNIQ_KEY\x01${ids[1]}\x02WAIT\x01true\x02TAGS\x01x\x02`,
+    )
+  })
+
+  test('of messages that do not belong together, or too long, is refused', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxMessageBytes: 1000 })
+    const others: [Message, string][] = [
+      [{ topic: 'another', body: 'b' }, 'has a message to the topic "another"'],
+      [{ ...message(), delayLevel: 3 }, 'has a message with a delay'],
+      [{ ...message(), waitStored: false }, 'has a message with another waitStored'],
+      [message('b'.repeat(950)), 'takes 1103 bytes, 1000 are allowed'],
+    ]
+    for (const [other, sentence] of others) {
+      const error = await scene.run(failure(producer.sendBatch([message(), other])))
+      expect(error.message).toContain(sentence)
+    }
+    const error = await scene.run(failure(producer.sendBatch([])))
+    expect(error.message).toBe('a batch is empty: send at least one message')
+  })
+})
+
+describe('a failed attempt', () => {
+  const retryable = [17, 14, 1, 2, 16, 204, 205, 1500]
+
+  test.each(retryable)('with answer %i is repeated on another broker', async (code) => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    const producer = await scene.startedProducer()
+    const retries: string[] = []
+    producer.on('retry', ({ brokerName }) => retries.push(brokerName))
+    scene.broker(0).script.onSend = () => ({ code, remark: 'not now' })
+    for (let i = 0; i < 4; i++) {
+      const result = await scene.run(producer.send(message()))
+      expect(result.queue.brokerName).toBe('broker-b')
+    }
+    expect(retries.length).toBeGreaterThan(0)
+    expect(new Set(retries)).toEqual(new Set(['broker-a']))
+  })
+
+  test.each([13, 26, 29, 3])('with answer %i is not repeated', async (code) => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    const producer = await scene.startedProducer()
+    let sends = 0
+    for (const broker of scene.brokers) {
+      broker.script.onSend = () => {
+        sends++
+        return { code, remark: 'never' }
+      }
+    }
+    const error = await scene.run(failure(producer.send(message())))
+    expect(error).toMatchObject({ code: 'BROKER_REFUSED', responseCode: code, retryable: false })
+    expect(sends).toBe(1)
+  })
+
+  test.each<[number, string]>([
+    [10, 'FLUSH_DISK_TIMEOUT'],
+    [11, 'SLAVE_NOT_AVAILABLE'],
+    [12, 'FLUSH_SLAVE_TIMEOUT'],
+  ])('is none when the answer is %i: the message is stored', async (code, status) => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    scene.broker().script.onSend = ({ queueId }) => ({
+      code,
+      header: { msgId: 'x', queueId, queueOffset: 5 },
+    })
+    expect(await scene.run(producer.send(message()))).toMatchObject({ status, queueOffset: 5 })
+  })
+
+  test('is repeated twice, and then the sentence names the brokers and the last answer', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    scene.broker().script.onSend = () => ({ code: responseCode.SYSTEM_BUSY, remark: 'too much' })
+    const error = await scene.run(failure(producer.send(message())))
+    expect(error).toMatchObject({ code: 'BROKER_REFUSED', responseCode: 2, retryable: true })
+    expect(error.message).toMatch(
+      /^a message to "orders" failed 3 times in \d+ ms \(on broker-a, broker-a, broker-a\); /,
+    )
+    expect(error.message).toMatch(/too much: send more slowly, or add brokers$/)
+  })
+
+  test('is one whose broker was killed, and the message goes to the other', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    const producer = await scene.startedProducer()
+    await scene.run(producer.send(message()))
+    scene.world.host('broker-a').kill()
+    for (let i = 0; i < 6; i++) {
+      const result = await scene.run(producer.send(message()))
+      expect(result.queue.brokerName).toBe('broker-b')
+    }
+  })
+
+  test('takes no more time than the send has', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    const producer = await scene.startedProducer()
+    for (const broker of scene.brokers) broker.script.onSend = () => silence()
+    const startMs = scene.world.clock.monotonicMs()
+    const error = await scene.run(failure(producer.send(message(), { timeoutMs: 700 })))
+    expect(error).toMatchObject({ code: 'TIMEOUT', retryable: true })
+    expect(scene.world.clock.monotonicMs() - startMs).toBeCloseTo(700, -1)
+  })
+
+  test('leaves time for another one when attemptTimeoutMs says so', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    const producer = await scene.startedProducer({ attemptTimeoutMs: 500 })
+    scene.broker(0).script.onSend = () => silence()
+    const results = await scene.run(Promise.all([1, 2, 3, 4].map(() => producer.send(message()))))
+    for (const { queue } of results) expect(queue.brokerName).toBe('broker-b')
+  })
+
+  test('is the last when the signal aborts', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    scene.broker().script.onSend = () => silence()
+    const abort = new AbortController()
+    const send = producer.send(message(), { signal: abort.signal }).catch((error) => error)
+    scene.doors('producer').clock.after(50, () => abort.abort(new Error('no longer wanted')))
+    expect(await scene.run(send)).toEqual(new Error('no longer wanted'))
+    expect(scene.world.clock.monotonicMs()).toBeLessThan(1000)
+  })
+})
+
+describe('a topic without a route', () => {
+  test('is created by the first message when brokers do that', async () => {
+    const scene = await Scene.open()
+    scene.routes.set('TBW102', scene.routeOf(8, 7))
+    const producer = await scene.startedProducer()
+    const result = await scene.run(producer.send({ topic: 'fresh', body: 'x' }))
+    expect(result.queue.topic).toBe('fresh')
+    expect(result.queue.queueId).toBeLessThan(4)
+  })
+
+  const cases: [string, string, RegExp, (scene: Scene) => void][] = [
+    [
+      'no broker creates topics',
+      'auto-creation-off',
+      /^the topic "fresh" does not exist, and no broker creates .*: create it with mqadmin/,
+      () => {},
+    ],
+    [
+      'no broker is registered',
+      'no-broker',
+      /^nobody takes messages of the topic "fresh": the name server knows no broker: start one/,
+      (scene) => scene.brokers.splice(0),
+    ],
+    [
+      'the name server is gone',
+      'name-server-unreachable',
+      /^the route of the topic "fresh" could not be asked for: no name server of .* answers/,
+      (scene) => scene.world.host('namesrv').kill(),
+    ],
+    [
+      'its master is gone',
+      'no-usable-queue',
+      /^the topic "fresh" exists, but none of its brokers \("broker-a"\) has a master/,
+      (scene) => scene.routes.set('fresh', withoutMaster(scene)),
+    ],
+    [
+      'it may not be written',
+      'no-usable-queue',
+      /^the topic "fresh" exists, but it may not be written on any of its brokers/,
+      (scene) => scene.routes.set('fresh', scene.routeOf(4, 4)),
+    ],
+  ]
+
+  test.each(cases)('says that %s', async (_what, reason, sentence, prepare) => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    prepare(scene)
+    const error = await scene.run(failure(producer.send({ topic: 'fresh', body: 'x' })))
+    expect(error).toMatchObject({ name: 'NoRouteError', code: 'NO_ROUTE', reason, topic: 'fresh' })
+    expect(error.message).toMatch(sentence)
+    expect(error.message.endsWith(error.hint)).toBe(true)
+  })
+
+  function withoutMaster(scene: Scene) {
+    const route = scene.routeOf(4)
+    const brokerDatas = route.brokerDatas.map((data) => ({
+      ...data,
+      brokerAddrs: new Map([[1, scene.broker().address]]),
+    }))
+    return { ...route, brokerDatas }
+  }
+})
+
+describe('start', () => {
+  test('fails when no name server answers, and may be called again', async () => {
+    const scene = await Scene.open()
+    scene.world.host('namesrv').kill()
+    const producer = scene.producer()
+    const error = await scene.run(failure(producer.start()))
+    expect(error).toMatchObject({ code: 'NAME_SERVER_UNREACHABLE', retryable: true })
+    scene.world.host('namesrv').restart()
+    await scene.openNamesrv()
+    await scene.run(producer.start())
+    expect((await scene.run(producer.send(message()))).status).toBe('SEND_OK')
+  })
+
+  test('finds the name server that lives', async () => {
+    const scene = await Scene.open()
+    const namesrvAddr = `10.9.9.9:9876;${scene.namesrvAddr}`
+    for (let i = 0; i < 4; i++) await scene.run(scene.producer({ namesrvAddr }).start())
+  })
+
+  test('comes before the first send, and no send after close', async () => {
+    const scene = await Scene.open()
+    const producer = scene.producer()
+    expect(await scene.run(failure(producer.send(message())))).toMatchObject({
+      code: 'NOT_STARTED',
+    })
+    await scene.run(producer.start())
+    await scene.run(producer.close())
+    expect(await scene.run(failure(producer.send(message())))).toMatchObject({ code: 'CLOSED' })
+    expect(await scene.run(failure(producer.start()))).toMatchObject({ code: 'CLOSED' })
+  })
+
+  test.each<[object, string]>([
+    [{ namesrvAddr: 'nonsense' }, 'the name server "nonsense" is not an address'],
+    [{ namesrvAddr: undefined }, 'no name server is given: set the option namesrvAddr or'],
+    [{ group: '' }, 'the name of the group is empty'],
+    [{ group: 'DEFAULT_PRODUCER' }, 'is reserved'],
+    [{ retries: -1 }, 'retries is -1: use a whole number from 0 to 100'],
+    [{ sendTimeoutMs: 0.5 }, 'sendTimeoutMs is 0.5: use a whole number from 1 to 3600000'],
+    [{ whenFull: 'explode' }, 'whenFull is "explode": use "wait" or "fail"'],
+  ])('is not even reached with the options %j', async (options, sentence) => {
+    const scene = await Scene.open()
+    expect(() => scene.producer(options)).toThrow(sentence)
+    expect(() => scene.producer(options)).toThrow(ClientError)
+  })
+})
+
+describe('close', () => {
+  test('waits for what is in flight, then takes leave of the brokers', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    await scene.run(producer.send(message()))
+    scene.broker().script.onSend = async () => {
+      await new Promise<void>((resolve) => scene.doors('broker-a').clock.after(1000, resolve))
+      return undefined
+    }
+    const sends = [1, 2, 3].map(() => producer.sendAsync(message()))
+    const closing = producer.close()
+    const results = await scene.run(Promise.all(sends))
+    expect(results.map(({ status }) => status)).toEqual(['SEND_OK', 'SEND_OK', 'SEND_OK'])
+    await scene.run(closing)
+    expect(scene.broker().left).toEqual([producer.clientId])
+    expect(scene.broker().stored).toHaveLength(4)
+    await scene.until(() => scene.broker().connections.length === 0)
+  })
+
+  test('leaves no task behind on the clock', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    await scene.run(producer.send(message()))
+    const before = scene.world.clock.pendingCount
+    await scene.run(producer.close())
+    await scene.world.clock.advance(200)
+    expect(scene.world.clock.pendingCount).toBeLessThan(before)
+  })
+})
+
+describe('sendAsync', () => {
+  test('has no more in flight than the options allow', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxInFlight: 8 })
+    await scene.run(producer.send(message()))
+    let atOnce = 0
+    let most = 0
+    scene.broker().script.onSend = async () => {
+      most = Math.max(most, ++atOnce)
+      await new Promise<void>((resolve) => scene.doors('broker-a').clock.after(5, resolve))
+      atOnce--
+      return undefined
+    }
+    const sends = Array.from({ length: 100 }, (_, i) => producer.sendAsync(message(`${i}`)))
+    expect(producer.inFlight).toBe(8)
+    await scene.run(Promise.all(sends))
+    expect(most).toBe(8)
+    expect(scene.broker().stored).toHaveLength(101)
+    expect(producer.inFlight).toBe(0)
+  })
+
+  test('has no more bytes in flight than the options allow, but lets one large message pass', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxInFlightBytes: 100 })
+    const sends = ['a'.repeat(90), 'b'.repeat(20), 'c'.repeat(200)].map((body) =>
+      producer.sendAsync(message(body)),
+    )
+    expect(producer.inFlight).toBe(1)
+    await scene.run(Promise.all(sends))
+    expect(scene.broker().stored).toHaveLength(3)
+  })
+
+  test('fails at once without room when it is told to', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxInFlight: 1, whenFull: 'fail' })
+    const first = producer.sendAsync(message())
+    const error = await scene.run(failure(producer.sendAsync(message())))
+    expect(error).toMatchObject({ code: 'TOO_MANY_IN_FLIGHT', retryable: true })
+    await scene.run(first)
+    await scene.run(producer.sendAsync(message()))
+  })
+
+  test('waits for room no longer than its time', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxInFlight: 1 })
+    scene.broker().script.onSend = () => silence()
+    const first = failure(producer.sendAsync(message(), { timeoutMs: 5000 }))
+    const second = failure(producer.sendAsync(message(), { timeoutMs: 300 }))
+    expect(await scene.run(second)).toMatchObject({ code: 'TOO_MANY_IN_FLIGHT' })
+    expect(scene.world.clock.monotonicMs()).toBeLessThan(1000)
+    expect(await scene.run(first)).toMatchObject({ code: 'TIMEOUT' })
+    expect(producer.inFlight).toBe(0)
+  })
+
+  test('gives its place in the line away when the signal aborts', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxInFlight: 1 })
+    const abort = new AbortController()
+    const first = producer.sendAsync(message())
+    const second = producer.sendAsync(message(), { signal: abort.signal }).catch(() => 'gave up')
+    const third = producer.sendAsync(message())
+    abort.abort()
+    expect(await scene.run(second)).toBe('gave up')
+    await scene.run(Promise.all([first, third]))
+    expect(scene.broker().stored).toHaveLength(2)
+    expect(producer.inFlight).toBe(0)
+  })
+
+  test('has room again when `room` resolves', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ maxInFlight: 2, whenFull: 'fail' })
+    const send = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) {
+        await producer.room()
+        producer.sendAsync(message()).catch(() => undefined)
+      }
+    }
+    await scene.run(send())
+    await scene.run(producer.close())
+    expect(scene.broker().stored).toHaveLength(20)
+  })
+})
+
+describe('a producer', () => {
+  test('tells brokers every 30 s that it lives', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    await scene.run(producer.send(message()))
+    await scene.world.clock.advance(90_000)
+    const { heartbeats } = scene.broker()
+    expect(heartbeats.length).toBeGreaterThanOrEqual(3)
+    expect(heartbeats[0]).toMatchObject({
+      clientID: producer.clientId,
+      producerDataSet: [{ groupName: 'senders' }],
+      consumerDataSet: [],
+    })
+  })
+
+  test('sends to a new broker of the topic within 30 s', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    scene.routes.set(TOPIC, scene.routeOf(1, 6, scene.brokers.slice(0, 1)))
+    const producer = await scene.startedProducer()
+    await scene.run(producer.send(message()))
+    scene.routes.set(TOPIC, scene.routeOf(1))
+    await scene.world.clock.advance(31_000)
+    await scene.run(Promise.all([1, 2].map(() => producer.send(message()))))
+    expect(scene.broker(1).stored).toHaveLength(1)
+  })
+
+  test('comes back to a broker that was started again', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ retries: 0 })
+    await scene.run(producer.send(message()))
+    scene.world.host('broker-a').kill()
+    expect(await scene.run(failure(producer.send(message())))).toMatchObject({
+      code: 'BROKER_UNREACHABLE',
+      retryable: true,
+    })
+    scene.world.host('broker-a').restart()
+    await scene.reopenBroker('broker-a')
+    expect((await scene.run(producer.send(message()))).status).toBe('SEND_OK')
+  })
+
+  test('can be used with `await using`', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    await scene.run(producer[Symbol.asyncDispose]())
+    expect(await scene.run(failure(producer.send(message())))).toMatchObject({ code: 'CLOSED' })
+  })
+})
