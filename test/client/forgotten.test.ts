@@ -14,7 +14,8 @@ test.each(['SUBSCRIPTION_NOT_EXIST', 'SUBSCRIPTION_NOT_LATEST'] as const)(
       .consumer()
       .subscribe(TOPIC, '*', ({ body }) => void got.push(body.toString()))
     await scene.run(consumer.start())
-    await scene.world.clock.advance(1_000)
+    // Neither a heartbeat (every 30 s) nor a rebalance (every 20 s) comes by chance.
+    await scene.world.clock.advance(22_000)
     broker.forget(GROUP)
     broker.script.onPull = () => {
       if (broker.members(GROUP).length > 0) return undefined

@@ -1,6 +1,6 @@
 /**
  * Which queue the next message goes to: each in turn, and after a failure one of another broker.
- * Source: Apache class TopicPublishInfo; `client.md` section 3.2. Owns the counter.
+ * Source: Apache class TopicPublishInfo; `client.md` section 3.2. Owns whose turn it is.
  */
 
 /** What is chosen from: anything that lies on a broker. */
@@ -10,18 +10,18 @@ export interface OnBroker {
 
 export class QueueChooser<Q extends OnBroker> {
   readonly queues: readonly Q[]
-  #counter: number
+  #last: number
 
   /** `start` spreads producers that begin at the same time: any whole number from 0. */
   constructor(queues: readonly Q[], start: number) {
     this.queues = queues
-    this.#counter = start
+    this.#last = start
   }
 
   /** The queue whose turn it is; undefined when there is none. */
   next(): Q | undefined {
-    this.#counter = (this.#counter + 1) & 0x7fff_ffff
-    return this.queues[this.#counter % this.queues.length]
+    this.#last = (this.#last + 1) % this.queues.length
+    return this.queues[this.#last]
   }
 
   /** The next queue that is not on `brokerName`; where all are, simply the next. */
