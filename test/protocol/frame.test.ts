@@ -1,3 +1,4 @@
+/** Frames: golden bytes, streams cut anywhere, and what a decoder refuses. */
 import {
   extMap,
   type Frame,

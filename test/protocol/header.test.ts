@@ -1,3 +1,4 @@
+/** Headers of every command, there and back in all three serializations. */
 import {
   allCommands,
   type Field,

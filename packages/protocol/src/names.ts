@@ -6,10 +6,10 @@
 export const RETRY_PREFIX = '%RETRY%'
 export const DEAD_LETTER_PREFIX = '%DLQ%'
 
-export const MAX_TOPIC_CHARS = 127
+const MAX_TOPIC_CHARS = 127
 /** Topics made of a prefix and a group may be longer. */
-export const MAX_GROUP_TOPIC_CHARS = 255
-export const MAX_GROUP_CHARS = 120
+const MAX_GROUP_TOPIC_CHARS = 255
+const MAX_GROUP_CHARS = 120
 
 const ALLOWED = /^[%|a-zA-Z0-9_-]+$/
 

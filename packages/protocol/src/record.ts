@@ -13,8 +13,8 @@ import { type HostAddress, IPV4_BYTES } from './host-address.ts'
 import { readInt64, writeInt64 } from './int64.ts'
 import { sysFlag } from './sys-flag.ts'
 
-export const MAGIC_V1 = 0xdaa320a7 | 0
-export const MAGIC_V2 = 0xdaa320ab | 0
+const MAGIC_V1 = 0xdaa320a7 | 0
+const MAGIC_V2 = 0xdaa320ab | 0
 /** Ends a segment that the next record does not fit into. */
 const MAGIC_BLANK = 0xcbd43194 | 0
 
