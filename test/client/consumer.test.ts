@@ -280,12 +280,14 @@ describe('a handler that throws', () => {
       throw new Error('not now')
     }
     const tries: number[] = []
+    const counts: number[] = []
     const outcomes: string[] = []
     const consumer = scene
       .consumer()
-      .subscribe(TOPIC, '*', async ({ body }) => {
+      .subscribe(TOPIC, '*', async ({ body, reconsumeTimes }) => {
         if (body.toString() !== '1') return
         tries.push(scene.world.clock.monotonicMs())
+        counts.push(reconsumeTimes)
         if (tries.length < 3) throw new Error('no')
       })
       .on('failed', ({ after }) => outcomes.push(after))
@@ -297,6 +299,7 @@ describe('a handler that throws', () => {
     expect(tries).toHaveLength(3)
     expect(second - first).toBeCloseTo(5000, -2)
     expect(third - second).toBeCloseTo(5000, -2)
+    expect(counts).toEqual([0, 1, 2])
     expect(outcomes).toEqual(['kept here', 'kept here'])
     expect(scene.broker().offsets.get(`${GROUP} ${TOPIC} 0`)).toBe(3)
   })

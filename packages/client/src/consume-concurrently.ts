@@ -149,6 +149,7 @@ export class Consumption {
       return 'given back'
     } catch {
       this.#parts.clock.after(HANDLE_AGAIN_MS, () => {
+        entry.message.reconsumeTimes++
         this.#line.push({ ...task, entries: [entry] })
         this.#pump()
       })

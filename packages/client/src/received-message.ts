@@ -43,8 +43,8 @@ export class ReceivedMessage {
   readonly bornAtMs: number
   /** When the broker stored it, in ms since 1970. */
   readonly storedAtMs: number
-  /** How often it was consumed without success before. */
-  readonly reconsumeTimes: number
+  /** How often it was consumed without success before. Written by the consumer only. */
+  reconsumeTimes: number
   readonly #record: StoredRecord
 
   constructor(record: StoredRecord, brokerName: string) {
