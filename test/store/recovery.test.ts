@@ -1,0 +1,316 @@
+/** How a store finds out, at its start, what is true. */
+import { openStore } from '@rockhopper/store'
+import { describe, expect, it } from 'vitest'
+import { message, numbered, QUEUE_SEGMENT_BYTES, ROOT, SEGMENT_BYTES, StoreScene } from './scene.ts'
+
+const LOG = `${ROOT}/commitlog/00000000000000000000`
+const QUEUE = `${ROOT}/consumequeue/TopicTest/0/00000000000000000000`
+const CHECKPOINT = `${ROOT}/checkpoint`
+const ABORT = `${ROOT}/abort`
+/** With the topic of the tests, a record of exactly one page. */
+const PAGE_BODY_BYTES = 4096 - 91 - 'TopicTest'.length
+
+describe('a checkpoint', () => {
+  it('makes log and queues durable, their new folders included', async () => {
+    const scene = await StoreScene.opened({ flushIntervalMs: 3_000 })
+    await scene.putNumbered(0, 60)
+    await scene.settle(scene.store.checkpoint())
+    scene.append({ body: Buffer.from('later') })
+    await scene.reopenAfterPowerCut()
+    expect(await scene.bodies()).toEqual(numbered(0, 60))
+  })
+
+  it('is not written before the log is flushed', async () => {
+    const scene = await StoreScene.opened({ flushIntervalMs: 2_000 })
+    await scene.put()
+    const before = scene.fileBytes(CHECKPOINT)
+    const done = scene.store.checkpoint()
+    await scene.world.clock.advance(1_900)
+    expect(scene.fileBytes(CHECKPOINT)).toEqual(before)
+    await scene.settle(done)
+    expect(scene.fileBytes(CHECKPOINT)).not.toEqual(before)
+  })
+
+  it('is written by itself, so that a start looks only at what came after', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 10)
+    await scene.world.clock.advance(12_000)
+    const durable = scene.store.marks.dispatched.value
+    await scene.putNumbered(10, 12)
+    // What lies before the checkpoint is not even looked at: spoilt, it harms nobody at the start.
+    scene.host.kill()
+    scene.putBytes(LOG, Buffer.alloc(20, 0xff))
+    scene.host.restart()
+    await scene.open()
+    expect(scene.store.queueBounds('TopicTest', 0).maxOffset).toBe(12)
+    expect(scene.store.marks.dispatched.value).toBeGreaterThan(durable)
+  })
+
+  it('holds the store time of the last durable message where Apache looks for it', async () => {
+    const scene = await StoreScene.opened()
+    const { storeTimestamp } = await scene.put()
+    await scene.world.clock.advance(50)
+    await scene.close()
+    const page = scene.fileBytes(CHECKPOINT)
+    expect(page).toHaveLength(4096)
+    expect(Number(page.readBigInt64BE(0))).toBe(storeTimestamp)
+    expect(Number(page.readBigInt64BE(8))).toBe(storeTimestamp)
+  })
+
+  it('is kept in what Apache has in it besides', async () => {
+    const scene = await StoreScene.opened()
+    await scene.close()
+    const page = Buffer.alloc(8)
+    page.writeBigInt64BE(1_700_000_000_000n)
+    scene.putBytes(CHECKPOINT, page, 16)
+    await scene.open()
+    await scene.put()
+    await scene.close()
+    expect(scene.fileBytes(CHECKPOINT).readBigInt64BE(16)).toBe(1_700_000_000_000n)
+  })
+})
+
+describe('the end of the log', () => {
+  it('is before a record of which only a part was written', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    const torn = await scene.put({ body: Buffer.alloc(500, 7) })
+    scene.host.kill()
+    scene.putBytes(LOG, Buffer.alloc(200), torn.logOffset + 300)
+    scene.host.restart()
+    await scene.open()
+    expect(scene.store.runtime().appendedOffset).toBe(torn.logOffset)
+    expect(await scene.bodies()).toEqual(numbered(0, 3))
+  })
+
+  it('is before a record that was copied from elsewhere', async () => {
+    const scene = await StoreScene.opened()
+    const first = await scene.put()
+    const { endOffset } = await scene.put()
+    scene.host.kill()
+    const record = scene.fileBytes(LOG).subarray(first.logOffset, first.endOffset)
+    scene.putBytes(LOG, Buffer.from(record), endOffset)
+    scene.host.restart()
+    await scene.open()
+    expect(scene.store.runtime().appendedOffset).toBe(endOffset)
+  })
+
+  it('is followed by zeros for good, so that an old record never rises again', async () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const scene = await StoreScene.opened({}, seed)
+      await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 0) })
+      const lost = await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 1) })
+      await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 2) })
+      scene.host.kill()
+      scene.putBytes(LOG, Buffer.alloc(64), lost.logOffset)
+      scene.host.restart()
+      await scene.open()
+      // The new record has the size of the lost one: behind it lay the old second one.
+      await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 3) })
+      await scene.reopenAfterPowerCut('random')
+      expect((await scene.readAll()).map(({ body }) => body[0])).not.toContain(2)
+    }
+  })
+
+  it('can be at the end of a segment', async () => {
+    const scene = await StoreScene.opened()
+    for (let i = 0; i < 3; i++) await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    const rolled = await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    expect(rolled.logOffset).toBe(SEGMENT_BYTES)
+    scene.host.kill()
+    scene.host.disk.remove(`${ROOT}/commitlog/${String(SEGMENT_BYTES).padStart(20, '0')}`)
+    scene.host.restart()
+    await scene.open()
+    expect(scene.store.runtime().appendedOffset).toBe(SEGMENT_BYTES)
+    expect((await scene.put()).logOffset).toBe(SEGMENT_BYTES)
+    expect(await scene.readAll()).toHaveLength(4)
+  })
+
+  it('stays in its segment when a full disk has no room for the blank record', async () => {
+    const scene = await StoreScene.opened()
+    for (let i = 0; i < 3; i++) await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    await scene.reopenAfterKill()
+    scene.host.disk.setCapacity(0)
+    const big = message({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    expect(scene.store.append(big).kind).toBe('not-writable')
+    await scene.close()
+    expect(scene.world.lines.filter(({ level }) => level === 'error')).toEqual([])
+  })
+})
+
+describe('flushing', () => {
+  it('counts nothing that was written after the sync began', async () => {
+    const scene = await StoreScene.opened({ flushDisk: 'sync' })
+    const early = scene.append()
+    await scene.world.clock.advance(0)
+    const late = scene.append()
+    await scene.world.clock.advance(0)
+    expect(scene.store.marks.written.value).toBe(late.endOffset)
+    expect(await scene.settled(early)).toBe('ok')
+    expect(scene.store.marks.flushed.value).toBe(early.endOffset)
+    expect(await scene.settled(late)).toBe('ok')
+  })
+
+  it('gives a sender up after its time, and stores the message all the same', async () => {
+    const scene = await StoreScene.opened({ flushDisk: 'sync' })
+    scene.host.disk.syncDelay = [8_000, 8_000]
+    const appended = scene.append()
+    const outcome = scene.store.settled(appended.endOffset, { waitForFlush: true })
+    await scene.world.clock.advance(5_001)
+    expect(await outcome).toBe('flush-timeout')
+    await scene.world.clock.advance(60_000)
+    expect(await scene.bodies()).toEqual(['Hello'])
+  })
+
+  it('is not waited for by a sender who does not want to', async () => {
+    const scene = await StoreScene.opened({ flushDisk: 'sync' })
+    scene.host.disk.syncDelay = [8_000, 8_000]
+    const { endOffset } = scene.append()
+    expect(await scene.settle(scene.store.settled(endOffset, { waitForFlush: false }))).toBe('ok')
+    expect(scene.store.marks.flushed.value).toBe(0)
+  })
+})
+
+describe('the units of a queue', () => {
+  /** A queue whose files know five messages, of which the log has only two. */
+  async function withStaleUnits(): Promise<StoreScene> {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 2)
+    await scene.settle(scene.store.checkpoint())
+    const lost = await scene.put()
+    await scene.putNumbered(3, 5)
+    await scene.world.clock.advance(1_100)
+    scene.host.kill()
+    scene.putBytes(LOG, Buffer.alloc(1000), lost.logOffset)
+    scene.host.restart()
+    await scene.open()
+    return scene
+  }
+
+  it('of messages that the log lost are gone', async () => {
+    const scene = await withStaleUnits()
+    expect(await scene.bodies()).toEqual(numbered(0, 2))
+    expect((await scene.put()).queueOffset).toBe(2)
+  })
+
+  it('do not come back after the next crash', async () => {
+    const scene = await withStaleUnits()
+    await scene.putNumbered(0, 20, { queueId: 1 })
+    await scene.settle(scene.store.checkpoint())
+    await scene.reopenAfterKill()
+    expect(await scene.bodies()).toEqual(numbered(0, 2))
+  })
+
+  it('do not come back after an orderly stop in which nobody touched the queue', async () => {
+    const scene = await withStaleUnits()
+    await scene.putNumbered(0, 20, { queueId: 1 })
+    await scene.reopen()
+    expect(await scene.bodies()).toEqual(numbered(0, 2))
+  })
+
+  it('are all made anew from the log when the checkpoint is gone', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 130)
+    await scene.close()
+    scene.host.disk.remove(CHECKPOINT)
+    scene.putBytes(QUEUE, Buffer.alloc(QUEUE_SEGMENT_BYTES, 0x11))
+    await scene.open()
+    expect(await scene.bodies()).toEqual(numbered(0, 130))
+  })
+
+  it('that are missing stop the start, with the way out', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 30)
+    await scene.settle(scene.store.checkpoint())
+    await scene.putNumbered(30, 40)
+    scene.host.kill()
+    scene.putBytes(QUEUE, Buffer.alloc(400), 200)
+    scene.host.restart()
+    const opened = scene.settle(openStore(scene.host.doors, scene.config))
+    await expect(opened).rejects.toThrow(/ends at 10, .* queue offset 30. Remove the file/)
+    scene.host.disk.remove(CHECKPOINT)
+    await scene.open()
+    expect(await scene.bodies()).toEqual(numbered(0, 40))
+  })
+})
+
+describe('a topic that was deleted', () => {
+  it('begins at 0 again when it is made anew', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 30)
+    await scene.settle(scene.store.deleteTopic('TopicTest'))
+    expect(scene.store.queueBounds('TopicTest', 0)).toEqual({ minOffset: 0, maxOffset: 0 })
+    await scene.putNumbered(100, 103)
+    expect(await scene.bodies()).toEqual(numbered(100, 103))
+    await scene.reopenAfterKill()
+    expect(await scene.bodies()).toEqual(numbered(100, 103))
+  })
+
+  it('keeps its new messages when the power fails while it is deleted', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 30)
+    void scene.store.deleteTopic('TopicTest')
+    await scene.putNumbered(100, 103)
+    await scene.world.clock.advance(0)
+    await scene.reopenAfterKill()
+    expect(await scene.bodies()).toEqual(numbered(100, 103))
+  })
+
+  it('lets nobody wait for its messages', async () => {
+    const scene = await StoreScene.opened()
+    await scene.put()
+    const wait = scene.store.queueEnd('TopicTest', 0).reached(2)
+    await scene.settle(scene.store.deleteTopic('TopicTest'))
+    expect(await wait).toBe(false)
+    expect((await scene.read()).status).toBe('NO_MATCHED_LOGIC_QUEUE')
+  })
+})
+
+describe('a folder', () => {
+  it('is marked as in use until the store was closed in order', async () => {
+    const scene = await StoreScene.opened()
+    expect(scene.fileBytes(ABORT).toString()).toBe(String(scene.host.doors.machine.pid))
+    await scene.close()
+    expect(scene.host.disk.stat(ABORT)).toBeUndefined()
+  })
+
+  it('belongs to one store at a time', async () => {
+    const scene = await StoreScene.opened()
+    await expect(scene.settle(openStore(scene.host.doors, scene.config))).rejects.toThrow(/lock/)
+    await scene.close()
+    await scene.open()
+  })
+
+  it('is not opened with another segment size, and says which one it wants', async () => {
+    const scene = await StoreScene.opened()
+    await scene.put()
+    await scene.close()
+    const config = { ...scene.config, commitLogSegmentBytes: 2 * SEGMENT_BYTES }
+    await expect(scene.settle(openStore(scene.host.doors, config))).rejects.toThrow(
+      `has ${SEGMENT_BYTES} bytes, but mappedFileSizeCommitLog says ${2 * SEGMENT_BYTES}`,
+    )
+    await scene.open()
+    expect(await scene.bodies()).toEqual(['Hello'])
+  })
+
+  it('is not opened when its log is gone, be the path wrong or the disk empty', async () => {
+    const scene = await StoreScene.opened()
+    await scene.put()
+    await scene.close()
+    const config = { ...scene.config, commitLogDirectory: '/elsewhere' }
+    const opened = scene.settle(openStore(scene.host.doors, config))
+    await expect(opened).rejects.toThrow('files are missing')
+    scene.host.disk.remove(CHECKPOINT)
+    const again = scene.settle(openStore(scene.host.doors, config))
+    await expect(again).rejects.toThrow('see whether storePathCommitLog is right')
+  })
+
+  it('is not opened when a segment in the midst is missing', async () => {
+    const scene = await StoreScene.opened()
+    for (let i = 0; i < 12; i++) await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    await scene.close()
+    scene.host.disk.remove(`${ROOT}/commitlog/${String(SEGMENT_BYTES).padStart(20, '0')}`)
+    const opened = scene.settle(openStore(scene.host.doors, scene.config))
+    await expect(opened).rejects.toThrow('does not begin where the file before it ends')
+  })
+})
