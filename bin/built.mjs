@@ -9,6 +9,14 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
+ * Whether `packages/NAME` was built before, be it from older sources.
+ * @param {string} name
+ */
+export function isBuilt(name) {
+  return existsSync(new URL(`../packages/${name}/dist/index.js`, import.meta.url))
+}
+
+/**
  * Loads `packages/NAME/dist/FILE.js`; ends the process when it is not there.
  * @param {string} name
  * @param {string} file

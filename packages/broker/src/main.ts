@@ -39,9 +39,10 @@ async function run(argv: readonly string[]): Promise<void> {
     return
   }
   const broker = await startBroker(host, config)
-  process.stdout.write(bootLines(broker, config))
+  // Whoever reads the boot line may send a signal at once.
   stopOnSignal(broker)
   stopOnFailure(broker)
+  process.stdout.write(bootLines(broker, config))
 }
 
 function readFlags(argv: readonly string[]): Flags {

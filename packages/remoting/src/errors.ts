@@ -24,7 +24,7 @@ export class TimeoutError extends Error {
   readonly timeoutMs: number
 
   constructor(address: string, commandName: string, timeoutMs: number) {
-    super(`${address} did not answer ${commandName} within ${timeoutMs} ms`)
+    super(`${address} did not answer ${commandName} within ${Math.round(timeoutMs)} ms`)
     this.address = address
     this.timeoutMs = timeoutMs
   }
