@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Host, nodeHost, pinoLogger } from '@rockhopper/host'
-import { ConfigError, formatConfig } from '@rockhopper/protocol'
+import { ConfigError, defaultConfig, formatConfig } from '@rockhopper/protocol'
 import { Command } from 'commander'
 import { type Broker, startBroker } from './broker.ts'
 import {
@@ -18,6 +18,7 @@ interface Flags {
   readonly configFile?: string
   readonly namesrvAddr?: string
   readonly printConfigItem?: boolean
+  readonly printImportantConfig?: boolean
 }
 
 /** Runs the broker until it is told to stop. `argv` are the arguments behind the script's name. */
@@ -34,8 +35,8 @@ async function run(argv: readonly string[]): Promise<void> {
   const flags = readFlags(argv)
   const host = nodeHost({ logger: pinoLogger({ destination: 2 }) })
   const config = readConfigFile(flags, host)
-  if (flags.printConfigItem === true) {
-    process.stdout.write(formatConfig(brokerConfigTable, config))
+  if (flags.printConfigItem === true || flags.printImportantConfig === true) {
+    process.stdout.write(configLines(config, flags))
     return
   }
   const broker = await startBroker(host, config)
@@ -51,8 +52,19 @@ function readFlags(argv: readonly string[]): Flags {
     .option('-c, --configFile <file>', 'configuration file, lines key=value')
     .option('-n, --namesrvAddr <addresses>', 'name servers, host:port joined by ";"')
     .option('-p, --printConfigItem', 'print the configuration and exit')
+    .option('-m, --printImportantConfig', 'print what differs from the defaults and exit')
     .parse(['node', 'mqbroker', ...argv])
     .opts<Flags>()
+}
+
+function configLines(config: BrokerConfig, { printConfigItem }: Flags): string {
+  const lines = formatConfig(brokerConfigTable, config)
+  if (printConfigItem === true) return lines
+  const defaults = new Set(
+    formatConfig(brokerConfigTable, defaultConfig(brokerConfigTable)).split('\n'),
+  )
+  const important = lines.split('\n').filter((line) => !defaults.has(line))
+  return `${important.join('\n')}\n`
 }
 
 function readConfigFile({ configFile, namesrvAddr }: Flags, host: Host): BrokerConfig {
