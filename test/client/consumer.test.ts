@@ -372,7 +372,7 @@ describe('when something is in the way', () => {
     await scene.reopenBroker('broker-a')
     scene.broker().put(TOPIC, 0, 'after')
     await scene.until(() => got.length === 1, 5000)
-    await scene.until(() => scene.broker().members(GROUP).length === 1, 31_000)
+    await scene.until(() => scene.broker().members(GROUP).length === 1, 600)
   })
 
   test('a topic that does not exist is told once, and consumed as soon as it does', async () => {

@@ -16,8 +16,12 @@ import { type RemotingClient, TimeoutError } from '@rockhopper/remoting'
 const HEARTBEAT_MS = 30_000
 const HEARTBEAT_TIMEOUT_MS = 3_000
 
-/** A broker whose connection broke is told anew after this pause, in case it is only restarting. */
-const AFTER_CLOSE_MS = 500
+/**
+ * A broker whose connection broke, or that could not be told, is told anew after this pause, again
+ * and again: it may be just starting, and until it knows the members of a group it shares its
+ * queues among those that it has heard of.
+ */
+const AGAIN_MS = 500
 
 export interface HeartbeatParts {
   readonly host: Host
@@ -32,6 +36,9 @@ export class Heartbeats {
   readonly #parts: HeartbeatParts
   #loop: Loop | undefined
   #planned: Timer | undefined
+  /** Addresses whose last heartbeat failed. */
+  readonly #untold = new Set<string>()
+  #again: Timer | undefined
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts
@@ -50,16 +57,13 @@ export class Heartbeats {
 
   /** Tells all brokers now; resolves when each has answered or failed to. */
   async beat(): Promise<void> {
-    const targets = this.#parts.targets()
-    if (targets.length === 0) return
-    const body = [encodeHeartbeat(this.#parts.content())]
-    await Promise.all(targets.map((address) => this.#tell(address, body)))
+    await this.#tellAll(this.#parts.targets())
   }
 
   /** Tells all brokers in a moment: one of them may have forgotten us. */
   soon(): void {
     if (this.#loop === undefined || this.#planned !== undefined) return
-    this.#planned = this.#parts.host.clock.after(AFTER_CLOSE_MS, () => {
+    this.#planned = this.#parts.host.clock.after(AGAIN_MS, () => {
       this.#planned = undefined
       this.#loop?.wake()
     })
@@ -68,6 +72,7 @@ export class Heartbeats {
   /** Ends the heartbeats and takes leave of the brokers. */
   async stop(leave: { producerGroup?: string; consumerGroup?: string }): Promise<void> {
     this.#planned?.cancel()
+    this.#again?.cancel()
     const loop = this.#loop
     this.#loop = undefined
     await loop?.stop()
@@ -87,16 +92,37 @@ export class Heartbeats {
     )
   }
 
+  async #tellAll(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0) return
+    const body = [encodeHeartbeat(this.#parts.content())]
+    await Promise.all(addresses.map((address) => this.#tell(address, body)))
+    if (this.#untold.size > 0) this.#planAgain()
+  }
+
   async #tell(address: string, body: readonly Uint8Array[]): Promise<void> {
     const { remoting, host } = this.#parts
-    const options = { body, timeoutMs: HEARTBEAT_TIMEOUT_MS }
     try {
-      await remoting.request(address, HEART_BEAT, {}, options)
+      await remoting.request(address, HEART_BEAT, {}, { body, timeoutMs: HEARTBEAT_TIMEOUT_MS })
+      this.#untold.delete(address)
     } catch (error) {
-      host.logger.warn('A heartbeat to a broker failed.', { address, error })
+      if (!this.#untold.has(address)) {
+        host.logger.warn('A heartbeat to a broker failed; it will be repeated.', { address, error })
+      }
+      this.#untold.add(address)
       // A connection on which even this is not answered is dead: the next call makes a new one.
       if (error instanceof TimeoutError) remoting.disconnect(address, error.message)
     }
+  }
+
+  /** Tells those that could not be told, as long as they are targets. */
+  #planAgain(): void {
+    if (this.#loop === undefined || this.#again !== undefined) return
+    this.#again = this.#parts.host.clock.after(AGAIN_MS, async () => {
+      this.#again = undefined
+      const targets = new Set(this.#parts.targets())
+      for (const address of this.#untold) if (!targets.has(address)) this.#untold.delete(address)
+      await this.#tellAll([...this.#untold])
+    })
   }
 
   #isConnected(address: string): boolean {

@@ -52,6 +52,8 @@ export class Rebalance {
   readonly #parts: RebalanceParts
   readonly #owned = new Map<string, OwnedQueue>()
   readonly #leaving = new Map<string, Promise<void>>()
+  /** Topics whose queues others had a share of when we looked last. */
+  readonly #sharedBefore = new Set<string>()
   #loop: Loop | undefined
   #planned: Timer | undefined
 
@@ -130,7 +132,7 @@ export class Rebalance {
       this.soon()
       return []
     }
-    const isShared = (share.members?.length ?? 0) > 1
+    const isShared = this.#isShared(share)
     const taken: MessageQueue[] = []
     for (const queue of own) {
       const key = queueKey(queue)
@@ -142,6 +144,17 @@ export class Rebalance {
       }
     }
     return taken
+  }
+
+  /**
+   * Whether others may have queues of the topic: now or a moment ago, for a broker that was started
+   * again learns of the members one by one.
+   */
+  #isShared({ topic, members = [] }: TopicShare): boolean {
+    const before = this.#sharedBefore.has(topic)
+    if (members.length > 1) this.#sharedBefore.add(topic)
+    else this.#sharedBefore.delete(topic)
+    return before || members.length > 1
   }
 
   #allocate({ topic, route, members }: TopicShare): readonly MessageQueue[] | undefined {

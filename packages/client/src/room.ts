@@ -6,7 +6,7 @@ import type { Clock, Timer } from '@rockhopper/host'
 import { ClientError } from './errors.ts'
 
 /** Sends that may wait for room at a time; a further one fails at once. */
-const MAX_WAITING_SENDS = 100_000
+export const MAX_WAITING_SENDS = 100_000
 
 export interface RoomLimits {
   /** Messages on their way; at least 1. */
