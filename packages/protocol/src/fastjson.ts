@@ -9,12 +9,17 @@
 /** Depth of nesting at which a text is refused: nothing that peers write is so deep. */
 const MAX_DEPTH = 64
 
+/** What may be a whole number beyond 2^53, which `JSON.parse` would change to one that Java refuses. */
+const LONG_NUMBER = /\d{16}/
+const WHOLE_NUMBER = /^-?\d+$/
+
 /**
  * The value of a JSON text, standard or fastjson. An object in key position becomes a key that is
  * its standard JSON text; a number as key becomes its digits; `{"$ref": …}` stays as it is. Whole
  * numbers beyond 2^53 are clamped. Throws `SyntaxError` naming the position.
  */
 export function parseFastjson(text: string): unknown {
+  if (LONG_NUMBER.test(text)) return new FastjsonReader(text).document()
   try {
     return JSON.parse(text)
   } catch {
@@ -104,7 +109,8 @@ class FastjsonReader {
     if (word === 'null') return null
     if (word === 'true' || word === 'false') return word === 'true'
     const number = Number(word)
-    return Number.isNaN(number) ? word : clamp(number)
+    if (Number.isNaN(number)) return word
+    return WHOLE_NUMBER.test(word) ? clamp(number) : number
   }
 
   #blanks(): void {
@@ -119,7 +125,7 @@ class FastjsonReader {
 }
 
 function clamp(number: number): number {
-  if (!Number.isInteger(number) || Number.isSafeInteger(number)) return number
+  if (Number.isSafeInteger(number)) return number
   return Math.sign(number) * Number.MAX_SAFE_INTEGER
 }
 
