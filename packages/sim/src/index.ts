@@ -2,16 +2,32 @@
  * A whole cluster in one process under virtual time, from one seed: simulated doors and the world
  * that holds them.
  */
+export { type Evidence, type Finding, judge } from './checker.ts'
 export { SimClock } from './clock.ts'
 export type { DelayRange } from './delay.ts'
 export type { CrashOptions, SimDiskOptions } from './disk.ts'
 export { SimDisk } from './disk.ts'
 export type { DiskFault, DiskOperation, DiskWatcher } from './disk-faults.ts'
 export type { FabricOptions, SimFabric } from './fabric.ts'
+export {
+  type CommittedOffset,
+  type Delivery,
+  History,
+  type SentMessage,
+  type Spot,
+  type StoredMessage,
+} from './history.ts'
 export type { SimHost, SimHostOptions } from './host.ts'
 export type { Fate } from './inode.ts'
 export type { LogLevel, LogLine } from './process.ts'
 export { SimRandom } from './random.ts'
+export {
+  type Incident,
+  type SimulationOptions,
+  type SimulationReport,
+  simulate,
+} from './simulation.ts'
+export { storyOf } from './story.ts'
 export { SimTrace } from './trace.ts'
 export type { SimWorld, WorldOptions } from './world.ts'
 export { createWorld } from './world.ts'

@@ -61,6 +61,11 @@ export class SimWorld {
     return this.#trace.digest()
   }
 
+  /** How many events are behind the hash. */
+  get eventCount(): number {
+    return this.#trace.count
+  }
+
   /** The events behind the hash; empty unless they are recorded. */
   traceLines(): readonly string[] {
     return this.#trace.lines
