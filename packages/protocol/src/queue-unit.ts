@@ -4,7 +4,7 @@
  *
  *   0 logOffset i64 · 8 sizeBytes i32 · 12 tagsCode i64
  */
-import { readInt64, writeInt64 } from './int64.ts'
+import { readInt64, writeInt32, writeInt64 } from './int64.ts'
 
 export const UNIT_BYTES = 20
 
@@ -19,7 +19,7 @@ export interface QueueUnit {
 
 export function writeUnit(target: Buffer, at: number, unit: QueueUnit): void {
   writeInt64(target, unit.logOffset, at)
-  target.writeInt32BE(unit.sizeBytes, at + 8)
+  writeInt32(target, unit.sizeBytes, at + 8)
   writeInt64(target, unit.tagsCode, at + 12)
 }
 

@@ -10,7 +10,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { type HostAddress, IPV4_BYTES } from './host-address.ts'
-import { readInt64, writeInt64 } from './int64.ts'
+import { readInt64, writeInt32, writeInt64 } from './int64.ts'
 import { sysFlag } from './sys-flag.ts'
 
 const MAGIC_V1 = 0xdaa320a7 | 0
@@ -86,30 +86,30 @@ export function writeRecord(
   place: RecordPlace,
 ): void {
   const longTopic = content.topic.length > LONGEST_V1_TOPIC_BYTES
-  target.writeInt32BE(sizeBytes, at)
-  target.writeInt32BE(longTopic ? MAGIC_V2 : MAGIC_V1, at + 4)
-  target.writeInt32BE(bodyCrc(content.body), at + 8)
-  target.writeInt32BE(content.queueId, at + 12)
-  target.writeInt32BE(content.flag, at + 16)
+  writeInt32(target, sizeBytes, at)
+  writeInt32(target, longTopic ? MAGIC_V2 : MAGIC_V1, at + 4)
+  writeInt32(target, bodyCrc(content.body), at + 8)
+  writeInt32(target, content.queueId, at + 12)
+  writeInt32(target, content.flag, at + 16)
   writeInt64(target, place.queueOffset, at + 20)
   writeInt64(target, place.logOffset, at + 28)
-  target.writeInt32BE(withHostBits(content), at + 36)
+  writeInt32(target, withHostBits(content), at + 36)
   writeInt64(target, content.bornTimestamp, at + 40)
   let next = writeHost(target, at + HOST_AT, content.bornHost)
   writeInt64(target, place.storeTimestamp, next)
   next = writeHost(target, next + 8, content.storeHost)
-  target.writeInt32BE(content.reconsumeTimes, next)
+  writeInt32(target, content.reconsumeTimes, next)
   writeInt64(target, content.preparedTransactionOffset, next + 4)
-  target.writeInt32BE(content.body.length, next + 12)
+  writeInt32(target, content.body.length, next + 12)
   target.set(content.body, next + 16)
   next += 16 + content.body.length
-  if (longTopic) target.writeInt16BE(content.topic.length, next)
-  else target[next] = content.topic.length
-  next += longTopic ? 2 : 1
+  if (longTopic) target[next++] = content.topic.length >>> 8
+  target[next++] = content.topic.length
   target.set(content.topic, next)
   next += content.topic.length
-  target.writeInt16BE(propertiesBytes(content), next)
-  next += 2
+  const restBytes = at + sizeBytes - next - 2
+  target[next++] = restBytes >>> 8
+  target[next++] = restBytes
   for (const piece of content.properties) {
     target.set(piece, next)
     next += piece.length
@@ -118,8 +118,8 @@ export function writeRecord(
 
 /** Writes the record that says "nothing more in this segment": 8 bytes that stand for `restBytes`. */
 export function writeBlankRecord(target: Buffer, at: number, restBytes: number): void {
-  target.writeInt32BE(restBytes, at)
-  target.writeInt32BE(MAGIC_BLANK, at + 4)
+  writeInt32(target, restBytes, at)
+  writeInt32(target, MAGIC_BLANK, at + 4)
 }
 
 /** A record taken apart; body, topic and properties are views. */
@@ -237,7 +237,7 @@ function withHostBits(content: RecordContent): number {
 /** Returns the position behind the host. */
 function writeHost(target: Buffer, at: number, host: HostAddress): number {
   target.set(host.ip, at)
-  target.writeInt32BE(host.port, at + host.ip.length)
+  writeInt32(target, host.port, at + host.ip.length)
   return at + host.ip.length + PORT_BYTES
 }
 

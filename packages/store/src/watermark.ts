@@ -21,7 +21,7 @@ interface Waiter {
   readonly resolve: (reached: boolean) => void
   readonly reject: (error: Error) => void
   /** Ends the listening to a signal. */
-  readonly release: (() => void) | undefined
+  release: (() => void) | undefined
 }
 
 type Ending = { readonly kind: 'closed' } | { readonly kind: 'failed'; readonly error: Error }
@@ -79,8 +79,8 @@ export class Watermark {
       const timeoutMs = options?.timeoutMs
       const deadlineMs =
         timeoutMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() + timeoutMs
-      const release = this.#listen(options?.signal, () => this.#callOff(waiter))
-      const waiter: Waiter = { point, deadlineMs, resolve, reject, release }
+      const waiter: Waiter = { point, deadlineMs, resolve, reject, release: undefined }
+      if (options?.signal !== undefined) this.#listen(options.signal, waiter)
       this.#insert(waiter)
       if (deadlineMs < this.#timerDueMs) this.#arm(deadlineMs)
     })
@@ -126,10 +126,10 @@ export class Watermark {
     this.#waiters.splice(low, 0, waiter)
   }
 
-  #listen(signal: AbortSignal | undefined, abort: () => void): (() => void) | undefined {
-    if (signal === undefined) return undefined
+  #listen(signal: AbortSignal, waiter: Waiter): void {
+    const abort = (): void => this.#callOff(waiter)
     signal.addEventListener('abort', abort, { once: true })
-    return () => signal.removeEventListener('abort', abort)
+    waiter.release = () => signal.removeEventListener('abort', abort)
   }
 
   #callOff(waiter: Waiter): void {
