@@ -65,6 +65,11 @@ export class Child {
     })
   }
 
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   get hasEnded(): boolean {
     return this.#hasEnded
   }
