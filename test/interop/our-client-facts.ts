@@ -40,6 +40,8 @@ const smallSizeBytes = 100
 /** Above the 4 KiB from which both clients compress bodies. */
 const largeSizeBytes = 20_000
 const waitMs = 40_000
+/** Less than the 20 s after which a member looks by itself: it must be told of changes. */
+const sharingWaitMs = 15_000
 
 export function describeOurClient(label: string, open: () => Promise<SharedServers>): void {
   for (const serialization of serializations) {
@@ -153,7 +155,7 @@ async function checkConsuming(stage: Stage): Promise<void> {
   const group = `group-${topic}`
   const first = await openConsumer(stage, topic, { group })
   const second = await openConsumer(stage, topic, { group })
-  await until('sharing', () => areShared(first.queues, second.queues))
+  await until('sharing', () => areShared(first.queues, second.queues), sharingWaitMs)
   const java = javaClient(stage)
   const sent = await java.send({
     ...{ topic, count: perWay, mode: 'sync,async,oneway' },
@@ -186,7 +188,7 @@ async function checkMixedGroup(stage: Stage): Promise<void> {
     javaClient(stage).consume({ topic, group }),
     openProducer(stage),
   ])
-  await until('sharing with Java', () => areShared(mine.queues, java.queues))
+  await until('sharing with Java', () => areShared(mine.queues, java.queues), sharingWaitMs)
   for (const index of range(0, perWay)) {
     const body = bodyOf(index, smallSizeBytes)
     await producer.send({ topic, body, properties: { index: String(index) } })
@@ -194,7 +196,7 @@ async function checkMixedGroup(stage: Stage): Promise<void> {
   const received = (): Received[] => [...mine.messages, ...java.messages]
   await until(`${perWay} messages`, () => received().length >= perWay)
   await java.stop()
-  await until('taking over the queues of Java', () => mine.queues.length === queueCount)
+  await until('taking over', () => mine.queues.length === queueCount, sharingWaitMs)
   await Promise.all([mine.close(), producer.close()])
   expectEachOnce(received(), 0, perWay)
   expectUnchanged(received(), smallSizeBytes)
@@ -290,6 +292,6 @@ function areShared(first: readonly string[], second: JavaConsumer['queues'] | re
   )
 }
 
-function until(what: string, holds: () => boolean): Promise<void> {
-  return poll(what, async () => holds(), waitMs)
+function until(what: string, holds: () => boolean, timeoutMs = waitMs): Promise<void> {
+  return poll(what, async () => holds(), timeoutMs)
 }

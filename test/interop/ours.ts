@@ -15,6 +15,7 @@ import {
 import { untilRegistered } from './wire.ts'
 import { freePort, makeDir, repositoryDir } from './workplace.ts'
 
+const leash = new URL('./leash.mjs', import.meta.url).href
 const bootTimeoutMs = 20_000
 const stopTimeoutMs = 20_000
 
@@ -33,7 +34,10 @@ async function startOurs(server: OurServer): Promise<Child> {
   const child = new Child({
     name: server.name,
     command: process.execPath,
-    args: [join(repositoryDir, 'bin', server.program), '-c', configFile, ...server.args],
+    args: [
+      ...['--import', leash],
+      ...[join(repositoryDir, 'bin', server.program), '-c', configFile, ...server.args],
+    ],
     env: { ROCKETMQ_HOME: server.home, HOME: server.home, NAMESRV_ADDR: '' },
     cwd: server.home,
     isServer: true,
