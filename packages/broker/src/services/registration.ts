@@ -1,10 +1,10 @@
 /**
- * Tells every name server what this broker serves: everything at the start, every 30 seconds and
- * after a change of many topics; only what changed, at once, after a change of topics.
- * Owns the connections to the name servers.
+ * Tells every name server what this broker serves: everything at the start, every 30 seconds, after
+ * a change of several topics, and soon after a name server was lost; at once the one topic that has
+ * changed. Owns the connections to the name servers.
  * Source: Apache classes BrokerController, BrokerOuterAPI; `namesrv.md` section 3.5.
  */
-import { every, type Host, type Loop } from '@rockhopper/host'
+import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
 import {
   encodeRegisterBroker,
   permission,
@@ -14,7 +14,7 @@ import {
   type TopicConfigs,
   UNREGISTER_BROKER,
 } from '@rockhopper/protocol'
-import { RemotingClient } from '@rockhopper/remoting'
+import { RemotingClient, TimeoutError } from '@rockhopper/remoting'
 import type { BrokerConfig } from '../config.ts'
 import { isReadable, isWriteable } from '../rules/permission.ts'
 import type { TopicTable } from '../tables/topics.ts'
@@ -23,6 +23,9 @@ const UNREGISTER_TIMEOUT_MS = 3_000
 
 /** The first periodic registration comes soon, for a name server that was started a little later. */
 const SECOND_REGISTRATION_MS = 10_000
+
+/** Pause before the next try when a name server did not answer, or closed its connection. */
+const REGISTER_AGAIN_MS = 5_000
 
 /** What the broker calls itself. */
 export interface BrokerIdentity {
@@ -39,6 +42,7 @@ export class Registration {
   readonly #client: RemotingClient
   readonly #stopping = new AbortController()
   #loop: Loop | undefined
+  #planned: Timer | undefined
   #announcing: Promise<void> | undefined
   /** Name servers that the last registration did not reach: one warning, not one each period. */
   readonly #unreached = new Set<string>()
@@ -48,13 +52,15 @@ export class Registration {
     this.#config = config
     this.#identity = identity
     this.#topics = topics
-    this.#client = new RemotingClient(host)
+    // A name server that ends forgets its brokers.
+    this.#client = new RemotingClient(host, { onConnectionClosed: () => this.#registerSoon() })
   }
 
   /** Registers for the first time and keeps the registration up to date from then on. */
   async start(): Promise<void> {
     if (this.#config.nameServers.length === 0) return
     this.#topics.takeChanges()
+    const announced = this.#topics.revision.value
     await this.#registerAll()
     const { registerNameServerPeriod } = this.#config
     this.#loop = every(
@@ -64,29 +70,39 @@ export class Registration {
       (error) => this.#host.logger.error('The periodic registration failed.', { error }),
       Math.min(SECOND_REGISTRATION_MS, registerNameServerPeriod),
     )
-    this.#announcing = this.#announceChanges()
+    this.#announcing = this.#announceChanges(announced)
   }
 
   /** Takes this broker out of the routes, as far as name servers can be reached. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#planned?.cancel()
     await this.#loop?.stop()
     await this.#announcing
     await Promise.all(this.#config.nameServers.map((address) => this.#unregister(address)))
     this.#client.close()
   }
 
-  /** Registers changed topics as soon as the present turn is over, many at a time if they are many. */
-  async #announceChanges(): Promise<void> {
+  /** Registers changed topics as soon as the present turn is over. */
+  async #announceChanges(registered: number): Promise<void> {
     const { revision } = this.#topics
-    let announced = revision.value
+    let announced = registered
     while (await revision.reached(announced + 1, { signal: this.#stopping.signal })) {
       announced = revision.value
       const changed = this.#topics.takeChanges()
-      // A name server refuses a first registration of exactly one topic: it may have lost the rest.
-      if (this.#unreached.size > 0) await this.#registerAll()
-      else if (changed.topics.size > 0) await this.#register(changed)
+      // Name servers know that a body with exactly one topic is not the whole: one that has
+      // forgotten this broker refuses it, and none takes the other topics for deleted.
+      if (this.#unreached.size > 0 || changed.topics.size > 1) await this.#registerAll()
+      else if (changed.topics.size === 1) await this.#register(changed)
     }
+  }
+
+  #registerSoon(): void {
+    if (this.#planned !== undefined || this.#stopping.signal.aborted) return
+    this.#planned = this.#host.clock.after(REGISTER_AGAIN_MS, () => {
+      this.#planned = undefined
+      this.#loop?.wake()
+    })
   }
 
   #registerAll(): Promise<void> {
@@ -118,6 +134,9 @@ export class Registration {
         this.#host.logger.info('A name server knows this broker again.', { nameServer: address })
       }
     } catch (error) {
+      // A connection on which not even this is answered may be dead: the next try makes a new one.
+      if (error instanceof TimeoutError) this.#client.disconnect(address, error.message)
+      this.#registerSoon()
       if (this.#unreached.has(address)) return
       this.#unreached.add(address)
       this.#host.logger.warn(
