@@ -293,6 +293,18 @@ describe('a topic without a route', () => {
     expect(error.message.endsWith(error.hint)).toBe(true)
   })
 
+  test('says to try again when brokers register while it is asked for', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    const send = failure(producer.send({ topic: 'fresh', body: 'x' }))
+    await scene.until(() => scene.routeQuestions.filter((topic) => topic === 'TBW102').length === 2)
+    scene.routes.set('TBW102', scene.routeOf(8, 7))
+    const error = await scene.run(send)
+    expect(error).toMatchObject({ reason: 'topic-missing', retryable: true })
+    const result = await scene.run(producer.send({ topic: 'fresh', body: 'x' }))
+    expect(result.status).toBe('SEND_OK')
+  })
+
   function withoutMaster(scene: Scene) {
     const route = scene.routeOf(4)
     const brokerDatas = route.brokerDatas.map((data) => ({

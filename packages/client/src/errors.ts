@@ -56,7 +56,7 @@ export class ClientError extends Error {
 
 /** Why nobody is known to take messages of a topic. */
 export type NoRouteReason =
-  /** The topic does not exist, and a consumer does not create it. */
+  /** The topic does not exist: a consumer does not create it, a producer should try again. */
   | 'topic-missing'
   /** The topic does not exist, and no broker creates topics on the first message. */
   | 'auto-creation-off'

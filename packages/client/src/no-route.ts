@@ -76,6 +76,14 @@ function topicMissing(topic: string, role: Role, isCreated: boolean): NoRouteErr
       hint: `create it with mqadmin updateTopic${further}`,
     })
   }
+  if (isCreated) {
+    // Its brokers registered between two questions, as after a restart of the name server.
+    const sentence = `the topic "${topic}" had no route a moment ago, when its brokers registered`
+    return new NoRouteError(topic, 'topic-missing', sentence, {
+      retryable: true,
+      hint: 'send again',
+    })
+  }
   return new NoRouteError(
     topic,
     'auto-creation-off',
