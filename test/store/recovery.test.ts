@@ -83,6 +83,21 @@ describe('the end of the log', () => {
     expect(await scene.bodies()).toEqual(numbered(0, 3))
   })
 
+  it('is before a record of which only topic or properties are not whole', async () => {
+    const properties = [Buffer.from('TAGS\x01red\x02')]
+    const tail = 'TopicTest'.length + 2 + 'TAGS\x01red\x02'.length
+    for (let missing = 1; missing <= tail; missing++) {
+      const scene = await StoreScene.opened()
+      await scene.putNumbered(0, 3)
+      const torn = await scene.put({ properties })
+      scene.host.kill()
+      scene.putBytes(LOG, Buffer.alloc(missing), torn.endOffset - missing)
+      scene.host.restart()
+      await scene.open()
+      expect(scene.store.runtime().appendedOffset).toBe(torn.logOffset)
+    }
+  })
+
   it('is before a record that was copied from elsewhere', async () => {
     const scene = await StoreScene.opened()
     const first = await scene.put()

@@ -102,11 +102,21 @@ function scanWindow(
     const scanned = scanRecord(bytes, at, true)
     if (scanned.kind === 'cut-off') return { at, stop: 'cut-off', neededBytes: scanned.sizeBytes }
     if (scanned.kind !== 'record') return { at, stop: scanned.kind, neededBytes: 0 }
+    const { record } = scanned
     // A record that was copied from elsewhere, or lay here before a longer log was cut off.
-    if (scanned.record.logOffset !== offset + at) return { at, stop: 'invalid', neededBytes: 0 }
-    visit(scanned.record)
-    at += scanned.record.sizeBytes
+    if (record.logOffset !== offset + at) return { at, stop: 'invalid', neededBytes: 0 }
+    if (isTornBehindBody(record)) return { at, stop: 'invalid', neededBytes: 0 }
+    visit(record)
+    at += record.sizeBytes
   }
+}
+
+/**
+ * Whether the end of a record was not written any more. No checksum covers topic and properties, but
+ * neither has a zero at its end, while the log is filled with zeros ahead of its records.
+ */
+function isTornBehindBody({ properties, topic }: StoredRecord): boolean {
+  return properties.at(-1) === 0 || topic.includes('\0')
 }
 
 /** Puts a record that the scan found into its queue. Throws `CorruptionError`. */
