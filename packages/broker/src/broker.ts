@@ -144,8 +144,11 @@ async function serve(
       await server.close()
       await membership.stop()
       await traffic.stop()
-      await tables.close()
-      await store.close()
+      try {
+        await tables.close()
+      } finally {
+        await store.close()
+      }
     },
   }
 }

@@ -2,8 +2,13 @@
  * Brings tables to disk: one that announces its changes as soon as it changed, the offsets when
  * their period is over. Owns which state of each table the disk has.
  */
-import { every, type Host, type Loop } from '@rockhopper/host'
+import { every, type Host, type Loop, pause } from '@rockhopper/host'
+import { responseCode } from '@rockhopper/protocol'
+import { Refusal } from '@rockhopper/remoting'
 import { Watermark, writeJsonFile } from '@rockhopper/store'
+
+/** Pause before a table that could not be saved is tried again. */
+const SAVE_AGAIN_MS = 1_000
 
 /** A table that says how often it has changed. */
 interface RevisedTable {
@@ -16,9 +21,11 @@ export class SavedTable {
   readonly #host: Host
   readonly #path: string
   readonly #table: RevisedTable
-  readonly #saved: Watermark
+  /** The revision that the disk has. An attempt that fails ends the waits for it; then it is new. */
+  #saved: Watermark
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
+  #isFailing = false
 
   constructor(host: Host, path: string, table: RevisedTable) {
     this.#host = host
@@ -36,12 +43,24 @@ export class SavedTable {
     return this.#saved.value >= this.#table.revision.value
   }
 
-  /** Waits until the disk has the table as it is now. Rejects when it could not be written. */
+  /**
+   * Waits until the disk has the table as it is now. Throws `Refusal` when the next attempt to write
+   * it fails; more attempts follow without being asked for.
+   */
   async upToDate(): Promise<void> {
-    await this.#saved.reached(this.#table.revision.value)
+    try {
+      await this.#saved.reached(this.#table.revision.value)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Refusal(
+        responseCode.SERVICE_NOT_AVAILABLE,
+        `the change is known but not on disk (${reason}): make room or see to the disk, and ask ` +
+          'again; no restart is needed',
+      )
+    }
   }
 
-  /** Saves what is not saved yet, and ends. */
+  /** Saves what is not saved yet, and ends. Rejects when that fails. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#loop
@@ -50,16 +69,15 @@ export class SavedTable {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping
-    while (await this.#table.revision.reached(this.#saved.value + 1, { signal })) {
+    const { clock } = this.#host
+    while (!signal.aborted) {
+      if (!(await this.#table.revision.reached(this.#saved.value + 1, { signal }))) return
       try {
         await this.#save()
+        this.#isFailing = false
       } catch (error) {
-        this.#host.logger.error('A table cannot be saved: requests that change it fail.', {
-          path: this.#path,
-          error,
-        })
-        this.#saved.fail(error instanceof Error ? error : new Error(String(error)))
-        return
+        this.#noteFailure(error instanceof Error ? error : new Error(String(error)))
+        await pause(clock, SAVE_AGAIN_MS, signal)
       }
     }
   }
@@ -68,6 +86,21 @@ export class SavedTable {
     const revision = this.#table.revision.value
     await writeJsonFile(this.#host.disk, this.#path, this.#table.toJson())
     this.#saved.advance(revision)
+  }
+
+  #noteFailure(error: Error): void {
+    if (!this.#isFailing) {
+      const path = this.#path
+      this.#host.logger.error(
+        'A table cannot be saved: requests that change it are refused. The broker tries again ' +
+          'every second.',
+        { path, error },
+      )
+    }
+    this.#isFailing = true
+    const failed = this.#saved
+    this.#saved = new Watermark(this.#host.clock, failed.value)
+    failed.fail(error)
   }
 }
 
@@ -85,6 +118,7 @@ export class PeriodicallySavedTable {
   readonly #periodMs: number
   #savedCommits: number
   #loop: Loop | undefined
+  #isFailing = false
 
   constructor(host: Host, path: string, table: CountingTable, periodMs: number) {
     this.#host = host
@@ -99,11 +133,7 @@ export class PeriodicallySavedTable {
       this.#host.clock,
       this.#periodMs,
       () => this.save(),
-      (error) =>
-        this.#host.logger.error('A table cannot be saved; the broker tries again.', {
-          path: this.#path,
-          error,
-        }),
+      (error) => this.#noteFailure(error),
     )
   }
 
@@ -112,10 +142,18 @@ export class PeriodicallySavedTable {
     if (commits === this.#savedCommits) return
     await writeJsonFile(this.#host.disk, this.#path, this.#table.toJson())
     this.#savedCommits = commits
+    this.#isFailing = false
   }
 
   async stop(): Promise<void> {
     await this.#loop?.stop()
     await this.save()
+  }
+
+  #noteFailure(error: unknown): void {
+    if (this.#isFailing) return
+    this.#isFailing = true
+    const path = this.#path
+    this.#host.logger.error('A table cannot be saved; the broker tries again.', { path, error })
   }
 }
