@@ -23,7 +23,7 @@ export interface BurstOptions {
 
 export class Burst {
   /** Attempts that failed. */
-  failures = 0
+  readonly failures: Watermark
   /** The error of the last attempt that failed. */
   lastError: ClientError | undefined
   readonly #options: BurstOptions
@@ -36,6 +36,7 @@ export class Burst {
   constructor(options: BurstOptions) {
     this.#options = options
     this.#nextNumber = options.firstNumber
+    this.failures = new Watermark(options.clock, 0)
     this.#successes = new Watermark(options.clock, 0)
     this.#lanes = Array.from({ length: options.lanes }, (_, lane) => this.#run(lane))
   }
@@ -71,8 +72,8 @@ export class Burst {
       return true
     } catch (error) {
       if (!(error instanceof ClientError && error.retryable)) throw error
-      this.failures++
       this.lastError = error
+      this.failures.advance(this.failures.value + 1)
       return false
     }
   }
