@@ -108,6 +108,19 @@ describe('the code of a tag', () => {
   it('is that of the whole TAGS property, 0 without one', () => {
     expect(tagsCodeOf(Buffer.from('KEYS\x01k\x02TAGS\x01TagA\x02'))).toBe(2_598_919)
     expect(tagsCodeOf(Buffer.from('KEYS\x01k\x02'))).toBe(0)
+    expect(tagsCodeOf(Buffer.from('TAGS\x01ü\x02'))).toBe(252)
+    const tags = fc.constantFrom(
+      'TAGS\x01a\x02',
+      'TAGS\x01bü\x02',
+      'XTAGS\x01c\x02',
+      'K\x01TAGS\x01d\x02',
+    )
+    const same = fc.property(fc.array(tags, { maxLength: 5 }), (pairs) => {
+      const properties = Buffer.from(pairs.join(''))
+      const tag = decodeProperties(properties).get('TAGS') ?? ''
+      expect(tagsCodeOf(properties)).toBe(javaHashCode(tag))
+    })
+    fc.assert(same, { seed: 9, numRuns: 300 })
   })
 })
 

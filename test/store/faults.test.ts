@@ -254,7 +254,7 @@ describe('a store whose volume is full', () => {
       times: 3,
     })
     await scene.putNumbered(0, 3)
-    await scene.world.clock.advance(2_500)
+    await scene.world.clock.advance(11_000)
     await scene.put()
     await scene.world.clock.advance(3_000)
     expect(scene.world.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)

@@ -10,6 +10,7 @@ import { javaHashCode } from './tag-hash.ts'
 
 const NAME_END = '\x01'
 const VALUE_END = '\x02'
+const VALUE_END_CODE = 2
 /** A pair has at least one character of name, the separator and one of value. */
 const LEAST_PAIR_CHARS = 3
 
@@ -45,7 +46,7 @@ export function decodeProperties(text: string | Buffer): Map<string, string> {
 export function findProperty(properties: Buffer, name: string): string | undefined {
   const start = Buffer.from(name + NAME_END)
   let at = properties.lastIndexOf(start)
-  while (at > 0 && properties[at - 1] !== VALUE_END.charCodeAt(0)) {
+  while (at > 0 && properties[at - 1] !== VALUE_END_CODE) {
     at = properties.lastIndexOf(start, at - 1)
   }
   if (at === -1) return undefined
@@ -58,8 +59,25 @@ const TAGS = Buffer.from(`TAGS${NAME_END}`)
 
 /** What the consume queue keeps of the tag: its hash, 0 without one. */
 export function tagsCodeOf(properties: Buffer): number {
-  if (properties.indexOf(TAGS) === -1) return 0
+  const at = properties.lastIndexOf(TAGS)
+  if (at === -1) return 0
+  if (at === 0 || properties[at - 1] === VALUE_END_CODE) {
+    const hash = asciiHash(properties, at + TAGS.length)
+    if (hash !== undefined) return hash
+  }
   return javaHashCode(findProperty(properties, 'TAGS') ?? '')
+}
+
+/** The hash of the value at `at`; undefined when it has other characters than ASCII. */
+function asciiHash(properties: Buffer, at: number): number | undefined {
+  let hash = 0
+  for (let i = at; i < properties.length; i++) {
+    const code = properties[i] ?? 0
+    if (code === VALUE_END_CODE) break
+    if (code > 127) return undefined
+    hash = (Math.imul(31, hash) + code) | 0
+  }
+  return hash
 }
 
 /** One pair as bytes, to be put in front of what a client sent. */

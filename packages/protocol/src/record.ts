@@ -11,6 +11,7 @@
 import { crc32 } from 'node:zlib'
 import { type HostAddress, IPV4_BYTES } from './host-address.ts'
 import { readInt64, writeInt32, writeInt64 } from './int64.ts'
+import { internName } from './intern.ts'
 import { sysFlag } from './sys-flag.ts'
 
 const MAGIC_V1 = 0xdaa320a7 | 0
@@ -26,6 +27,7 @@ const FIXED_BYTES = 75
 const LONGEST_V1_TOPIC_BYTES = 127
 const HOST_AT = 48
 const PORT_BYTES = 4
+const IPV6_BYTES = 16
 const CRC_MASK = 0x7fff_ffff
 
 /** Largest properties text: its length is a signed 16-bit number. */
@@ -140,8 +142,8 @@ export interface StoredRecord extends RecordPlace {
 }
 
 /** What stands at a position of a log that is being scanned. */
-export type ScannedRecord =
-  | { readonly kind: 'record'; readonly record: StoredRecord }
+export type Scanned<R> =
+  | { readonly kind: 'record'; readonly record: R }
   /** Go on at the end of the segment. */
   | { readonly kind: 'blank' }
   /** The bytes at hand end within the record, whose size, if known, is `sizeBytes`. */
@@ -152,7 +154,13 @@ export type ScannedRecord =
  * Reads what stands at `at`, checking all lengths against each other and, with `checkCrc`, the body
  * against its checksum.
  */
-export function scanRecord(source: Buffer, at: number, checkCrc: boolean): ScannedRecord {
+export function scanRecord(source: Buffer, at: number, checkCrc: boolean): Scanned<StoredRecord> {
+  const scanned = scanView(source, at, checkCrc)
+  return scanned.kind === 'record' ? { kind: 'record', record: scanned.record.read() } : scanned
+}
+
+/** The same for who goes over a whole log and looks at few of the fields. */
+export function scanView(source: Buffer, at: number, checkCrc: boolean): Scanned<RecordView> {
   if (source.length - at < BLANK_RECORD_BYTES) return { kind: 'cut-off', sizeBytes: 0 }
   const sizeBytes = source.readInt32BE(at)
   const magic = source.readInt32BE(at + 4)
@@ -165,11 +173,11 @@ export function scanRecord(source: Buffer, at: number, checkCrc: boolean): Scann
     return { kind: 'invalid', reason: `a record cannot have ${sizeBytes} bytes` }
   }
   if (source.length - at < sizeBytes) return { kind: 'cut-off', sizeBytes }
-  const record = readRecord(source, at)
+  const record = viewRecord(source, at)
   if (record === undefined) {
     return { kind: 'invalid', reason: `the lengths within a record of ${sizeBytes} bytes disagree` }
   }
-  if (checkCrc && record.body.length > 0 && bodyCrc(record.body) !== record.bodyCrc) {
+  if (checkCrc && !isBodySound(record)) {
     return { kind: 'invalid', reason: 'the checksum of the body is wrong' }
   }
   return { kind: 'record', record }
@@ -177,14 +185,15 @@ export function scanRecord(source: Buffer, at: number, checkCrc: boolean): Scann
 
 /** Takes the record at `at` apart; undefined when its lengths do not fit its size. */
 export function readRecord(source: Buffer, at: number): StoredRecord | undefined {
+  return viewRecord(source, at)?.read()
+}
+
+function viewRecord(source: Buffer, at: number): RecordView | undefined {
   const sizeBytes = source.readInt32BE(at)
   const end = at + sizeBytes
   const flags = source.readInt32BE(at + 36)
-  const bornIpBytes = (flags & sysFlag.bornHostV6) === 0 ? IPV4_BYTES : 16
-  const storeIpBytes = (flags & sysFlag.storeHostV6) === 0 ? IPV4_BYTES : 16
-  const storeTimeAt = at + HOST_AT + bornIpBytes + PORT_BYTES
-  const storeHostAt = storeTimeAt + 8
-  const reconsumeAt = storeHostAt + storeIpBytes + PORT_BYTES
+  const storeTimeAt = at + HOST_AT + ipBytes(flags & sysFlag.bornHostV6) + PORT_BYTES
+  const reconsumeAt = storeTimeAt + 8 + ipBytes(flags & sysFlag.storeHostV6) + PORT_BYTES
   const bodyAt = reconsumeAt + 16
   if (bodyAt > end || end > source.length) return undefined
   const topicLengthAt = bodyAt + source.readInt32BE(bodyAt - 4)
@@ -195,34 +204,135 @@ export function readRecord(source: Buffer, at: number): StoredRecord | undefined
   const propertiesAt = topicAt + topicBytes + 2
   if (topicBytes < 0 || propertiesAt > end) return undefined
   if (propertiesAt + source.readInt16BE(propertiesAt - 2) !== end) return undefined
-  return {
-    sizeBytes,
-    bodyCrc: source.readInt32BE(at + 8),
-    queueId: source.readInt32BE(at + 12),
-    flag: source.readInt32BE(at + 16),
-    queueOffset: readInt64(source, at + 20),
-    logOffset: readInt64(source, at + 28),
-    sysFlag: flags,
-    bornTimestamp: readInt64(source, at + 40),
-    bornHost: readHost(source, at + HOST_AT, bornIpBytes),
-    storeTimestamp: readInt64(source, storeTimeAt),
-    storeHost: readHost(source, storeHostAt, storeIpBytes),
-    reconsumeTimes: source.readInt32BE(reconsumeAt),
-    preparedTransactionOffset: readInt64(source, reconsumeAt + 4),
-    body: source.subarray(bodyAt, topicLengthAt),
-    topic: source.toString('utf8', topicAt, topicAt + topicBytes),
-    properties: source.subarray(propertiesAt, end),
+  return new RecordView(source, at, sizeBytes, {
+    storeTimeAt,
+    reconsumeAt,
+    topicLengthAt,
+    topicAt,
+    propertiesAt,
+  })
+}
+
+/** Where in the source the parts are whose place depends on others. */
+interface RecordParts {
+  readonly storeTimeAt: number
+  readonly reconsumeAt: number
+  readonly topicLengthAt: number
+  readonly topicAt: number
+  readonly propertiesAt: number
+}
+
+/** A record as it lies in the source: each field is decoded when it is asked for. */
+export class RecordView implements StoredRecord {
+  readonly sizeBytes: number
+  readonly #source: Buffer
+  readonly #at: number
+  readonly #parts: RecordParts
+
+  constructor(source: Buffer, at: number, sizeBytes: number, parts: RecordParts) {
+    this.#source = source
+    this.#at = at
+    this.sizeBytes = sizeBytes
+    this.#parts = parts
+  }
+
+  /** All fields at once, in an object that can be copied. */
+  read(): StoredRecord {
+    return {
+      sizeBytes: this.sizeBytes,
+      bodyCrc: this.bodyCrc,
+      queueId: this.queueId,
+      flag: this.flag,
+      queueOffset: this.queueOffset,
+      logOffset: this.logOffset,
+      sysFlag: this.sysFlag,
+      bornTimestamp: this.bornTimestamp,
+      bornHost: this.bornHost,
+      storeTimestamp: this.storeTimestamp,
+      storeHost: this.storeHost,
+      reconsumeTimes: this.reconsumeTimes,
+      preparedTransactionOffset: this.preparedTransactionOffset,
+      body: this.body,
+      topic: this.topic,
+      properties: this.properties,
+    }
+  }
+
+  get bodyCrc(): number {
+    return this.#source.readInt32BE(this.#at + 8)
+  }
+
+  get queueId(): number {
+    return this.#source.readInt32BE(this.#at + 12)
+  }
+
+  get flag(): number {
+    return this.#source.readInt32BE(this.#at + 16)
+  }
+
+  get queueOffset(): number {
+    return readInt64(this.#source, this.#at + 20)
+  }
+
+  get logOffset(): number {
+    return readInt64(this.#source, this.#at + 28)
+  }
+
+  get sysFlag(): number {
+    return this.#source.readInt32BE(this.#at + 36)
+  }
+
+  get bornTimestamp(): number {
+    return readInt64(this.#source, this.#at + 40)
+  }
+
+  get bornHost(): HostAddress {
+    return readHost(this.#source, this.#at + HOST_AT, this.#parts.storeTimeAt)
+  }
+
+  get storeTimestamp(): number {
+    return readInt64(this.#source, this.#parts.storeTimeAt)
+  }
+
+  get storeHost(): HostAddress {
+    return readHost(this.#source, this.#parts.storeTimeAt + 8, this.#parts.reconsumeAt)
+  }
+
+  get reconsumeTimes(): number {
+    return this.#source.readInt32BE(this.#parts.reconsumeAt)
+  }
+
+  get preparedTransactionOffset(): number {
+    return readInt64(this.#source, this.#parts.reconsumeAt + 4)
+  }
+
+  get body(): Buffer {
+    return this.#source.subarray(this.#parts.reconsumeAt + 16, this.#parts.topicLengthAt)
+  }
+
+  get topic(): string {
+    const { propertiesAt, topicAt } = this.#parts
+    return internName(this.#source, topicAt, propertiesAt - 2 - topicAt)
+  }
+
+  get properties(): Buffer {
+    return this.#source.subarray(this.#parts.propertiesAt, this.#at + this.sizeBytes)
   }
 }
 
 /** Store time of the record whose first bytes are `head`, in ms since 1970. */
 export function storeTimestampOf(head: Buffer): number {
-  const bornIpBytes = (head.readInt32BE(36) & sysFlag.bornHostV6) === 0 ? IPV4_BYTES : 16
+  const bornIpBytes = ipBytes(head.readInt32BE(36) & sysFlag.bornHostV6)
   return readInt64(head, HOST_AT + bornIpBytes + PORT_BYTES)
 }
 
 /** Bytes from the start of a record that `storeTimestampOf` needs. */
-export const STORE_TIMESTAMP_WITHIN_BYTES = HOST_AT + 16 + PORT_BYTES + 8
+export const STORE_TIMESTAMP_WITHIN_BYTES = HOST_AT + IPV6_BYTES + PORT_BYTES + 8
+
+/** A record without a body may have any checksum. */
+function isBodySound({ body, bodyCrc: expected }: StoredRecord): boolean {
+  return body.length === 0 || bodyCrc(body) === expected
+}
 
 function bodyCrc(body: Uint8Array): number {
   return body.length === 0 ? 0 : crc32(body) & CRC_MASK
@@ -241,6 +351,11 @@ function writeHost(target: Buffer, at: number, host: HostAddress): number {
   return at + host.ip.length + PORT_BYTES
 }
 
-function readHost(source: Buffer, at: number, ipBytes: number): HostAddress {
-  return { ip: source.subarray(at, at + ipBytes), port: source.readInt32BE(at + ipBytes) }
+function readHost(source: Buffer, at: number, end: number): HostAddress {
+  const portAt = end - PORT_BYTES
+  return { ip: source.subarray(at, portAt), port: source.readInt32BE(portAt) }
+}
+
+function ipBytes(v6Flag: number): number {
+  return v6Flag === 0 ? IPV4_BYTES : IPV6_BYTES
 }

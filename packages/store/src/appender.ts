@@ -1,7 +1,7 @@
 /**
  * Takes messages in: gives each its place in the log and in its queue, and encodes it right there.
  * All of it happens without a pause, so that what was checked is still so when the place is given.
- * Owns nothing. Source: Apache classes CommitLog, MessageExtEncoder; `store-runtime.md` section 1.
+ * Owns the time that the messages of a turn bear: it is asked for once. Source: Apache classes CommitLog, MessageExtEncoder; `store-runtime.md` section 1.
  */
 import type { Clock } from '@rockhopper/host'
 import {
@@ -46,6 +46,7 @@ export class Appender {
   readonly #dispatcher: Dispatcher
   readonly #writer: LogWriter
   readonly #maxMessageBytes: number
+  #turnTimestamp = 0
 
   constructor(parts: AppenderParts) {
     this.#clock = parts.clock
@@ -68,7 +69,7 @@ export class Appender {
     const place = {
       queueOffset: isQueued(content.sysFlag) ? queue.nextOffset : 0,
       logOffset: this.#log.endOffset,
-      storeTimestamp: this.#clock.nowMs(),
+      storeTimestamp: this.#now(),
     }
     writeRecord(chunk.bytes, chunk.usedBytes, sizeBytes, content, place)
     this.#take(queue, sizeBytes, content.sysFlag, message.tagsCode, place.storeTimestamp)
@@ -93,7 +94,7 @@ export class Appender {
     if (problem !== undefined) return problem
     const chunk = this.#log.place(totalBytes)
     if ('reason' in chunk) return chunk
-    const storeTimestamp = this.#clock.nowMs()
+    const storeTimestamp = this.#now()
     const queueOffset = isQueued(common.sysFlag) ? queue.nextOffset : 0
     const logOffsets: number[] = []
     for (const [i, content] of contents.entries()) {
@@ -124,6 +125,11 @@ export class Appender {
     if (queue.isIdle) this.#queues.live.add(queue)
     queue.push({ logOffset, sizeBytes, tagsCode })
     this.#dispatcher.add(queue, queue.nextOffset, logOffset + sizeBytes, storeTimestamp)
+  }
+
+  #now(): number {
+    if (!this.#writer.isAwake) this.#turnTimestamp = this.#clock.nowMs()
+    return this.#turnTimestamp
   }
 
   #queueOf(topic: string, queueId: number): ConsumeQueue | Rejected {

@@ -34,10 +34,10 @@ export const SCAN_WINDOW_BYTES = 4 * MIB
 /** Queues that are saved before other work gets its turn. */
 export const QUEUES_PER_TURN = 32
 
-/** How often the units of queues are written to their files. */
-export const SAVE_INTERVAL_MS = 1_000
+/** How often it is looked at whether a checkpoint is due. */
+export const CHECKPOINT_TICK_MS = 250
 
-/** How often everything is made durable and noted in the checkpoint, if there is something new. */
+/** How long something new in the log waits for a checkpoint at the most. */
 export const CHECKPOINT_INTERVAL_MS = 10_000
 
 /** So many new bytes of log make a checkpoint due before its time: they bound the next recovery. */

@@ -13,7 +13,9 @@ export class LogFlusher {
   readonly #marks: Marks
   readonly #clock: Clock
   readonly #pauseMs: number
-  readonly #stopping = new AbortController()
+  /** Ends the pause that is under way. */
+  #pause = new AbortController()
+  #stopping = false
 
   /** `pauseMs` is 0 for group commit. */
   constructor(log: CommitLog, marks: Marks, clock: Clock, pauseMs: number) {
@@ -27,15 +29,26 @@ export class LogFlusher {
   async run(): Promise<void> {
     const { written, flushed } = this.#marks
     while (await written.reached(flushed.value + 1)) {
-      if (this.#pauseMs > 0) await pause(this.#clock, this.#pauseMs, this.#stopping.signal)
+      if (this.#pauseMs > 0 && !this.#stopping) await this.#rest()
       const end = written.value
       await this.#log.sync(flushed.value, end)
       flushed.advance(end)
     }
   }
 
-  /** Lets `run` go on without its pauses. */
+  /** Lets `run` go on at once if it pauses. */
   hurry(): void {
-    this.#stopping.abort()
+    this.#pause.abort()
+  }
+
+  /** Lets `run` go on without pauses from now on. */
+  stopPausing(): void {
+    this.#stopping = true
+    this.hurry()
+  }
+
+  #rest(): Promise<void> {
+    this.#pause = new AbortController()
+    return pause(this.#clock, this.#pauseMs, this.#pause.signal)
   }
 }

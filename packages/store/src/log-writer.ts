@@ -22,6 +22,11 @@ export class LogWriter {
     this.#failure = failure
   }
 
+  /** Whether something was appended in this turn that is to be written at its end. */
+  get isAwake(): boolean {
+    return this.#scheduled
+  }
+
   /** Called after each append: sees to it that it is written at the end of the turn. */
   wake(): void {
     if (this.#log.endOffset - this.#written.value > MAX_PENDING_BYTES) this.write()

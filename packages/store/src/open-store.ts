@@ -179,7 +179,18 @@ function start(
   const appender = new Appender({ clock, log, queues, dispatcher, writer, maxMessageBytes })
   const logReader = new LogReader(log)
   const checkpointer = new Checkpointer(
-    { disk, clock, logger, path: paths.checkpoint, marks, log, queues, dispatcher, failure },
+    {
+      disk,
+      clock,
+      logger,
+      path: paths.checkpoint,
+      marks,
+      log,
+      queues,
+      dispatcher,
+      flusher,
+      failure,
+    },
     recovered.checkpointOffset,
   )
   return new Store({

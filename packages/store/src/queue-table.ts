@@ -87,6 +87,7 @@ export class QueueTable {
   }
 
   #load(topic: string, queueId: number): ConsumeQueue {
+    if (!isFolderName(topic)) throw new RangeError(`topic "${topic}" cannot be a folder`)
     const folder = new SegmentFolder(
       this.#disk,
       this.#files,

@@ -176,7 +176,7 @@ export class Store {
     const { lock, logger, queues, writer } = this.#parts
     writer.write()
     this.marks.written.close()
-    flusher.hurry()
+    flusher.stopPausing()
     await checkpointer.stop()
     await flushing
     this.marks.flushed.close()
