@@ -159,6 +159,18 @@ describe('where a new group begins', () => {
     expect(scene.broker().pulls[0]?.queueOffset).toBe(offset)
   })
 
+  test('is the first message of its retry topic, whatever the options say', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    scene.routes.set(RETRY_TOPIC, scene.routeOf(1))
+    scene.broker().put(RETRY_TOPIC, 0, 'failed before', { RETRY_TOPIC: TOPIC })
+    const got: string[] = []
+    const consumer = scene
+      .consumer({ consumeFromWhere: 'last' })
+      .subscribe(TOPIC, '*', ({ body }) => void got.push(body.toString()))
+    await scene.run(consumer.start())
+    await scene.until(() => got.length === 1, 1000)
+  })
+
   test('does not count where the group was before', async () => {
     const scene = await Scene.open({ queues: 1 })
     for (let i = 0; i < 5; i++) scene.broker().put(TOPIC, 0, `${i}`)
@@ -206,18 +218,17 @@ describe('offsets', () => {
     expect(scene.broker().offsets.get(`${GROUP} ${TOPIC} 0`)).toBe(10)
   })
 
-  test('are committed again to a broker that may have lost them', async () => {
+  test('are committed when they changed, and not otherwise', async () => {
     const scene = await Scene.open({ queues: 1 })
     scene.broker().put(TOPIC, 0, 'a')
     const consumer = scene.consumer().subscribe(TOPIC, '*', () => {})
     await scene.run(consumer.start())
-    await scene.world.clock.advance(6000)
-    scene.world.host('broker-a').kill()
-    scene.world.host('broker-a').restart()
-    await scene.reopenBroker('broker-a')
-    scene.broker().put(TOPIC, 0, 'a')
-    await scene.world.clock.advance(10_000)
-    expect(scene.broker().offsets.get(`${GROUP} ${TOPIC} 0`)).toBe(1)
+    await scene.world.clock.advance(60_000)
+    const { events, pulls } = scene.broker()
+    const commits = events.filter((event) => event.startsWith('commit'))
+    expect(new Set(commits)).toEqual(new Set([`commit ${TOPIC} 0 1`]))
+    // Each pull carries the offset as well.
+    expect(commits.length).toBeLessThanOrEqual(pulls.length + 1)
   })
 
   test('that the queue does not have any more move to where it begins', async () => {
@@ -372,7 +383,35 @@ describe('when something is in the way', () => {
     await scene.reopenBroker('broker-a')
     scene.broker().put(TOPIC, 0, 'after')
     await scene.until(() => got.length === 1, 5000)
+  })
+
+  test('a broker that was only started again knows the members within half a second', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const consumer = scene.consumer().subscribe(TOPIC, '*', () => {})
+    await scene.run(consumer.start())
+    scene.world.host('broker-a').kill()
+    await scene.world.clock.advance(3000)
+    scene.world.host('broker-a').restart()
+    await scene.reopenBroker('broker-a')
     await scene.until(() => scene.broker().members(GROUP).length === 1, 600)
+  })
+
+  test('a topic that cannot be read any more is told each time anew', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const problems: Error[] = []
+    const consumer = scene
+      .consumer()
+      .subscribe(TOPIC, '*', () => {})
+      .on('problem', ({ error }) => problems.push(error))
+    await scene.run(consumer.start())
+    for (const perm of [2, 6, 2]) {
+      scene.routes.set(TOPIC, scene.routeOf(1, perm))
+      await scene.world.clock.advance(60_000)
+    }
+    expect(problems.map((error) => error.message)).toEqual([
+      expect.stringContaining('exists, but it may not be read on any of its brokers ("broker-a")'),
+      expect.stringContaining('exists, but it may not be read'),
+    ])
   })
 
   test('a topic that does not exist is told once, and consumed as soon as it does', async () => {
@@ -416,6 +455,21 @@ describe('when something is in the way', () => {
     expect(error.message).toBe(
       'nothing takes the messages of the topic "orders": give subscribe a handler, or call onMessages',
     )
+  })
+
+  test('a subscription that replaces another is the newer one for brokers too', async () => {
+    const scene = await Scene.open()
+    const consumer = scene
+      .consumer()
+      .subscribe(TOPIC, 'a', () => {})
+      .subscribe(TOPIC, 'b', () => {})
+    await scene.run(consumer.start())
+    const data = scene.broker().heartbeats[0]?.consumerDataSet[0]?.subscriptionDataSet
+    const retry = data?.find(({ topic }) => topic === RETRY_TOPIC)
+    expect(data?.find(({ topic }) => topic === TOPIC)).toMatchObject({
+      subString: 'b',
+      subVersion: (retry?.subVersion ?? 0) + 1,
+    })
   })
 
   test('a tag expression without a tag is refused', async () => {

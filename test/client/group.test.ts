@@ -88,6 +88,51 @@ test('a queue is given up only after its handlers ended and its offset was commi
   expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(numbers(40))
 })
 
+test('a queue that comes back while its handlers still run is read only after them', async () => {
+  const scene = await Scene.open({ queues: 2 })
+  for (let i = 0; i < 8; i++) scene.broker().put(TOPIC, i % 2, `${i}`)
+  const got: string[] = []
+  const slow = await join(scene, 'slow', got, 3000)
+  await scene.world.clock.advance(100)
+  const guest = await join(scene, 'guest', got, 0, { handoverMs: 10_000 })
+  await scene.until(() => slow.queues.length === 1, 1000)
+  await scene.run(guest.close())
+  await scene.until(() => slow.queues.length === 2, 10_000)
+  await scene.world.clock.advance(10_000)
+  expect([...got].sort()).toEqual(numbers(8))
+})
+
+test('a message that fails after its queue was given away is left to the new member', async () => {
+  const scene = await Scene.open({ queues: 2 })
+  for (let i = 0; i < 2; i++) scene.broker().put(TOPIC, i, `${i}`)
+  const late = scene.consumer({ drainTimeoutMs: 1000 }, 'late').subscribe(TOPIC, '*', async () => {
+    await scene.pause('late', 5000)
+    throw new Error('too late')
+  })
+  await scene.run(late.start())
+  await scene.world.clock.advance(100)
+  const got: string[] = []
+  const next = await join(scene, 'next', got, 0, { handoverMs: 2000 })
+  await scene.until(() => sizes([late, next]).join() === '1,1', 1000)
+  await scene.world.clock.advance(8000)
+  expect(got).toHaveLength(1)
+  expect(scene.broker().sentBack).toHaveLength(1)
+})
+
+test('queues go to the members in the order of their ids', async () => {
+  const scene = await Scene.open({ queues: QUEUES })
+  const got: string[] = []
+  const members: PushConsumer[] = []
+  for (const name of ['c', 'a', 'b']) members.push(await join(scene, name, got))
+  await scene.until(() => sizes(members).join() === '2,2,2', 2000)
+  const ordered = [...members].sort((a, b) => (a.clientId < b.clientId ? -1 : 1))
+  expect(ordered.map(({ queues }) => queues.map(({ queueId }) => queueId).sort())).toEqual([
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ])
+})
+
 test('a message whose handler still runs when the time is over comes to the next member', async () => {
   const scene = await Scene.open({ queues: 1 })
   for (let i = 0; i < 4; i++) scene.broker().put(TOPIC, 0, `${i}`)

@@ -84,9 +84,14 @@ describe('a message', () => {
     const first = await scene.run(producer.send(message(), { selector }))
     const second = await scene.run(producer.send(message(), { selector }))
     expect(second.queue).toEqual(first.queue)
-    scene.broker(1).script.onSend = () => ({ code: responseCode.SYSTEM_BUSY, remark: 'busy' })
+    let sends = 0
+    scene.broker(1).script.onSend = () => {
+      sends++
+      return { code: responseCode.SYSTEM_BUSY, remark: 'busy' }
+    }
     const error = await scene.run(failure(producer.send(message(), { queue })))
     expect(error).toMatchObject({ code: 'BROKER_REFUSED', responseCode: 2, retryable: true })
+    expect(sends).toBe(1)
     const other = { ...queue, topic: 'another' }
     const wrong = await scene.run(failure(producer.send(message(), { queue: other })))
     expect(wrong.message).toContain('was to go to a queue of the topic "another"')
@@ -213,11 +218,19 @@ describe('a failed attempt', () => {
   test('takes no more time than the send has', async () => {
     const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
     const producer = await scene.startedProducer()
-    for (const broker of scene.brokers) broker.script.onSend = () => silence()
+    let sends = 0
+    for (const broker of scene.brokers) {
+      broker.script.onSend = () => {
+        sends++
+        return silence()
+      }
+    }
     const startMs = scene.world.clock.monotonicMs()
     const error = await scene.run(failure(producer.send(message(), { timeoutMs: 700 })))
     expect(error).toMatchObject({ code: 'TIMEOUT', retryable: true })
     expect(scene.world.clock.monotonicMs() - startMs).toBeCloseTo(700, -1)
+    await scene.world.clock.advance(1000)
+    expect(sends).toBe(1)
   })
 
   test('leaves time for another one when attemptTimeoutMs says so', async () => {
@@ -230,13 +243,19 @@ describe('a failed attempt', () => {
 
   test('is the last when the signal aborts', async () => {
     const scene = await Scene.open()
-    const producer = await scene.startedProducer()
-    scene.broker().script.onSend = () => silence()
+    const producer = await scene.startedProducer({ attemptTimeoutMs: 500 })
+    let sends = 0
+    scene.broker().script.onSend = () => {
+      sends++
+      return silence()
+    }
     const abort = new AbortController()
     const send = producer.send(message(), { signal: abort.signal }).catch((error) => error)
     scene.doors('producer').clock.after(50, () => abort.abort(new Error('no longer wanted')))
     expect(await scene.run(send)).toEqual(new Error('no longer wanted'))
     expect(scene.world.clock.monotonicMs()).toBeLessThan(1000)
+    await scene.world.clock.advance(5000)
+    expect(sends).toBe(1)
   })
 })
 
@@ -334,6 +353,18 @@ describe('start', () => {
     for (let i = 0; i < 4; i++) await scene.run(scene.producer({ namesrvAddr }).start())
   })
 
+  test('is the only time that is lost on a name server without power', async () => {
+    const scene = await Scene.open()
+    scene.world.host('off').crash()
+    const namesrvAddr = `${scene.world.host('off').ip}:9876;${scene.namesrvAddr}`
+    for (let i = 0; i < 4; i++) {
+      const producer = await scene.startedProducer({ namesrvAddr })
+      const startMs = scene.world.clock.monotonicMs()
+      await scene.run(producer.send(message()))
+      expect(scene.world.clock.monotonicMs() - startMs).toBeLessThan(100)
+    }
+  })
+
   test('comes before the first send, and no send after close', async () => {
     const scene = await Scene.open()
     const producer = scene.producer()
@@ -415,6 +446,33 @@ describe('a producer', () => {
     await scene.world.clock.advance(31_000)
     await scene.run(Promise.all([1, 2].map(() => producer.send(message()))))
     expect(scene.broker(1).stored).toHaveLength(1)
+  })
+
+  test('follows a broker to another address', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    await scene.run(producer.send(message()))
+    scene.world.host('broker-a').kill()
+    await scene.reopenBroker('broker-a', 'elsewhere')
+    scene.routes.set(TOPIC, scene.routeOf(4))
+    await scene.world.clock.advance(31_000)
+    await scene.run(producer.send(message()))
+    expect(scene.broker().stored).toHaveLength(1)
+  })
+
+  test('gives up a connection on which no heartbeat is answered', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer({ retries: 0 })
+    await scene.run(producer.send(message()))
+    scene.world.network.partition(['producer'], ['broker-a'])
+    expect(await scene.run(failure(producer.send(message())))).toMatchObject({ code: 'TIMEOUT' })
+    await scene.world.clock.advance(35_000)
+    expect(await scene.run(failure(producer.send(message())))).toMatchObject({
+      code: 'BROKER_UNREACHABLE',
+    })
+    scene.world.network.heal()
+    await scene.world.clock.advance(5000)
+    expect((await scene.run(producer.send(message()))).status).toBe('SEND_OK')
   })
 
   test('comes back to a broker that was started again', async () => {

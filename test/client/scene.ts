@@ -100,10 +100,10 @@ export class Scene {
     )
   }
 
-  /** Opens a broker again, with an empty store, on a host that was restarted. */
-  async reopenBroker(name: string): Promise<void> {
+  /** Opens a broker again, with an empty store, on a host that was restarted or on another. */
+  async reopenBroker(name: string, hostName = name): Promise<void> {
     const index = this.brokers.findIndex((broker) => broker.name === name)
-    this.brokers[index] = await this.run(ScriptedBroker.open(this.doors(name), name))
+    this.brokers[index] = await this.run(ScriptedBroker.open(this.doors(hostName), name))
   }
 
   routeOf(queues: number, perm = 6, brokers = this.brokers): TopicRouteData {

@@ -198,11 +198,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       this.#heartbeats.soon()
       this.#rebalance.soon()
     }
-    const onConnectionClosed = (): void => {
-      this.#heartbeats.soon()
-      // The broker may have lost what it was told last: it is told again.
-      for (const owned of this.#rebalance.owned) owned.storedOffset = undefined
-    }
+    const onConnectionClosed = (): void => this.#heartbeats.soon()
     return new Cluster({
       host,
       nameServers,

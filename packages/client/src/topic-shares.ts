@@ -47,6 +47,8 @@ export class TopicShares {
     const { host, cluster, group, onForgotten } = this.#parts
     const route = cluster.route(topic) ?? (await this.#findRoute(topic))
     if (route === undefined) return undefined
+    if (subscribeQueues(topic, route).length > 0) this.#troubled.delete(topic)
+    else this.#tell(topic, unusableRoute(topic, 'consumer', route))
     const members = await membersOf(host, cluster.remoting, group, route)
     if (members === undefined) onForgotten()
     return { topic, route, members }
@@ -54,21 +56,17 @@ export class TopicShares {
 
   async #findRoute(topic: string): Promise<TopicRouteData | undefined> {
     const { cluster, subscriptions } = this.#parts
-    let route: TopicRouteData | undefined
     try {
-      route = await cluster.findRoute(topic)
+      const route = await cluster.findRoute(topic)
+      // Brokers make the retry topic when they hear of the group: it comes a little later.
+      if (route === undefined && !subscriptions.isRetryTopic(topic)) {
+        this.#tell(topic, await missingRoute(cluster, topic, 'consumer'))
+      }
+      return route
     } catch (error) {
       this.#tell(topic, nobodyToAsk(topic, error))
       return undefined
     }
-    if (route === undefined) {
-      // Brokers make the retry topic when they hear of the group: it comes a little later.
-      if (subscriptions.isRetryTopic(topic)) return undefined
-      this.#tell(topic, await missingRoute(cluster, topic, 'consumer'))
-    } else if (subscribeQueues(topic, route).length === 0) {
-      this.#tell(topic, unusableRoute(topic, 'consumer', route))
-    } else this.#troubled.delete(topic)
-    return route
   }
 
   #tell(topic: string, error: Error): void {
