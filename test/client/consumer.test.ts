@@ -389,6 +389,7 @@ describe('when something is in the way', () => {
     const scene = await Scene.open({ queues: 1 })
     const consumer = scene.consumer().subscribe(TOPIC, '*', () => {})
     await scene.run(consumer.start())
+    await scene.world.clock.advance(5000)
     scene.world.host('broker-a').kill()
     await scene.world.clock.advance(3000)
     scene.world.host('broker-a').restart()
