@@ -6,8 +6,7 @@
  * Most texts are standard JSON and go through `JSON.parse`; the dialect is read by hand.
  */
 
-/** Depth of nesting at which a text is refused: nothing that peers write is so deep. */
-const MAX_DEPTH = 64
+import { isNestedTooDeep, MAX_JSON_DEPTH } from './json-depth.ts'
 
 /** What may be a whole number beyond 2^53, which `JSON.parse` would change to one that Java refuses. */
 const LONG_NUMBER = /\d{16}/
@@ -19,6 +18,7 @@ const WHOLE_NUMBER = /^-?\d+$/
  * numbers beyond 2^53 are clamped. Throws `SyntaxError` naming the position.
  */
 export function parseFastjson(text: string): unknown {
+  if (isNestedTooDeep(text)) throw tooDeep()
   if (LONG_NUMBER.test(text)) return new FastjsonReader(text).document()
   try {
     return JSON.parse(text)
@@ -43,7 +43,7 @@ class FastjsonReader {
   }
 
   #value(depth: number): unknown {
-    if (depth > MAX_DEPTH) throw new SyntaxError(`JSON nested deeper than ${MAX_DEPTH} levels`)
+    if (depth > MAX_JSON_DEPTH) throw tooDeep()
     this.#blanks()
     const char = this.#text[this.#at]
     if (char === '{') return this.#object(depth)
@@ -122,6 +122,10 @@ class FastjsonReader {
     const what = found === undefined ? 'the text ends' : `"${found}" is unexpected`
     return new SyntaxError(`not JSON: ${what} at position ${this.#at}`)
   }
+}
+
+function tooDeep(): SyntaxError {
+  return new SyntaxError(`JSON nested deeper than ${MAX_JSON_DEPTH} levels`)
 }
 
 function clamp(number: number): number {

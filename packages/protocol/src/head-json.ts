@@ -4,6 +4,7 @@
  */
 import { FrameError, type Head, serialization } from './head.ts'
 import { languageCode, languageName } from './identity.ts'
+import { isNestedTooDeep, MAX_JSON_DEPTH } from './json-depth.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -40,10 +41,14 @@ export function encodeJsonHead(
   )
 }
 
-function parseObject(text: Buffer): Json {
+function parseObject(bytes: Buffer): Json {
+  const text = bytes.toString()
+  if (isNestedTooDeep(text)) {
+    throw new FrameError(`the JSON head is nested deeper than ${MAX_JSON_DEPTH} levels`)
+  }
   let json: unknown
   try {
-    json = JSON.parse(text.toString())
+    json = JSON.parse(text)
   } catch (error) {
     throw new FrameError('the JSON head is not JSON', { cause: error })
   }
@@ -55,8 +60,10 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Only a number or a text can be one: the conversion of an object may throw. */
 function numberOf(value: unknown): number {
-  const number = Number(value ?? 0)
-  if (!Number.isInteger(number)) throw new FrameError(`a number of the JSON head is "${value}"`)
-  return number | 0
+  if (value === undefined || value === null) return 0
+  const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
+  if (Number.isInteger(number)) return number | 0
+  throw new FrameError(`a number of the JSON head is ${JSON.stringify(value).slice(0, 40)}`)
 }

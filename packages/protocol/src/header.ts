@@ -104,18 +104,16 @@ export class FieldSet<T extends FieldTable> {
 
   #decodeMap(map: Readonly<Record<string, unknown>>, header: AnyHeader): void {
     for (const { name, wireName, field } of this.fields) {
-      const value = map[wireName]
-      if (value !== undefined && value !== null)
-        header[name] = fromText(field, wireName, `${value}`)
+      const text = textOf(map[wireName])
+      if (text !== undefined) header[name] = fromText(field, wireName, text)
     }
   }
 
   #decodeValues(values: readonly unknown[], header: AnyHeader): void {
     for (let i = 0; i < this.fields.length; i++) {
-      const value = values[i]
       const ready = this.fields[i]
-      if (ready === undefined || value === undefined || value === null) continue
-      header[ready.name] = fromValue(ready.field, ready.wireName, value)
+      if (ready === undefined) continue
+      header[ready.name] = fromValue(ready.field, ready.wireName, values[i])
     }
   }
 
@@ -180,8 +178,9 @@ export function writeExtra(extra: ExtraFields, writer: BufferWriter): void {
   }
 }
 
+/** An object is as good as absent: no peer of ours sends one, and its conversion may throw. */
 function textOf(value: unknown): string | undefined {
-  return value === undefined || value === null ? undefined : `${value}`
+  return value === undefined || typeof value === 'object' ? undefined : String(value)
 }
 
 function hasKey(key: Buffer, block: Buffer, at: number, length: number): boolean {
@@ -287,9 +286,10 @@ function fromText(field: Field, wireName: string, value: string): FieldValue {
   }
 }
 
-function fromValue(field: Field, wireName: string, value: unknown): FieldValue {
+function fromValue(field: Field, wireName: string, value: unknown): FieldValue | undefined {
   if (field.kind === 'bytes' && Buffer.isBuffer(value)) return value
-  return fromText(field, wireName, `${value}`)
+  const text = textOf(value)
+  return text === undefined ? undefined : fromText(field, wireName, text)
 }
 
 function wholeNumber(wireName: string, value: string, limit: number): number {

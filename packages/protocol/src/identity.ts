@@ -48,7 +48,7 @@ export function languageName(code: number): string {
 /** The code of a language name; −1 for a name nobody has told us about, which is no error. */
 export function languageCode(name: unknown): number {
   if (typeof name === 'number') return name
-  return LANGUAGES.indexOf(String(name))
+  return typeof name === 'string' ? LANGUAGES.indexOf(name) : -1
 }
 
 /** Ext field by which a client asks, and a server of this suite shows, that it reads msgpack heads. */
