@@ -324,6 +324,26 @@ describe('a topic without a route', () => {
     expect(result.status).toBe('SEND_OK')
   })
 
+  test('says that there is no broker when the last one leaves while it is asked for', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    const send = failure(producer.send({ topic: 'fresh', body: 'x' }))
+    await scene.until(() => scene.routeQuestions.filter((topic) => topic === 'TBW102').length === 3)
+    scene.brokers.splice(0)
+    expect(await scene.run(send)).toMatchObject({ reason: 'no-broker', retryable: true })
+  })
+
+  test('gets the queues of a broker that registers with it while it is asked for', async () => {
+    const scene = await Scene.open()
+    const producer = await scene.startedProducer()
+    const sends = Array.from({ length: 8 }, () => producer.send({ topic: 'late', body: 'x' }))
+    await scene.until(() => scene.routeQuestions.includes('late'))
+    scene.routes.set('TBW102', scene.routeOf(8, 7))
+    scene.routes.set('late', scene.routeOf(1))
+    const results = await scene.run(Promise.all(sends))
+    expect(results.map(({ queue }) => queue.queueId)).toEqual(results.map(() => 0))
+  })
+
   function withoutMaster(scene: Scene) {
     const route = scene.routeOf(4)
     const brokerDatas = route.brokerDatas.map((data) => ({

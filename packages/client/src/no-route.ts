@@ -21,14 +21,19 @@ export async function missingRoute(
   role: Role,
 ): Promise<NoRouteError> {
   try {
-    const answer = await cluster.nameServers.call(GET_BROKER_CLUSTER_INFO, {})
-    const { brokerAddrTable } = decodeClusterInfo(answer.body)
-    if (brokerAddrTable.size === 0) return noBroker(topic)
+    if (!(await hasBroker(cluster))) return noBroker(topic)
     const isCreated = (await cluster.askRoute(NEW_TOPIC_TEMPLATE)) !== undefined
+    // The broker may have left between the two questions, and its topics with it.
+    if (!isCreated && !(await hasBroker(cluster))) return noBroker(topic)
     return topicMissing(topic, role, isCreated)
   } catch (error) {
     return nobodyToAsk(topic, error)
   }
+}
+
+async function hasBroker({ nameServers }: Cluster): Promise<boolean> {
+  const { body } = await nameServers.call(GET_BROKER_CLUSTER_INFO, {})
+  return decodeClusterInfo(body).brokerAddrTable.size > 0
 }
 
 /** The error for a topic whose route could not be asked for. */

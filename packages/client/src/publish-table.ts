@@ -82,6 +82,9 @@ export class PublishTable {
       const route = await this.#cluster.findRoute(topic)
       if (route !== undefined) return route
       template = await this.#cluster.askRoute(NEW_TOPIC_TEMPLATE)
+      // A broker that registered between the two questions may have the topic, with its own queues.
+      const late = template && (await this.#cluster.findRoute(topic))
+      if (late !== undefined) return late
     } catch (error) {
       throw nobodyToAsk(topic, error)
     }
