@@ -59,6 +59,22 @@ describe('a read', () => {
     expect(await scene.bodies()).toEqual(numbered(0, 5))
   })
 
+  it('keeps no more in memory than it may', async () => {
+    const MIB = 1 << 20
+    const scene = await StoreScene.opened({
+      commitLogSegmentBytes: 8 * MIB,
+      maxMessageBytes: MIB,
+      tailMemoryBytes: 2 * MIB,
+    })
+    for (let i = 0; i < 40; i++) await scene.put({ body: Buffer.alloc(100_000, i) })
+    const request = { topic: 'TopicTest', queueId: 0, maxMessages: 1, maxBytes: 1 }
+    expect(scene.store.read({ ...request, offset: 0 })).toBeInstanceOf(Promise)
+    expect(scene.store.read({ ...request, offset: 30 })).not.toBeInstanceOf(Promise)
+    await scene.settle(scene.store.checkpoint())
+    const records = await scene.readAll()
+    expect(records.map(({ body }) => body[0])).toEqual([...Array(40).keys()])
+  })
+
   it('wakes up when the next message is visible', async () => {
     const scene = await StoreScene.opened()
     const waits = [1, 2].map((point) => scene.store.queueEnd('TopicTest', 0).reached(point))
@@ -124,6 +140,13 @@ describe('a read from files', () => {
 
   it('holds no more than a few files open, however many queues there are', async () => {
     const scene = await StoreScene.opened()
+    let open = 0
+    let most = 0
+    scene.host.disk.watch((operation) => {
+      if (operation === 'open') open += 1
+      if (operation === 'close') open -= 1
+      most = Math.max(most, open)
+    })
     for (let queueId = 0; queueId < 600; queueId++) await scene.put({ queueId })
     await scene.settle(scene.store.checkpoint())
     for (let queueId = 0; queueId < 600; queueId++) await scene.put({ queueId })
@@ -131,6 +154,7 @@ describe('a read from files', () => {
     for (let queueId = 0; queueId < 600; queueId += 50) {
       expect(await scene.bodies('TopicTest', queueId)).toEqual(['Hello', 'Hello'])
     }
+    expect(most).toBeLessThan(300)
   })
 })
 

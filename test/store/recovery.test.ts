@@ -169,6 +169,7 @@ describe('flushing', () => {
     expect(scene.store.marks.written.value).toBe(late.endOffset)
     expect(await scene.settled(early)).toBe('ok')
     expect(scene.store.marks.flushed.value).toBe(early.endOffset)
+    expect(scene.store.queueBounds('TopicTest', 0).maxOffset).toBe(1)
     expect(await scene.settled(late)).toBe('ok')
   })
 
@@ -287,6 +288,24 @@ describe('a topic that was deleted', () => {
     await scene.world.clock.advance(0)
     await scene.reopenAfterKill()
     expect(await scene.bodies()).toEqual(numbered(100, 103))
+  })
+
+  it('stays deleted after a kill, messages in flight included', async () => {
+    const scene = await StoreScene.opened({ flushDisk: 'sync' })
+    await scene.putNumbered(0, 5)
+    scene.host.disk.syncDelay = [1, 1]
+    scene.append()
+    await scene.settle(scene.store.deleteTopic('TopicTest'))
+    await scene.reopenAfterKill()
+    expect((await scene.read()).status).toBe('NO_MATCHED_LOGIC_QUEUE')
+  })
+
+  it('loses the queues that nobody has touched since the start, too', async () => {
+    const scene = await StoreScene.opened()
+    await scene.put({ queueId: 4 })
+    await scene.reopen()
+    await scene.settle(scene.store.deleteTopic('TopicTest'))
+    expect((await scene.read({ queueId: 4 })).status).toBe('NO_MATCHED_LOGIC_QUEUE')
   })
 
   it('lets nobody wait for its messages', async () => {

@@ -37,6 +37,7 @@ interface StorePaths {
 interface Recovered {
   readonly folder: SegmentFolder
   readonly queues: QueueTable
+  readonly wasKilled: boolean
   readonly endOffset: number
   readonly checkpointOffset: number
   /** Store time of the last message, ms since 1970; 0 when none is known. */
@@ -57,6 +58,13 @@ export async function openStore(host: Host, config: StoreConfig): Promise<Store>
   const files = new OpenFiles(disk)
   try {
     const recovered = await recover(host, config, paths, files)
+    const { checkpointOffset, endOffset, wasKilled } = recovered
+    host.logger.info('The store is open.', {
+      directory: paths.root,
+      wasKilled,
+      checkpointOffset,
+      endOffset,
+    })
     return start(host, config, paths, files, lock, recovered)
   } catch (error) {
     files.closeAll()
@@ -107,7 +115,7 @@ async function recover(
     await settleEnd(folder, checkpointOffset, endOffset)
   }
   showRestored(queues)
-  return { folder, queues, endOffset, checkpointOffset, storeTimestamp }
+  return { folder, queues, wasKilled, endOffset, checkpointOffset, storeTimestamp }
 }
 
 /**
