@@ -28,3 +28,6 @@ export const CLIENT_SWEEP_MS = 10_000
 
 /** Groups in one heartbeat; more are refused. */
 export const MAX_GROUPS_PER_HEARTBEAT = 1_000
+
+/** JSON in the body of a heartbeat or of a group's settings; a longer one is refused unread. */
+export const MAX_JSON_BODY_BYTES = 1024 * 1024

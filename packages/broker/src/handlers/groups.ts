@@ -13,6 +13,7 @@ import {
   UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
 } from '@rockhopper/protocol'
 import { Refusal, type Router } from '@rockhopper/remoting'
+import { shortBody } from '../rules/json-body.ts'
 import type { SavedTable } from '../services/table-files.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
@@ -26,7 +27,7 @@ export interface GroupParts {
 export function handleGroups(router: Router, { groups, offsets, saved }: GroupParts): void {
   router
     .on(UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, async (_header, { body }) => {
-      const config = subscriptionGroupOf(parseFastjson(body.toString()))
+      const config = subscriptionGroupOf(parseFastjson(shortBody(body).toString()))
       const problem = groupNameProblem(config.groupName)
       if (problem !== undefined) throw new Refusal(responseCode.INVALID_PARAMETER, problem)
       groups.put(config)

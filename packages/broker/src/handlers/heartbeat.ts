@@ -23,6 +23,7 @@ import {
 import { Refusal, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { BrokerConfig } from '../config.ts'
 import { MAX_GROUPS_PER_HEARTBEAT } from '../limits.ts'
+import { shortBody } from '../rules/json-body.ts'
 import { retryTopic } from '../rules/new-topic.ts'
 import type { Membership } from '../services/membership.ts'
 import type { ClientTable, Member } from '../tables/clients.ts'
@@ -63,7 +64,7 @@ export function handleHeartbeats(router: Router, parts: HeartbeatParts): void {
       return { body: [encodeConsumerIds([...ids])] }
     })
     .on(CHECK_CLIENT_CONFIG, (_header, { body }) => {
-      const json = asObject(parseFastjson(body.toString()))
+      const json = asObject(parseFastjson(shortBody(body).toString()))
       const { expressionType } = subscriptionOf(json['subscriptionData'])
       if (expressionType === 'TAG') return {}
       throw new Refusal(
@@ -75,7 +76,7 @@ export function handleHeartbeats(router: Router, parts: HeartbeatParts): void {
 }
 
 function decode(body: Buffer): HeartbeatData {
-  const heartbeat = decodeHeartbeat(body)
+  const heartbeat = decodeHeartbeat(shortBody(body))
   const count = heartbeat.consumerDataSet.length + heartbeat.producerDataSet.length
   if (heartbeat.clientID === '') {
     throw new Refusal(responseCode.INVALID_PARAMETER, 'the heartbeat has no clientID')
