@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { responseCode } from '@rockhopper/protocol'
 import { expect, test } from 'vitest'
 import type { Burst } from './burst.ts'
-import { openStage, type Stage } from './stage.ts'
+import { createTopic, openStage, type Stage } from './stage.ts'
 import { mountTinyVolume } from './tiny-volume.ts'
 import { flawless, Traffic } from './traffic.ts'
 
@@ -31,6 +31,7 @@ test('a full disk refuses messages with a sentence, costs none, and takes them a
   )
   expect(burst.lastError?.message).toMatch(/: \d+ bytes are free/)
   await traffic.untilDelivered()
+  await expect(createTopic(stage, 'late', 1)).rejects.toThrow(/no room|no space/i)
 
   rmSync(ballast)
   await traffic.untilAcknowledged(1_000)
@@ -41,6 +42,7 @@ test('a full disk refuses messages with a sentence, costs none, and takes them a
 
   rmSync(moreBallast)
   await traffic.untilAcknowledged(1_000)
+  await createTopic(stage, 'late', 1)
   expect(await traffic.judge()).toMatchObject(flawless)
 })
 
