@@ -344,6 +344,47 @@ describe('a handler that throws', () => {
   })
 })
 
+describe('a handler that never ends', () => {
+  test('is given up after its time: the message is given back, the place is free', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    for (let i = 0; i < 3; i++) scene.broker().put(TOPIC, 0, `${i}`)
+    const done: string[] = []
+    const failed: string[] = []
+    const consumer = scene
+      .consumer({ consumeTimeoutMs: 60_000, concurrency: 1 })
+      .subscribe(TOPIC, '*', ({ body }) => {
+        if (body.toString() === '0') return new Promise<void>(() => {})
+        done.push(body.toString())
+        return undefined
+      })
+      .on('failed', ({ error, after }) => failed.push(`${error} ${after}`))
+    await scene.run(consumer.start())
+    await scene.world.clock.advance(59_000)
+    expect(done).toEqual([])
+    await scene.world.clock.advance(8000)
+    expect(done).toEqual(['1', '2'])
+    expect(failed).toEqual([
+      'ClientError: a handler of the topic "orders" was not done after 60000 ms: ' +
+        'see what it waits for, or raise consumeTimeoutMs given back',
+    ])
+    expect(scene.broker().sentBack).toMatchObject([{ offset: 0, delayLevel: 3 }])
+    expect(scene.broker().offsets.get(`${GROUP} ${TOPIC} 0`)).toBe(3)
+  })
+
+  test('counts for nothing when it ends after all', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    scene.broker().put(TOPIC, 0, 'slow')
+    const consumer = scene.consumer({ consumeTimeoutMs: 1000 }).subscribe(TOPIC, '*', async () => {
+      await scene.pause('consumer', 3000)
+      throw new Error('too late to matter')
+    })
+    await scene.run(consumer.start())
+    await scene.world.clock.advance(6000)
+    expect(scene.broker().sentBack).toHaveLength(1)
+    await scene.run(consumer.close())
+  })
+})
+
 describe('when something is in the way', () => {
   test.each([
     ['refuses', 3000],

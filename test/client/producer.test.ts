@@ -56,6 +56,7 @@ describe('a message', () => {
   test.each<[string, Partial<Message>, string]>([
     ['an empty body', { body: '' }, 'has an empty body: send at least one byte'],
     ['too long a body', { body: 'a'.repeat(101) }, 'has 101 bytes, 100 are allowed'],
+    ['no topic', { topic: undefined as unknown as string }, 'a message has no topic: name one'],
     ['a bad topic', { topic: 'a b' }, 'has a character that is not allowed'],
     ['a topic of the system', { topic: 'SCHEDULE_TOPIC_XXXX' }, 'belongs to the system'],
     ['a reserved property', { properties: { TAGS: 'x' } }, 'named "TAGS", which is reserved'],
@@ -405,6 +406,7 @@ describe('start', () => {
   test.each<[object, string]>([
     [{ namesrvAddr: 'nonsense' }, 'the name server "nonsense" is not an address'],
     [{ namesrvAddr: undefined }, 'no name server is given: set the option namesrvAddr or'],
+    [{ group: undefined }, 'no group is given: choose a name for the option group'],
     [{ group: '' }, 'the name of the group is empty'],
     [{ group: 'DEFAULT_PRODUCER' }, 'is reserved'],
     [{ retries: -1 }, 'retries is -1: use a whole number from 0 to 100'],
@@ -475,11 +477,15 @@ describe('a producer', () => {
 
   test('follows a broker to another address', async () => {
     const scene = await Scene.open()
+    scene.routes.set('deleted', scene.routeOf(4))
     const producer = await scene.startedProducer()
     await scene.run(producer.send(message()))
+    await scene.run(producer.send({ topic: 'deleted', body: 'x' }))
     scene.world.host('broker-a').kill()
     await scene.reopenBroker('broker-a', 'elsewhere')
     scene.routes.set(TOPIC, scene.routeOf(4))
+    // Its route is not renewed any more, and still names the old address.
+    scene.routes.delete('deleted')
     await scene.world.clock.advance(31_000)
     await scene.run(producer.send(message()))
     expect(scene.broker().stored).toHaveLength(1)

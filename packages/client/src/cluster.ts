@@ -115,6 +115,8 @@ export class Cluster {
   keepRoute(topic: string, route: TopicRouteData): void {
     const known = this.#routes.get(topic)
     if (known !== undefined && isSameRoute(known, route)) return
+    // Of two routes that name a broker, the one that changed last is believed: it comes last.
+    this.#routes.delete(topic)
     this.#routes.set(topic, route)
     this.#addresses = brokerAddresses(this.#routes.values())
     for (const [brokerName, link] of this.#links) {

@@ -65,6 +65,11 @@ export interface ConsumerOptions extends ClientOptions {
   readonly concurrency?: number
   /** Messages for one call of the handler of `onMessages`: 1 … 1024, default 32. */
   readonly consumeMessageBatchMaxSize?: number
+  /**
+   * Time after which a handler is given up, in ms: 1000 … 2^31, default 15 minutes. Its messages
+   * come again, its place is free for another, and whatever it still does is ignored.
+   */
+  readonly consumeTimeoutMs?: number
   /** Tries after which a message becomes a dead letter: 0 … 10 000, default 16. */
   readonly maxReconsumeTimes?: number
   /** Messages asked for by one pull: 1 … 1024, default 32. */
@@ -110,6 +115,7 @@ const producerRanges = {
 const consumerRanges = {
   concurrency: { otherwise: 20, min: 1, max: 10_000 },
   consumeMessageBatchMaxSize: { otherwise: 32, min: 1, max: 1024 },
+  consumeTimeoutMs: { otherwise: 900_000, min: 1000, max: 2 ** 31 },
   maxReconsumeTimes: { otherwise: 16, min: 0, max: 10_000 },
   pullBatchSize: { otherwise: 32, min: 1, max: 1024 },
   maxCachedMessages: { otherwise: 1000, min: 1, max: 65_535 },
@@ -162,7 +168,8 @@ export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
 
 function clientConfig(options: ClientOptions): ClientConfig {
   const host = options.host ?? nodeHost()
-  const problem = groupNameProblem(options.group)
+  const problem =
+    typeof options.group === 'string' ? groupNameProblem(options.group) : 'no group is given'
   if (problem !== undefined) throw badOption(problem, 'choose a name for the option group')
   if (options.group === 'DEFAULT_PRODUCER' || options.group === 'DEFAULT_CONSUMER') {
     throw badOption(`the group "${options.group}" is reserved`, 'choose another name')

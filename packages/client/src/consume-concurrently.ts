@@ -4,12 +4,17 @@
  * section 6.4. Owns the line of tasks; its length is bounded by the windows of the queues.
  */
 import type { Clock } from '@rockhopper/host'
+import { ClientError } from './errors.ts'
 import type { ConsumeContext, Handling } from './handlers.ts'
+import { Overdue } from './overdue.ts'
 import type { Entry, OwnedQueue } from './owned-queue.ts'
 import type { ReceivedMessage } from './received-message.ts'
 
 /** Pause before a message that could not be given back is handled again here (Apache: 5 s). */
 const HANDLE_AGAIN_MS = 5_000
+
+/** When messages come again whose handler was given up (Apache: level 3, 10 s). */
+const DELAY_LEVEL_AFTER_TIMEOUT = 3
 
 /** Tasks that were begun are dropped from the head of the line in steps of this many. */
 const COMPACT_FROM = 1024
@@ -25,6 +30,8 @@ export interface ConsumptionParts {
   readonly clock: Clock
   /** Handlers that run at a time. */
   readonly concurrency: number
+  /** Time after which a handler is given up, in ms: its messages come again. */
+  readonly timeoutMs: number
   readonly handlingOf: (topic: string) => Handling
   /** Gives a message back to its broker. */
   readonly sendBack: (message: ReceivedMessage, delayLevel: number) => Promise<void>
@@ -44,9 +51,11 @@ export class Consumption {
   /** Index of the next task to begin. */
   #head = 0
   #running = 0
+  readonly #overdue: Overdue<Task>
 
   constructor(parts: ConsumptionParts) {
     this.#parts = parts
+    this.#overdue = new Overdue(parts.clock, parts.timeoutMs, (task) => this.#giveUp(task))
   }
 
   /** Takes new messages of a queue, in the order of their offsets. */
@@ -57,6 +66,11 @@ export class Consumption {
       this.#line.push(task)
     }
     this.#pump()
+  }
+
+  /** Gives up no more handlers. */
+  stop(): void {
+    this.#overdue.stop()
   }
 
   /** The messages from `at` on that one call of a handler takes. */
@@ -94,28 +108,49 @@ export class Consumption {
     try {
       result = call(task, context)
     } catch (error) {
-      this.#endLater(task, this.#retry(task, task.entries, context, error))
+      this.#fail(task, context.delayLevelWhenNextConsume, error)
       return
     }
-    if (isPromise(result)) this.#endLater(task, this.#settle(task, context, result))
-    else if (task.entries.length <= context.ackIndex + 1) this.#succeed(task)
-    else this.#endLater(task, this.#acknowledge(task, context))
+    if (isPromise(result)) this.#await(task, context, result)
+    else this.#succeed(task, context)
   }
 
-  /** The fast way: all done, nothing to wait for. */
-  #succeed({ owned, entries }: Task): void {
-    for (const entry of entries) owned.finish(entry)
-    this.#running--
-    owned.leave()
+  /** What a handler does after it was given up does not count any more. */
+  #await(task: Task, context: ConsumeContext, result: Promise<void>): void {
+    this.#overdue.watch(task)
+    result.then(
+      () => {
+        if (!this.#overdue.over(task)) return
+        this.#succeed(task, context)
+        this.#pump()
+      },
+      (error: unknown) => {
+        if (this.#overdue.over(task)) this.#fail(task, context.delayLevelWhenNextConsume, error)
+      },
+    )
   }
 
-  async #settle(task: Task, context: ConsumeContext, result: Promise<void>): Promise<void> {
-    try {
-      await result
-    } catch (error) {
-      return await this.#retry(task, task.entries, context, error)
+  #giveUp(task: Task): void {
+    const topic = task.entries[0]?.message.topic ?? ''
+    const { timeoutMs } = this.#parts
+    const sentence = `a handler of the topic "${topic}" was not done after ${timeoutMs} ms`
+    const hint = 'see what it waits for, or raise consumeTimeoutMs'
+    const error = new ClientError('TIMEOUT', sentence, { retryable: true, hint })
+    this.#fail(task, DELAY_LEVEL_AFTER_TIMEOUT, error)
+  }
+
+  #succeed(task: Task, context: ConsumeContext): void {
+    if (task.entries.length > context.ackIndex + 1) {
+      this.#endLater(task, this.#acknowledge(task, context))
+      return
     }
-    await this.#acknowledge(task, context)
+    for (const entry of task.entries) task.owned.finish(entry)
+    this.#running--
+    task.owned.leave()
+  }
+
+  #fail(task: Task, delayLevel: number, error: unknown): void {
+    this.#endLater(task, this.#retry(task, task.entries, delayLevel, error))
   }
 
   /** Of a batch, those behind the index that the handler left are to come again. */
@@ -125,19 +160,19 @@ export class Consumption {
     const rest = task.entries.slice(done)
     if (rest.length === 0) return
     const error = new Error(`the handler has set ackIndex to ${context.ackIndex}`)
-    await this.#retry(task, rest, context, error)
+    await this.#retry(task, rest, context.delayLevelWhenNextConsume, error)
   }
 
   async #retry(
     task: Task,
     entries: readonly Entry[],
-    { delayLevelWhenNextConsume }: ConsumeContext,
+    delayLevel: number,
     error: unknown,
   ): Promise<void> {
     for (const entry of entries) {
       // Who reads the queue now gets the message again anyway.
       if (task.owned.isGone) return
-      const after = await this.#giveBack(task, entry, delayLevelWhenNextConsume)
+      const after = await this.#giveBack(task, entry, delayLevel)
       this.#parts.onFailed(entry.message, error, after)
     }
   }
@@ -178,5 +213,5 @@ function call({ handling, entries }: Task, context: ConsumeContext): void | Prom
 }
 
 function isPromise(result: void | Promise<void>): result is Promise<void> {
-  return typeof result === 'object' && typeof result.then === 'function'
+  return typeof result === 'object' && typeof result?.then === 'function'
 }

@@ -37,6 +37,7 @@ export interface DraftRules {
 
 /** Checks a message and makes it ready. Throws `ClientError` BAD_MESSAGE. */
 export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): Draft {
+  if (typeof message.topic !== 'string') throw badMessage('a message has no topic', 'name one')
   const plain = bodyOf(message)
   checkSize(message, plain.length, rules.maxMessageBytes)
   const packed = plain.length < rules.compressFromBytes ? undefined : compressed(plain)

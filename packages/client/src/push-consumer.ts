@@ -184,6 +184,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     await this.#starting.catch(() => undefined)
     await this.#commits?.stop()
     await this.#rebalance.close()
+    this.#consumption.stop()
     if (!wasNew) await this.#heartbeats.stop({ consumerGroup: this.#config.group })
     await this.#cluster.close()
   }
@@ -220,11 +221,12 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   }
 
   #newConsumption(): Consumption {
-    const { host, concurrency, group, maxReconsumeTimes } = this.#config
+    const { host, concurrency, group, maxReconsumeTimes, consumeTimeoutMs } = this.#config
     const parts = { cluster: this.#cluster, group, maxReconsumeTimes }
     return new Consumption({
       clock: host.clock,
       concurrency,
+      timeoutMs: consumeTimeoutMs,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       sendBack: (message, delayLevel) => sendBack(parts, message, delayLevel),
       onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
