@@ -28,7 +28,7 @@ export interface ProducerEvents {
 
 const NO_OPTIONS: SendOptions = {}
 
-type State = 'new' | 'started' | 'closed'
+type State = 'new' | 'starting' | 'started' | 'closed'
 
 export class DefaultProducer extends EventEmitter<ProducerEvents> {
   /** The name under which brokers know this producer. */
@@ -95,9 +95,15 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * called again. Which topics are sent to need not be known: their routes are found when needed.
    */
   async start(): Promise<void> {
-    if (this.#state === 'started') throw badOption('the producer was started before', 'start once')
     if (this.#state === 'closed') throw closed()
-    await this.#cluster.checkNameServers()
+    if (this.#state !== 'new') throw badOption('the producer was started before', 'start once')
+    this.#state = 'starting'
+    try {
+      await this.#cluster.checkNameServers()
+    } catch (error) {
+      if (this.#closing === undefined) this.#state = 'new'
+      throw error
+    }
     if (this.#closing !== undefined) throw closed()
     this.#cluster.start()
     this.#heartbeats.start()
