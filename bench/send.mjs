@@ -75,7 +75,7 @@ async function sendAll(producer, topic, body, count, inFlight, latencies) {
   const chain = async () => {
     for (let i = next++; i < count; i = next++) {
       const startMs = performance.now()
-      const { status } = await producer.sendAsync({ topic, body, tags: 'A' })
+      const { status } = await producer.sendAsync({ topic, body, tag: 'A' })
       latencies[i] = performance.now() - startMs
       if (status !== 'SEND_OK') throw new Error(`a send ended with ${status}`)
     }

@@ -104,6 +104,19 @@ describe('the end of the log', () => {
     }
   })
 
+  it('is before a record of which a sector within the properties is missing', async () => {
+    for (let sector = 1; sector < 4; sector++) {
+      const scene = await StoreScene.opened()
+      await scene.put({ body: Buffer.alloc(300) })
+      const torn = await scene.put({ properties: [Buffer.alloc(1_600, 'p')] })
+      scene.host.kill()
+      scene.putBytes(LOG, Buffer.alloc(512), 512 + sector * 512)
+      scene.host.restart()
+      await scene.open()
+      expect(scene.store.runtime().appendedOffset).toBe(torn.logOffset)
+    }
+  })
+
   it('is before a record that was copied from elsewhere', async () => {
     const scene = await StoreScene.opened()
     const first = await scene.put()

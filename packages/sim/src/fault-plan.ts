@@ -10,6 +10,8 @@ export type FaultKind =
   | 'broker-kill-in-call'
   | 'broker-power-loss'
   | 'broker-stop'
+  | 'clock-jump'
+  | 'disk-error'
   | 'disk-slow'
   | 'disk-short'
   | 'disk-full'
@@ -40,7 +42,12 @@ interface Lane {
 }
 
 /** Only a broker that waits for its device promises to survive the loss of power. */
-const KILLS: readonly FaultKind[] = ['broker-kill', 'broker-kill-in-call', 'broker-stop']
+const KILLS: readonly FaultKind[] = [
+  'broker-kill',
+  'broker-kill-in-call',
+  'broker-stop',
+  'disk-error',
+]
 const POWER: readonly FaultKind[] = ['broker-power-loss', 'broker-power-loss']
 
 const LANES: readonly Lane[] = [
@@ -52,6 +59,7 @@ const LANES: readonly Lane[] = [
     gapMs: [1_000, 10_000],
   },
   { kinds: ['network-cut', 'network-slow'], lengthMs: [200, 10_000], gapMs: [500, 8_000] },
+  { kinds: ['clock-jump'], lengthMs: [100, 8_000], gapMs: [1_000, 10_000] },
   { kinds: ['producer-kill'], lengthMs: [100, 3_000], gapMs: [2_000, 10_000] },
   {
     kinds: ['consumer-kill', 'consumer-power-loss', 'consumer-leave'],

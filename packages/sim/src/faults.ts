@@ -4,6 +4,7 @@
  */
 import { BROKER, NAME_SERVER, type SimCluster } from './cluster.ts'
 import type { ConsumerApp } from './consumer-app.ts'
+import type { DiskFault } from './disk-faults.ts'
 import type { Fault, FaultKind } from './fault-plan.ts'
 import type { ProducerApp } from './producer-app.ts'
 import type { SimWorld } from './world.ts'
@@ -28,6 +29,7 @@ interface Performance {
 
 /** A watcher kills the process after at most so many calls of the disk. */
 const MAX_CALLS_BEFORE_KILL = 60
+const MAX_CALLS_BEFORE_ERROR = 5
 
 const brokerDown = (began: string, begin: (stage: Stage, fault: Fault) => void): Performance => ({
   began: () => began,
@@ -70,6 +72,18 @@ const PERFORMANCES: Readonly<Record<FaultKind, Performance>> = {
   'broker-stop': brokerDown('the broker is stopped in order', ({ cluster, launch }) =>
     launch(cluster.broker.stop()),
   ),
+  'clock-jump': {
+    began: (_, fault) => `all wall clocks jump by ${jumpMs(fault)} ms`,
+    begin: ({ world }, fault) => world.clock.jumpWall(jumpMs(fault)),
+    ended: () => 'all wall clocks jump back',
+    end: ({ world }, fault) => world.clock.jumpWall(-jumpMs(fault)),
+  },
+  'disk-error': {
+    began: (_, fault) => `a ${failingCall(fault)} of the commit log meets an error of the device`,
+    begin: ({ cluster }, fault) => cluster.broker.host.disk.fail(errorOf(fault)),
+    ended: () => "the broker's disk has no more errors",
+    end: ({ cluster }) => cluster.broker.host.disk.clearFaults(),
+  },
   'disk-slow': {
     began: (_, fault) => `each sync of the broker's disk takes up to ${slowSyncMs(fault)} ms`,
     begin({ cluster }, fault) {
@@ -164,6 +178,19 @@ function killInCall({ cluster: { broker } }: Stage, { chance }: Fault): void {
 
 function setShortCalls(cluster: SimCluster, chance: number): void {
   cluster.broker.host.disk.shortCallChance = chance
+}
+
+function jumpMs({ chance }: Fault): number {
+  return [-3_600_000, -500, 500, 3_600_000][chance % 4] ?? 0
+}
+
+function failingCall({ chance }: Fault): 'sync' | 'write' {
+  return chance % 2 === 0 ? 'sync' : 'write'
+}
+
+function errorOf(fault: Fault): DiskFault {
+  const onCall = 1 + ((fault.chance >>> 1) % MAX_CALLS_BEFORE_ERROR)
+  return { operation: failingCall(fault), pathIncludes: 'commitlog', onCall, code: 'EIO' }
 }
 
 function slowSyncMs({ chance }: Fault): number {

@@ -4,6 +4,7 @@
  */
 import { ClientError, DefaultProducer, type Message, type SendResult } from '@rockhopper/client'
 import { type Host, pause } from '@rockhopper/host'
+import { responseCode } from '@rockhopper/protocol'
 import { bodyOf, type History, type SentMessage } from './history.ts'
 import type { SimHost } from './host.ts'
 import type { SimRandom } from './random.ts'
@@ -116,7 +117,7 @@ export class ProducerApp {
       }
       return true
     } catch (error) {
-      if (error instanceof ClientError && error.retryable) return false
+      if (error instanceof ClientError && isExpected(error)) return false
       throw error
     }
   }
@@ -135,6 +136,14 @@ export class ProducerApp {
   #message({ body, key, tag }: SentMessage): Message {
     return { topic: this.#parts.topic, body, tag, keys: key }
   }
+}
+
+/**
+ * A broker that came and went while its route was asked for is sent to as if the topic were new,
+ * maybe to a queue that it does not have, until the client looks at the route again.
+ */
+function isExpected({ retryable, responseCode: code }: ClientError): boolean {
+  return retryable || code === responseCode.INVALID_PARAMETER
 }
 
 function picked<T>(list: readonly T[], turn: number): T {

@@ -10,9 +10,10 @@
  */
 import {
   isQueued,
+  type RecordView,
   STORE_TIMESTAMP_WITHIN_BYTES,
-  type StoredRecord,
   scanRecord,
+  scanView,
   storeTimestampOf,
   sysFlag,
   tagsCodeOf,
@@ -26,6 +27,9 @@ import type { SegmentFolder } from './segment-folder.ts'
 
 /** Apache's checkpoint can be this much newer than what is durable. Source: StoreCheckpoint. */
 const TIME_MARGIN_MS = 3_000
+
+/** What a device writes whole. */
+const SECTOR_BYTES = 512
 
 /** The log offset from which on the log is scanned. Throws `CorruptionError`. */
 export function scanStart(folder: SegmentFolder, checkpoint: Checkpoint): number {
@@ -62,7 +66,7 @@ function startByTime(folder: SegmentFolder, timestampMs: number): number {
 export async function scanLog(
   folder: SegmentFolder,
   from: number,
-  visit: (record: StoredRecord) => void,
+  visit: (record: RecordView) => void,
 ): Promise<number> {
   let window = Buffer.allocUnsafeSlow(Math.min(SCAN_WINDOW_BYTES, folder.segmentBytes))
   let offset = from
@@ -92,14 +96,10 @@ interface WindowEnd {
   readonly neededBytes: number
 }
 
-function scanWindow(
-  bytes: Buffer,
-  offset: number,
-  visit: (record: StoredRecord) => void,
-): WindowEnd {
+function scanWindow(bytes: Buffer, offset: number, visit: (record: RecordView) => void): WindowEnd {
   let at = 0
   for (;;) {
-    const scanned = scanRecord(bytes, at, true)
+    const scanned = scanView(bytes, at, true)
     if (scanned.kind === 'cut-off') return { at, stop: 'cut-off', neededBytes: scanned.sizeBytes }
     if (scanned.kind !== 'record') return { at, stop: scanned.kind, neededBytes: 0 }
     const { record } = scanned
@@ -112,15 +112,22 @@ function scanWindow(
 }
 
 /**
- * Whether the end of a record was not written any more. No checksum covers topic and properties, but
- * neither has a zero at its end, while the log is filled with zeros ahead of its records.
+ * Whether a part of a record behind its body did not reach the disk. No checksum covers topic and
+ * properties, but neither has a zero at its end or a sector of zeros within, while the log is
+ * filled with zeros ahead of its records.
  */
-function isTornBehindBody({ properties, topic }: StoredRecord): boolean {
-  return properties.at(-1) === 0 || topic.includes('\0')
+function isTornBehindBody({ logOffset, properties, sizeBytes, topic }: RecordView): boolean {
+  if (properties.at(-1) === 0 || topic.includes('\0')) return true
+  const start = logOffset + sizeBytes - properties.length
+  const firstSector = (SECTOR_BYTES - (start % SECTOR_BYTES)) % SECTOR_BYTES
+  for (let at = firstSector; at < properties.length; at += SECTOR_BYTES) {
+    if (properties.subarray(at, at + SECTOR_BYTES).every((byte) => byte === 0)) return true
+  }
+  return false
 }
 
 /** Puts a record that the scan found into its queue. Throws `CorruptionError`. */
-export function restoreUnit(queues: QueueTable, record: StoredRecord): void {
+export function restoreUnit(queues: QueueTable, record: RecordView): void {
   const { topic, queueId, queueOffset } = record
   if (!isQueued(record.sysFlag) || (record.sysFlag & sysFlag.innerBatch) !== 0) return
   if (!isFolderName(topic)) return
@@ -143,7 +150,7 @@ export function restoreUnit(queues: QueueTable, record: StoredRecord): void {
 }
 
 /** An offset that went back means that the topic was deleted and made anew: the later one counts. */
-function queueFor(queues: QueueTable, { topic, queueId, queueOffset }: StoredRecord): ConsumeQueue {
+function queueFor(queues: QueueTable, { topic, queueId, queueOffset }: RecordView): ConsumeQueue {
   const known = queues.open(topic, queueId)
   const queue = queueOffset < known.nextOffset ? queues.replace(known) : known
   if (queue.nextOffset === 0 && queueOffset > 0) queue.beginAt(queueOffset)
