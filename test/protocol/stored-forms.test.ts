@@ -1,6 +1,6 @@
 /**
- * Batches, properties, units of queues, ids and hashes, byte for byte. The golden bytes are those of
- * `store-format.md`, sections 5, 8, 13 and 14.
+ * Batches, properties, units of queues, ids and hashes, byte for byte. The golden bytes are those
+ * of `store-format.md`, sections 5, 8, 13 and 14.
  */
 import {
   decodeBatch,

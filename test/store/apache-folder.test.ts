@@ -47,7 +47,7 @@ class ApacheFolder {
     this.#end += sizeBytes
   }
 
-  /** Writes the log, and the queue with units up to an offset; before its first are filling ones. */
+  /** Writes the log, and the queue with units up to an offset, filled up before its first. */
   write(unitsTo: number): void {
     this.scene.host.disk.makeDirectory(`${ROOT}/commitlog`)
     for (const [start, bytes] of this.#segments)

@@ -10,7 +10,8 @@ describe('an appended message', () => {
     // `store-format.md` 3.1 and 8.1, but for offsets and store time.
     const scene = await StoreScene.opened()
     const properties =
-      'KEYS\x01k1\x02UNIQ_KEY\x01C0A8010A1F9018B4AAC2118D2F3C0000\x02WAIT\x01true\x02TAGS\x01TagA\x02'
+      'KEYS\x01k1\x02UNIQ_KEY\x01C0A8010A1F9018B4AAC2118D2F3C0000\x02' +
+      'WAIT\x01true\x02TAGS\x01TagA\x02'
     await scene.put({ queueId: 3, properties: [Buffer.from(properties)], tagsCode: 2_598_919 })
     await scene.close()
     const record = scene.fileBytes(LOG).subarray(0, 175)

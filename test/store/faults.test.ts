@@ -96,7 +96,7 @@ describe('a store whose machine loses power', () => {
     expect((await scene.put()).queueOffset).toBe(20)
   })
 
-  it('keeps the files of the queues and the log in agreement, whatever of them survives', async () => {
+  it('keeps queues and log in agreement, whatever of them survives', async () => {
     for (let seed = 1; seed <= 25; seed++) {
       const scene = await StoreScene.opened(sync, seed)
       await scene.putNumbered(0, 70)
@@ -160,7 +160,7 @@ describe('a store whose device fails', () => {
     expect(scene.world.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
   })
 
-  it('does not try a failed sync again, and still gives what was confirmed to readers', async () => {
+  it('does not try a failed sync again, and still serves readers', async () => {
     const scene = await StoreScene.opened(sync)
     await scene.putNumbered(0, 3)
     scene.host.disk.fail({ operation: 'sync', pathIncludes: 'commitlog', code: 'EIO' })

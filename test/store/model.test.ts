@@ -1,6 +1,6 @@
 /**
- * Random lives of a store: messages, pauses, orderly stops, kills and power cuts. After each start it
- * must hold what it acknowledged, and every queue must be whole.
+ * Random lives of a store: messages, pauses, orderly stops, kills and power cuts. After each start
+ * it must hold what it acknowledged, and every queue must be whole.
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -8,7 +8,7 @@
 
 import { isNestedTooDeep, MAX_JSON_DEPTH } from './json-depth.ts'
 
-/** What may be a whole number beyond 2^53, which `JSON.parse` would change to one that Java refuses. */
+/** Maybe a whole number beyond 2^53, which `JSON.parse` would change to one that Java refuses. */
 const LONG_NUMBER = /\d{16}/
 const WHOLE_NUMBER = /^-?\d+$/
 

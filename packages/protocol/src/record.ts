@@ -6,7 +6,7 @@
  *    4 magic i32             28 logOffset i64           storeTimestamp i64
  *    8 body CRC i32          36 sysFlag i32             storeHost (4 | 16) + port i32
  *   12 queueId i32           40 bornTimestamp i64       reconsumeTimes i32, preparedOffset i64
- *   16 flag i32                                         body i32 + n, topic i8|i16 + n, props i16 + n
+ *   16 flag i32                                       body i32 + n, topic i8|i16 + n, props i16 + n
  */
 import { crc32 } from 'node:zlib'
 import { type HostAddress, IPV4_BYTES } from './host-address.ts'
@@ -118,7 +118,7 @@ export function writeRecord(
   }
 }
 
-/** Writes the record that says "nothing more in this segment": 8 bytes that stand for `restBytes`. */
+/** Writes the record that ends a segment: 8 bytes that stand for the `restBytes` of it. */
 export function writeBlankRecord(target: Buffer, at: number, restBytes: number): void {
   writeInt32(target, restBytes, at)
   writeInt32(target, MAGIC_BLANK, at + 4)

@@ -1,7 +1,8 @@
 /**
  * Takes messages in: gives each its place in the log and in its queue, and encodes it right there.
  * All of it happens without a pause, so that what was checked is still so when the place is given.
- * Owns the time that the messages of a turn bear: it is asked for once. Source: Apache classes CommitLog, MessageExtEncoder; `store-runtime.md` section 1.
+ * Owns the time that the messages of a turn bear: it is asked for once.
+ * Source: Apache classes CommitLog, MessageExtEncoder; `store-runtime.md` section 1.
  */
 import type { Clock } from '@rockhopper/host'
 import {
@@ -154,8 +155,10 @@ export class Appender {
     }
     const bytes = propertiesBytes(content)
     if (bytes <= MAX_PROPERTIES_BYTES) return undefined
-    const reason = `The properties have ${bytes} bytes, but a record has room for ${MAX_PROPERTIES_BYTES}.`
-    return { kind: 'properties-too-long', reason }
+    return {
+      kind: 'properties-too-long',
+      reason: `The properties have ${bytes} bytes, but a record has room for ${MAX_PROPERTIES_BYTES}.`,
+    }
   }
 
   #batchProblem(contents: readonly RecordContent[]): Rejected | undefined {

@@ -9,9 +9,9 @@
  *   256  magic i32, CRC-32 of the rest i32, logOffset i64, bytes 0 to 16 again
  *
  * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The second is
- * ours, in the same sector, so that a torn write cannot part them: `logOffset` is the log offset up to
- * which log and queues are durable. It counts only beside the times it was written with, since
- * Apache, which ignores it, changes those.
+ * ours, in the same sector, so that a torn write cannot part them: up to `logOffset` log and queues
+ * are durable. It counts only beside the times it was written with, since Apache, which ignores it,
+ * changes those.
  */
 import { crc32 } from 'node:zlib'
 import type { Disk } from '@rockhopper/host'

@@ -1,10 +1,10 @@
 /**
- * The one log of all messages: gives out places for records, ahead of which the files are ready, and
- * reads old ones. Owns the segments, the tail in memory, and the offset behind the last record.
+ * The one log of all messages: gives out places for records, ahead of which the files are ready,
+ * and reads old ones. Owns how far the files are ready; the tail owns where the log ends.
  *
  * A record never crosses the end of a segment: when it and a blank record behind it do not fit, the
- * blank one is put and the record goes to the next segment. Before a record is accepted its place is
- * filled with zeros in the file, so that a full disk is found while the message can still be refused.
+ * blank one is put and the record goes to the next segment. Before a record is accepted its place
+ * is filled with zeros in the file: a full disk is found while the message can still be refused.
  * Source: Apache class CommitLog; `store-format.md` sections 3 and 6.
  */
 import { type Clock, type Disk, DiskError } from '@rockhopper/host'

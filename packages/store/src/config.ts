@@ -1,13 +1,13 @@
 /**
- * What a store must be told at its opening. Apache's keys and defaults are in the broker's table; the
- * names in brackets are Apache's. Source: `store-runtime.md` section 17.1.
+ * What a store must be told at its opening. Apache's keys and defaults are in the broker's table;
+ * the names in brackets are Apache's. Source: `store-runtime.md` section 17.1.
  */
 export interface StoreConfig {
   /** Absolute folder of everything the store keeps (storePathRootDir). */
   readonly rootDirectory: string
   /** Folder of the commit log (storePathCommitLog); `<root>/commitlog` when absent. */
   readonly commitLogDirectory?: string | undefined
-  /** Size of a commit log segment (mappedFileSizeCommitLog); never change it on an existing store. */
+  /** Size of a commit log segment (mappedFileSizeCommitLog); stays as the store was made with. */
   readonly commitLogSegmentBytes: number
   /** Size of a consume queue segment (mappedFileSizeConsumeQueue), a multiple of 20. */
   readonly consumeQueueSegmentBytes: number

@@ -1,6 +1,6 @@
 /**
- * One queue of one topic: for each message, 20 bytes that say where in the log it is. Owns the units,
- * in memory and in files, and the offset up to which they are visible.
+ * One queue of one topic: for each message, 20 bytes that say where in the log it is. Owns the
+ * units, in memory and in files; the dispatcher says up to where they are visible.
  *
  *   minOffset          unitTail.startOffset     end (visible)   nextOffset
  *   | in files only    | in files and memory … | memory only … |

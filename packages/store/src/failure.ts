@@ -1,6 +1,6 @@
 /**
  * The end of a store whose disk failed. Owns the first error: it stops every wait, nothing is
- * accepted any more, and nothing is tried again, for a failed sync may have lost what it was to save.
+ * accepted any more, and nothing is tried again: a failed sync may have lost what it was to save.
  */
 import type { Logger } from '@rockhopper/host'
 import type { Marks } from './marks.ts'

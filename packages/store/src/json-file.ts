@@ -1,9 +1,10 @@
 /**
  * Files of metadata (`config/*.json`), which are replaced as a whole and never half. Owns nothing.
  *
- * To save: the new text goes into `<file>.new` and is synced, the present file becomes `<file>.bak`,
- * the new one takes its name, and the folder is synced. A crash at any point leaves `<file>` or
- * `<file>.bak` complete, as Apache expects: it reads the second when the first is missing or broken.
+ * To save: the new text goes into `<file>.new` and is synced, the present file becomes
+ * `<file>.bak`, the new one takes its name, and the folder is synced. A crash at any point leaves
+ * `<file>` or `<file>.bak` complete, as Apache expects: it reads the second when the first is
+ * missing or broken.
  * Source: Apache class ConfigManager; `store-format.md` section 16.1.
  */
 import type { Disk, DiskFile } from '@rockhopper/host'
@@ -34,7 +35,7 @@ export function readJsonFile(disk: Disk, path: string): unknown {
   return value
 }
 
-/** Replaces the file by the JSON of `value`. Throws `DiskError`; then the former content is kept. */
+/** Replaces the file by the JSON of `value`. Rejects with `DiskError`; the former value is kept. */
 export async function writeJsonFile(disk: Disk, path: string, value: unknown): Promise<void> {
   const directory = parentOf(path)
   const fresh = `${path}.new`

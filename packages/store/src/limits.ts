@@ -13,7 +13,7 @@ export const PREPARE_BYTES = MIB
 /** Accepted and not written; beyond it a message is written before the next is accepted. */
 export const MAX_PENDING_BYTES = 16 * MIB
 
-/** After the disk refused to grow the log, messages are refused this long before it is asked anew. */
+/** After the disk refused to grow the log, messages are refused so long before it is asked anew. */
 export const RETRY_FULL_DISK_MS = 100
 
 /** Open files of segments; beyond it the one unused for the longest time is closed. */

@@ -25,7 +25,7 @@ export class LogFlusher {
     this.#pauseMs = pauseMs
   }
 
-  /** Ends, with everything written flushed, after `written` was closed. Rejects when a sync fails. */
+  /** Ends, with everything flushed, after `written` was closed. Rejects when a sync fails. */
   async run(): Promise<void> {
     const { written, flushed } = this.#marks
     while (await written.reached(flushed.value + 1)) {

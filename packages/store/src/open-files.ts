@@ -1,6 +1,6 @@
 /**
- * The files of segments that are open, the one used last at the end. Owns them: beyond the limit the
- * one unused for the longest time is closed, and opened again when it is needed.
+ * The files of segments that are open, the one used last at the end. Owns them: beyond the limit
+ * the one unused for the longest time is closed, and opened again when it is needed.
  */
 import type { Disk, DiskFile } from '@rockhopper/host'
 import { MAX_OPEN_FILES } from './limits.ts'

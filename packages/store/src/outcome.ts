@@ -1,6 +1,6 @@
 /**
- * The values that the store answers with. Every outcome that can be expected is one of them; what is
- * thrown is a broken disk.
+ * The values that the store takes and answers with. Every outcome that can be expected is one of
+ * them; what is thrown is a broken disk.
  */
 import type { HostAddress } from '@rockhopper/protocol'
 

@@ -38,9 +38,9 @@ export function scanStart(folder: SegmentFolder, checkpoint: Checkpoint): number
     throw new CorruptionError(
       folder.directory,
       logOffset,
-      `The commit log in "${folder.directory}" ends at ${folder.endOffset}, but it was durable up to ` +
-        `${logOffset}: files are missing. Bring them back, or remove the file "checkpoint" to go on ` +
-        'with what is there.',
+      `The commit log in "${folder.directory}" ends at ${folder.endOffset}, but was durable up to ` +
+        `${logOffset}: files are missing. Bring them back, or remove the file "checkpoint" to go ` +
+        'on with what is there.',
     )
   }
   if (logOffset !== undefined && logOffset >= (folder.firstOffset ?? 0)) return logOffset
@@ -137,8 +137,8 @@ export function restoreUnit(queues: QueueTable, record: RecordView): void {
       queues.directory,
       record.logOffset,
       `Queue ${queueId} of topic "${topic}" ends at ${queue.nextOffset}, but the next message in ` +
-        `the commit log has queue offset ${queueOffset}. Remove the file "checkpoint" to have all ` +
-        'queues made anew from the log.',
+        `the commit log has queue offset ${queueOffset}. Remove the file "checkpoint" to have ` +
+        'all queues made anew from the log.',
     )
   }
   queue.push({
@@ -149,7 +149,7 @@ export function restoreUnit(queues: QueueTable, record: RecordView): void {
   queues.live.add(queue)
 }
 
-/** An offset that went back means that the topic was deleted and made anew: the later one counts. */
+/** An offset that went back means that the topic was deleted and made anew: the later counts. */
 function queueFor(queues: QueueTable, { topic, queueId, queueOffset }: RecordView): ConsumeQueue {
   const known = queues.open(topic, queueId)
   const queue = queueOffset < known.nextOffset ? queues.replace(known) : known

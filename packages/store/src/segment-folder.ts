@@ -2,7 +2,7 @@
  * A folder of segments: files of one fixed size, named after the offset of their first byte, each
  * beginning where the one before ends. Owns the list of them.
  *
- *   00000000000000000000 | 00000000001073741824 | …      the newest is zeros behind what was written
+ *   00000000000000000000 | 00000000001073741824 | …     the newest is zeros behind what was written
  *
  * Source: Apache classes MappedFileQueue, DefaultMappedFile; `store-format.md` section 2.
  */

@@ -1,5 +1,5 @@
 /**
- * A store as its broker sees it: one commit log and the queues that are derived from it, on one disk.
+ * A store as its broker sees it: one commit log and the queues derived from it, on one disk.
  * Owns the life of its parts; each of them does one thing.
  *
  *   append → tail of the log → writer → flusher → dispatcher → queues → readers
@@ -204,7 +204,8 @@ export class Store {
   #notWritable(): Rejected | undefined {
     const { error } = this.#parts.failure
     if (error !== undefined) {
-      const reason = `The store takes no messages since its disk failed: ${error.message}. Restart it.`
+      const { message } = error
+      const reason = `The store takes no messages since its disk failed: ${message}. Restart it.`
       return { kind: 'not-writable', reason }
     }
     if (this.#closing === undefined) return undefined

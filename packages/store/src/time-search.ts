@@ -23,8 +23,8 @@ export async function storeTimeIn(
 }
 
 /**
- * `lower`: the first message at that time or later, behind the newest if there is none. `upper`: the
- * last message at that time or earlier, the oldest if there is none.
+ * `lower`: the first message at that time or later, behind the newest if there is none.
+ * `upper`: the last message at that time or earlier, the oldest if there is none.
  */
 export async function searchByTime(
   queue: ConsumeQueue,

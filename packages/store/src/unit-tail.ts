@@ -1,6 +1,6 @@
 /**
- * The newest units of one queue in memory, as they stand in its files: those that are not saved yet,
- * and those whose records are in the tail of the log. Owns their bytes.
+ * The newest units of one queue in memory, as they stand in its files: those that are not saved
+ * yet, and those whose records are in the tail of the log. Owns their bytes.
  */
 import { type QueueUnit, readUnit, UNIT_BYTES, writeUnit } from '@rockhopper/protocol'
 
@@ -56,14 +56,6 @@ export class UnitTail {
       this.#bytes = Buffer.alloc(0)
       this.#at = 0
     }
-  }
-
-  /** Forgets the units from `queueOffset` on; units before memory begins are forgotten elsewhere. */
-  dropFrom(queueOffset: number): void {
-    this.#endOffset = Math.min(this.#endOffset, queueOffset)
-    if (this.#endOffset >= this.#startOffset) return
-    this.#startOffset = this.#endOffset
-    this.#at = 0
   }
 
   #position(queueOffset: number): number {
