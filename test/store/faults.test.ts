@@ -176,6 +176,19 @@ describe('a store whose device fails', () => {
     expect(await scene.bodies()).toEqual(numbered(0, 3))
   })
 
+  it('keeps what the next process acknowledges, though the device lost what was before', async () => {
+    const scene = await StoreScene.opened(sync)
+    await scene.putNumbered(0, 3)
+    scene.host.disk.fail({ operation: 'sync', pathIncludes: 'commitlog', code: 'EIO' })
+    // Several pages: the system takes them for clean from now on, and never writes them again.
+    const lost = Array.from({ length: 4 }, (_, i) => scene.append({ body: Buffer.alloc(5_000, i) }))
+    for (const each of lost) expect(await scene.settled(each)).toBe('failed')
+    await scene.reopenAfterKill()
+    await scene.putNumbered(3, 5)
+    await scene.reopenAfterPowerCut()
+    expect(await scene.bodies()).toEqual(expect.arrayContaining(numbered(0, 5)))
+  })
+
   it('stops when the log cannot be written', async () => {
     const scene = await StoreScene.opened()
     await scene.put()

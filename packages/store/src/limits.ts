@@ -31,6 +31,9 @@ export const COLD_GAP_BYTES = 64 * KIB
 /** Read at a time by the scan of the log at the start; a larger record gets its own size. */
 export const SCAN_WINDOW_BYTES = 4 * MIB
 
+/** Written again at a time, at the start after a crash. */
+export const REWRITE_WINDOW_BYTES = MIB
+
 /** Queues that are saved before other work gets its turn. */
 export const QUEUES_PER_TURN = 32
 

@@ -120,9 +120,11 @@ async function recover(
 
 /**
  * What recovery takes for the log is made durable, and what lies behind it is made zeros: an old
- * record there must not be taken for a new one after the next crash.
+ * record there must not be taken for a new one after the next crash. It is written again before:
+ * after a sync that failed, the system takes it for durable, and it is not.
  */
 async function settleEnd(folder: SegmentFolder, from: number, end: number): Promise<void> {
+  await folder.rewrite(from, end)
   folder.clearFrom(end)
   const first = folder.startOf(from)
   for (const start of folder.starts) if (start >= first) await folder.file(start).syncData()

@@ -8,6 +8,7 @@
  */
 import type { Disk, DiskFile } from '@rockhopper/host'
 import { CorruptionError } from './errors.ts'
+import { REWRITE_WINDOW_BYTES } from './limits.ts'
 import type { OpenFiles } from './open-files.ts'
 
 const NAME_DIGITS = 20
@@ -125,6 +126,18 @@ export class SegmentFolder {
       const count = file.readSync(target.subarray(done), at + done)
       if (count === 0) throw this.#shortened(file, at + done)
       done += count
+    }
+  }
+
+  /** Writes what is there once more, from `from` to `to`. */
+  async rewrite(from: number, to: number): Promise<void> {
+    const window = Buffer.allocUnsafeSlow(Math.min(REWRITE_WINDOW_BYTES, this.segmentBytes))
+    for (let offset = from; offset < to; ) {
+      const segmentEnd = this.startOf(offset) + this.segmentBytes
+      const bytes = window.subarray(0, Math.min(window.length, segmentEnd - offset, to - offset))
+      await this.read(bytes, offset)
+      this.write(bytes, offset)
+      offset += bytes.length
     }
   }
 
