@@ -11,6 +11,9 @@ export interface Command<Q extends FieldTable = FieldTable, A extends FieldTable
   readonly name: string
   readonly request: FieldSet<Q>
   readonly answer: FieldSet<A>
+  /** How an error names the request, and its answer. */
+  readonly requestSubject: string
+  readonly answerSubject: string
   /** The tables themselves, for the fuzz test and the reference. */
   readonly tables: { readonly request: Q; readonly answer: A }
 }
@@ -28,6 +31,8 @@ export function command<Q extends FieldTable = {}, A extends FieldTable = {}>(
     name,
     request: new FieldSet(request),
     answer: new FieldSet(answer),
+    requestSubject: `the request ${name}`,
+    answerSubject: `the answer to ${name}`,
     tables: { request, answer },
   }
 }

@@ -204,9 +204,8 @@ function decodeFrame(bytes: Buffer, at: number, end: number): Frame {
 function decodeHead(bytes: Buffer, at: number, bodyAt: number): Head {
   const type = bytes[at + LENGTH_BYTES] ?? 0
   if (type === serialization.binary) return decodeBinaryHead(bytes, at + HEADER_AT, bodyAt)
-  const header = bytes.subarray(at + HEADER_AT, bodyAt)
-  if (type === serialization.json) return decodeJsonHead(header)
-  if (type === serialization.msgpack) return decodeMsgpackHead(header)
+  if (type === serialization.msgpack) return decodeMsgpackHead(bytes, at + HEADER_AT, bodyAt)
+  if (type === serialization.json) return decodeJsonHead(bytes.subarray(at + HEADER_AT, bodyAt))
   throw new FrameError(`header serialization ${type} is unknown: 0 is JSON, 1 ROCKETMQ binary`)
 }
 

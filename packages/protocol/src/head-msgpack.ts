@@ -12,11 +12,15 @@ import { FrameError, type Head, serialization } from './head.ts'
 const packr = new Packr({ useRecords: false })
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
 
-/** Reads a msgpack head. Throws `FrameError` when it is not the array described above. */
-export function decodeMsgpackHead(bytes: Buffer): Head {
+/**
+ * Reads the msgpack head from `start` to `end`. Throws `FrameError` when it is not the array
+ * described above.
+ */
+export function decodeMsgpackHead(bytes: Buffer, start: number, end: number): Head {
   let list: unknown
   try {
-    list = unpackr.unpack(bytes)
+    // The reader keeps a view of the whole buffer beside it: one for all heads of a chunk.
+    list = unpackr.unpack(bytes, { start, end })
   } catch (error) {
     throw new FrameError('the msgpack head is not msgpack', { cause: error })
   }

@@ -286,8 +286,17 @@ function fromText(field: Field, wireName: string, value: string): FieldValue {
   }
 }
 
+/** A value that is of its field's type already is taken as it is; every other one by its text. */
 function fromValue(field: Field, wireName: string, value: unknown): FieldValue | undefined {
-  if (field.kind === 'bytes' && Buffer.isBuffer(value)) return value
+  const { kind } = field
+  if (typeof value === 'string') {
+    if (kind === 'text' || kind === 'name') return value
+  } else if (typeof value === 'number') {
+    if (kind === 'int32' && (value | 0) === value) return value
+    if (kind === 'int64' && Number.isSafeInteger(value)) return value
+  } else if (typeof value === 'boolean') {
+    if (kind === 'bool') return value
+  } else if (kind === 'bytes' && Buffer.isBuffer(value)) return value
   const text = textOf(value)
   return text === undefined ? undefined : fromText(field, wireName, text)
 }

@@ -43,9 +43,9 @@ export interface Answer<A extends FieldTable = FieldTable> {
   readonly version: number
   readonly body: Buffer
   /** The typed fields. Throws `HeaderError` when a required one is missing. */
-  header(): Header<A>
+  header(this: Answer<A>): Header<A>
   /** An ext field beside the typed ones. */
-  extra(key: string): string | undefined
+  extra(this: Answer<A>, key: string): string | undefined
 }
 
 /** What a handler gives back for a request. */
@@ -281,7 +281,7 @@ export class Connection {
     if (frame.head.opaque === this.#askOpaque && showsMsgpack(frame.head)) {
       this.#serialization = serialization.msgpack
     }
-    call.resolve(answerOf(call.command, frame))
+    call.resolve(new ReceivedAnswer(call.command, frame))
   }
 
   #noteQuestion(head: Head): void {
@@ -369,15 +369,36 @@ export function successful<A extends FieldTable>(
   throw new RemoteError(address, command.name, answer.code, answer.remark)
 }
 
-function answerOf(command: Command, frame: Frame): Answer {
-  const { head, body } = frame
-  return {
-    code: head.code,
-    remark: head.remark,
-    version: head.version,
-    body,
-    header: () => command.answer.decode(head.ext, `the answer to ${command.name}`),
-    extra: (key) => extraField(head.ext, key),
+/** A class, for its methods are shared: an answer costs one object. */
+class ReceivedAnswer implements Answer {
+  readonly #command: Command
+  readonly #head: Head
+  readonly body: Buffer
+
+  constructor(command: Command, frame: Frame) {
+    this.#command = command
+    this.#head = frame.head
+    this.body = frame.body
+  }
+
+  get code(): number {
+    return this.#head.code
+  }
+
+  get remark(): string | undefined {
+    return this.#head.remark
+  }
+
+  get version(): number {
+    return this.#head.version
+  }
+
+  header(): Header<FieldTable> {
+    return this.#command.answer.decode(this.#head.ext, this.#command.answerSubject)
+  }
+
+  extra(key: string): string | undefined {
+    return extraField(this.#head.ext, key)
   }
 }
 

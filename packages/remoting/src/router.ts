@@ -28,11 +28,11 @@ export interface RequestContext {
   /** A view into received bytes: copy what must outlive the handler's first suspension. */
   readonly body: Buffer
   /** An ext field beside the typed ones. */
-  extra(key: string): string | undefined
+  extra(this: RequestContext, key: string): string | undefined
   /** All ext fields as they came. */
-  extraMap(): Record<string, string>
+  extraMap(this: RequestContext): Record<string, string>
   /** Waits on behalf of a request that is held on purpose (a long poll), not being worked on. */
-  hold<T>(wait: Promise<T>): Promise<T>
+  hold<T>(this: RequestContext, wait: Promise<T>): Promise<T>
 }
 
 /** A reply, made at once or later; undefined when the request gets no answer. */
@@ -43,10 +43,35 @@ export type Handler<Q extends FieldTable, A extends FieldTable> = (
   context: RequestContext,
 ) => Result<A>
 
+/** A class, for its methods are shared: a request costs one object. */
+class ReceivedRequest implements RequestContext {
+  readonly connection: Connection
+  readonly head: Head
+  readonly body: Buffer
+  readonly #router: Router
+
+  constructor(router: Router, connection: Connection, frame: Frame) {
+    this.#router = router
+    this.connection = connection
+    this.head = frame.head
+    this.body = frame.body
+  }
+
+  extra(key: string): string | undefined {
+    return extraField(this.head.ext, key)
+  }
+
+  extraMap(): Record<string, string> {
+    return extMap(this.head.ext)
+  }
+
+  hold<T>(wait: Promise<T>): Promise<T> {
+    return this.#router.hold(wait)
+  }
+}
+
 interface Route {
   readonly command: Command
-  /** How an error names the request; made once, not per request. */
-  readonly subject: string
   readonly handle: Handler<FieldTable, FieldTable>
 }
 
@@ -73,7 +98,6 @@ export class Router {
   ): this {
     this.#routes.set(command.code, {
       command: command as unknown as Command,
-      subject: `the request ${command.name}`,
       handle: handle as unknown as Handler<FieldTable, FieldTable>,
     })
     return this
@@ -96,8 +120,8 @@ export class Router {
     this.#enter(connection)
     let result: Result<FieldTable>
     try {
-      const header = route.command.request.decode(head.ext, route.subject)
-      result = route.handle(header, this.#context(connection, frame))
+      const header = route.command.request.decode(head.ext, route.command.requestSubject)
+      result = route.handle(header, new ReceivedRequest(this, connection, frame))
     } catch (error) {
       this.#fail(connection, head, route.command, error)
       return this.#leave(connection)
@@ -153,18 +177,8 @@ export class Router {
     connection.answer(head, undefined, { code: responseCode.SYSTEM_ERROR, remark })
   }
 
-  #context(connection: Connection, { head, body }: Frame): RequestContext {
-    return {
-      connection,
-      head,
-      body,
-      extra: (key) => extraField(head.ext, key),
-      extraMap: () => extMap(head.ext),
-      hold: (wait) => this.#hold(wait),
-    }
-  }
-
-  async #hold<T>(wait: Promise<T>): Promise<T> {
+  /** For contexts: waits on behalf of a request that is held on purpose. */
+  async hold<T>(wait: Promise<T>): Promise<T> {
     this.#held++
     this.#wakeIfIdle()
     try {

@@ -14,7 +14,6 @@ export const GROUP = 'simulated-consumers'
 const START_AGAIN_MS = 500
 const SLOW_CHANCE = 0.1
 const SLOW_MS: readonly [number, number] = [1, 300]
-const FAILURE_CHANCE = 0.01
 
 export interface ConsumerAppParts {
   readonly host: SimHost
@@ -23,6 +22,8 @@ export interface ConsumerAppParts {
   /** Tags joined by `||`, or `*`. */
   readonly expression: string
   readonly random: SimRandom
+  /** How often (0 to 1) a handler fails. */
+  readonly failureChance: number
   readonly history: History
   /** Stands between its process and the doors. */
   readonly doors: (doors: Host, hostName: string) => Host
@@ -92,7 +93,7 @@ export class ConsumerApp {
   }
 
   async #handle(doors: Host, message: ReceivedMessage): Promise<void> {
-    const { history, random } = this.#parts
+    const { failureChance, history, random } = this.#parts
     const delivery = history.deliver({
       consumer: this.host.name,
       tag: message.tag ?? '',
@@ -101,7 +102,7 @@ export class ConsumerApp {
       queueOffset: message.queueOffset,
     })
     if (random.chance(SLOW_CHANCE)) await pause(doors.clock, random.between(...SLOW_MS))
-    if (random.chance(FAILURE_CHANCE)) throw new Error('the application failed, as applications do')
+    if (random.chance(failureChance)) throw new Error('the application failed, as applications do')
     history.handled(delivery)
   }
 }

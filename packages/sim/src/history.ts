@@ -55,10 +55,13 @@ export class History {
   readonly deliveries: Delivery[] = []
   readonly committed: CommittedOffset[] = []
   readonly #nowMs: () => number
+  readonly #note: (what: string) => void
   #step = 0
 
-  constructor(nowMs: () => number) {
+  /** `note` is told each entry as a line: two histories are equal when their lines are. */
+  constructor(nowMs: () => number, note: (what: string) => void = () => {}) {
     this.#nowMs = nowMs
+    this.#note = note
   }
 
   /** A producer begins to send. */
@@ -66,12 +69,14 @@ export class History {
     const beganStep = this.#next()
     const sent = { ...message, atMs: this.#nowMs(), beganStep, acknowledged: undefined }
     this.sent.push(sent)
+    this.#note(`send ${message.tag} ${message.body}`)
     return sent
   }
 
   /** A broker said that the message is stored safely. */
   acknowledge(message: SentMessage, { queueId, queueOffset }: Spot): void {
     message.acknowledged = { queueId, queueOffset, step: this.#next(), atMs: this.#nowMs() }
+    this.#note(`acknowledge ${message.key} ${queueId} ${queueOffset}`)
   }
 
   /** A handler begins with a message. */
@@ -86,17 +91,21 @@ export class History {
       handledStep: undefined,
     }
     this.deliveries.push(begun)
+    const { consumer, tag, body, queueId, queueOffset } = begun
+    this.#note(`deliver ${consumer} ${queueId} ${queueOffset} ${tag} ${body}`)
     return begun
   }
 
   /** A handler has ended well. */
   handled(delivery: Delivery): void {
     delivery.handledStep = this.#next()
+    this.#note(`handled ${delivery.consumer} ${delivery.key}`)
   }
 
   /** An operator saw how far the group is. */
   seeCommitted({ queueId, queueOffset }: Spot): void {
     this.committed.push({ queueId, queueOffset, atMs: this.#nowMs(), step: this.#next() })
+    this.#note(`committed ${queueId} ${queueOffset}`)
   }
 
   #next(): number {

@@ -16,8 +16,10 @@ import type { SimRandom } from './random.ts'
 import { createWorld, type SimWorld } from './world.ts'
 
 const TOPIC = 'simulated'
-/** How long producers send while things go wrong. */
+/** How long producers send while things go wrong, unless told otherwise. */
 const LOAD_MS = 25_000
+/** How often a handler fails. */
+const FAILURE_CHANCE = 0.01
 /** How often the operator looks how far the group is. */
 const LOOK_MS = 1_000
 /** How long the cluster may take to start. */
@@ -31,6 +33,8 @@ const READ_LIMIT_MS = 60_000
 export interface SimulationOptions {
   /** Whether things go wrong; true when absent. */
   readonly faults?: boolean
+  /** How long things go wrong, in milliseconds; 25 s when absent. */
+  readonly loadMs?: number
   /** What a broker waits for before it acknowledges; the seed chooses when absent. */
   readonly flushDiskType?: FlushDiskType
   /** Stands between a process and its doors: how a test plants a bug. */
@@ -56,6 +60,8 @@ export interface SimulationReport {
   readonly acknowledgedCount: number
   readonly storedCount: number
   readonly deliveredCount: number
+  /** Deliveries whose handler failed, or died with its process. */
+  readonly failureCount: number
   /** Deliveries of a message that had been delivered before. */
   readonly repeatCount: number
   readonly incidents: readonly Incident[]
@@ -72,6 +78,7 @@ interface Setting {
   readonly segmentBytes: number
   readonly queueSegmentUnits: number
   readonly wantedTags: readonly string[] | undefined
+  readonly loadMs: number
   readonly faults: readonly Fault[]
 }
 
@@ -106,7 +113,10 @@ class Simulation {
     this.#world = world
     this.#undisturbed = options.faults === false
     this.#setting = draw(world.random.fork(), options)
-    this.#history = new History(() => world.clock.monotonicMs())
+    this.#history = new History(
+      () => world.clock.monotonicMs(),
+      (what) => world.note(what),
+    )
     this.#cluster = new SimCluster(world, {
       ...this.#setting,
       doors,
@@ -123,7 +133,7 @@ class Simulation {
       await this.#start()
       this.#watchProgress()
       this.#planFaults()
-      await this.#world.clock.advance(LOAD_MS)
+      await this.#world.clock.advance(this.#setting.loadMs)
       await this.#mend()
       await this.#judge()
     } catch (error) {
@@ -144,6 +154,7 @@ class Simulation {
       acknowledgedCount: sent.filter(({ acknowledged }) => acknowledged !== undefined).length,
       storedCount: this.#storedCount,
       deliveredCount: deliveries.length,
+      failureCount: deliveries.filter(({ handledStep }) => handledStep === undefined).length,
       repeatCount: countRepeats(deliveries),
       incidents: this.#incidents,
       findings: this.#findings,
@@ -162,10 +173,12 @@ class Simulation {
       const isSending = (): boolean => this.#isSending
       return new ProducerApp({ ...shared, host, lanes, isSending, random: world.random.fork() })
     })
+    const failureChance = this.#undisturbed ? 0 : FAILURE_CHANCE
     const expression = wantedTags?.join(' || ') ?? '*'
     const consumers = Array.from({ length: consumerCount }, (_, index) => {
       const host = world.host(`consumer-${index + 1}`)
-      return new ConsumerApp({ ...shared, host, expression, random: world.random.fork() })
+      const random = world.random.fork()
+      return new ConsumerApp({ ...shared, host, expression, random, failureChance })
     })
     const launch = (running: Promise<void>): void => this.#launch(running)
     return { world, cluster: this.#cluster, producers, consumers, launch }
@@ -274,21 +287,23 @@ class Simulation {
 /** Longer than a send may take. */
 const SETTLE_MS = 5_000
 
-function draw(random: SimRandom, { faults = true, flushDiskType }: SimulationOptions): Setting {
+function draw(random: SimRandom, options: SimulationOptions): Setting {
+  const { faults = true, loadMs = LOAD_MS } = options
   const drawn = random.chance(0.5) ? 'SYNC_FLUSH' : 'ASYNC_FLUSH'
-  const flush = flushDiskType ?? drawn
+  const flushDiskType = options.flushDiskType ?? drawn
   const producerLanes = Array.from({ length: 1 + random.below(3) }, () => 1 + random.below(3))
   return {
-    flushDiskType: flush,
+    flushDiskType,
     queueCount: 1 + random.below(6),
     producerLanes,
     consumerCount: 1 + random.below(3),
     segmentBytes: SEGMENT_BYTES[random.below(SEGMENT_BYTES.length)] ?? 4 * MIB,
     queueSegmentUnits: 10 + random.below(300),
     wantedTags: random.chance(0.3) ? TAGS.slice(0, 1 + random.below(2)) : undefined,
+    loadMs,
     faults: faults
-      ? planFaults(random, LOAD_MS, flush === 'SYNC_FLUSH')
-      : planVisits(random, LOAD_MS),
+      ? planFaults(random, loadMs, flushDiskType === 'SYNC_FLUSH')
+      : planVisits(random, loadMs),
   }
 }
 

@@ -56,6 +56,11 @@ export class SimWorld {
     return host
   }
 
+  /** Makes something that applications did or saw part of the trace. */
+  note(what: string): void {
+    this.#trace.note(what, this.clock.monotonicMs())
+  }
+
   /** The hash of everything that has happened; equal for equal runs. */
   trace(): string {
     return this.#trace.digest()

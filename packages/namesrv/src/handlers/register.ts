@@ -68,10 +68,8 @@ export function handleRegistrations(router: Router, parts: RegistrationParts): v
 
 type RegisterHeader = Header<typeof REGISTER_BROKER.tables.request>
 
-function registrationOf(
-  header: RegisterHeader,
-  { body, connection, extra, head }: RequestContext,
-): Registration<Connection> {
+function registrationOf(header: RegisterHeader, context: RequestContext): Registration<Connection> {
+  const { body, connection, head } = context
   const { bodyCrc32 = 0 } = header
   if (bodyCrc32 !== 0 && bodyCrc32 !== registrationCrc32(body)) {
     throw new Refusal(responseCode.SYSTEM_ERROR, 'crc32 not match')
@@ -84,7 +82,7 @@ function registrationOf(
     haServerAddr: header.haServerAddr,
     timeoutMs: header.heartbeatTimeoutMillis,
     enableActingMaster: header.enableActingMaster,
-    zoneName: extra(ZONE_NAME),
+    zoneName: context.extra(ZONE_NAME),
     body: decodeRegisterBroker(body, head.version),
     link: connection,
   }
