@@ -47,6 +47,24 @@ test('who joins gets a share at once, and who leaves gives it back', async () =>
   await scene.until(() => sizes([first, third]).join() === '3,3', 2000)
 })
 
+test('members that start together share at once, and nothing comes twice', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const scene = await Scene.open({ queues: QUEUES, seed })
+    const got: string[] = []
+    for (let i = 0; i < 60; i++) scene.broker().put(TOPIC, i % QUEUES, `${i}`)
+    const members = ['a', 'b', 'c'].map((name) =>
+      scene.consumer({}, name).subscribe(TOPIC, '*', ({ body }) => {
+        got.push(body.toString())
+      }),
+    )
+    await scene.run(Promise.all(members.map((member) => member.start())))
+    await scene.until(() => sizes(members).join() === '2,2,2', 200)
+    await stream(scene, 60, 240, 5)
+    await scene.world.clock.advance(2000)
+    expect([...got].sort((a, b) => Number(a) - Number(b))).toEqual(numbers(240))
+  }
+})
+
 test('nothing is lost and nothing comes twice while members come and go', async () => {
   const scene = await Scene.open({ queues: QUEUES })
   const got: string[] = []

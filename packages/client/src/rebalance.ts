@@ -55,6 +55,8 @@ export class Rebalance {
   /** Topics whose queues others had a share of when we looked last. */
   readonly #sharedBefore = new Set<string>()
   #loop: Loop | undefined
+  /** Others came or went while the first share was being worked out. */
+  #wokenEarly = false
   #planned: Timer | undefined
 
   constructor(parts: RebalanceParts) {
@@ -76,11 +78,13 @@ export class Rebalance {
       () => this.#run(),
       (error) => logger.error('A rebalance failed for a reason nobody foresaw.', { error }),
     )
+    if (this.#wokenEarly) this.#loop.wake()
   }
 
   /** Shares anew at once. */
   wake(): void {
-    this.#loop?.wake()
+    if (this.#loop === undefined) this.#wokenEarly = true
+    else this.#loop.wake()
   }
 
   /** Shares anew in a second. */
