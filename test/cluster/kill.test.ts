@@ -10,7 +10,7 @@ test.concurrent.for(['ASYNC_FLUSH', 'SYNC_FLUSH'] as const)(
   { timeout: TIMEOUT_MS },
   async (flushDiskType, context) => {
     const kills = 10
-    const options = { kills, flushDiskType, seed: 7, acknowledgementsPerLife: 4_000 }
+    const options = { kills, flushDiskType, seed: 7, acknowledgementsPerLife: 2_500 }
     expect(await storm(context, options)).toMatchObject(flawless)
   },
 )

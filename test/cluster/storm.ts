@@ -12,7 +12,7 @@ import { Traffic, type Verdict } from './traffic.ts'
  * Every so many kills the broker lives until the consumer, which pauses for a second or two when a
  * connection breaks, has consumed something.
  */
-const CONSUMING_LIVES = 3
+const CONSUMING_LIVES = 5
 const CONSUMED_MESSAGES = 1_000
 /** About what a broker works on the messages of all lanes. */
 const LONGEST_SPIN_MS = 15
@@ -52,9 +52,13 @@ async function killRepeatedly(
   const restartMs: number[] = []
   for (let kill = 1; kill <= kills; kill++) {
     if (kill % CONSUMING_LIVES === 0) await traffic.untilDelivered(CONSUMED_MESSAGES)
-    await traffic.untilAcknowledged(1 + random.below(acknowledgementsPerLife))
-    // What was acknowledged this very moment must be safe, and so must what is half done.
-    if (random.chance(0.5)) await untilAtWork(clock, random)
+    const more = 1 + random.below(acknowledgementsPerLife)
+    // Half of the kills find messages that were acknowledged this very moment, half find work begun.
+    const { ledger } = traffic
+    if (random.chance(0.5))
+      ledger.alarmAt(ledger.acknowledged.value + more, () => broker.child.kill())
+    await traffic.untilAcknowledged(more)
+    await untilAtWork(clock, random)
     await broker.kill()
     const startMs = clock.monotonicMs()
     broker.launch()
