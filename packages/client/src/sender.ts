@@ -35,7 +35,6 @@ const LESS_SAFE: ReadonlyMap<number, SendStatus> = new Map([
   [responseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
 ])
 
-const REGION_FIELD = 'MSG_REGION'
 const DEFAULT_REGION = 'DefaultRegion'
 
 /** A request that lacks only the queue. */
@@ -200,16 +199,17 @@ function resultOf(
   status: SendStatus,
   answer: SendAnswer,
 ): SendResult {
-  const { msgId, queueId, queueOffset, transactionId, batchUniqId } = answer.header()
+  const stored = answer.header()
   const { topic, brokerName } = asked
   return {
     status,
-    msgId: batchUniqId ?? parcel.msgId,
-    offsetMsgId: msgId,
-    queue: queueId === asked.queueId ? asked : { topic, brokerName, queueId },
-    queueOffset,
-    transactionId,
-    regionId: answer.extra(REGION_FIELD) ?? DEFAULT_REGION,
+    msgId: stored.batchUniqId ?? parcel.msgId,
+    offsetMsgId: stored.msgId,
+    queue:
+      stored.queueId === asked.queueId ? asked : { topic, brokerName, queueId: stored.queueId },
+    queueOffset: stored.queueOffset,
+    transactionId: stored.transactionId,
+    regionId: stored.regionId ?? DEFAULT_REGION,
   }
 }
 

@@ -63,7 +63,8 @@ class Sender {
   readonly #parts: SendParts
   /** Properties that the broker adds to every message that was sent alone. */
   readonly #brokerProperties: Buffer
-  readonly #answerExtra: { MSG_REGION: string; TRACE_ON: string }
+  readonly #regionId: string
+  readonly #traceOn: string
 
   constructor(parts: SendParts) {
     this.#parts = parts
@@ -72,7 +73,8 @@ class Sender {
     const pairs = { MSG_REGION: regionId, TRACE_ON: traced, CLUSTER: brokerClusterName }
     const texts = Object.entries(pairs).map(([name, value]) => `${name}\x01${value}\x02`)
     this.#brokerProperties = Buffer.from(texts.join(''))
-    this.#answerExtra = { MSG_REGION: regionId, TRACE_ON: traced }
+    this.#regionId = regionId
+    this.#traceOn = traced
   }
 
   async send(header: SendHeader, context: RequestContext): Promise<SendReply> {
@@ -117,7 +119,8 @@ class Sender {
     this.#parts.traffic.notePut(header.topic, 1, context.body.length)
     const { endOffset, logOffset, queueOffset } = outcome
     const { waitStored } = sent
-    return { endOffset, queueOffset, waitStored, transactionId: uniqueKey, logOffsets: [logOffset] }
+    const msgId = offsetMessageId(this.#parts.offsetIdPrefix, logOffset)
+    return { endOffset, queueOffset, waitStored, transactionId: uniqueKey, msgId }
   }
 
   #appendBatch(header: SendHeader, queueId: number, context: RequestContext): Stored {
@@ -148,7 +151,9 @@ class Sender {
     this.#parts.traffic.notePut(header.topic, entries.length, context.body.length)
     const { endOffset, logOffsets, queueOffset } = outcome
     const { uniqueKey: transactionId, waitStored } = envelope
-    return { endOffset, queueOffset, waitStored, transactionId, logOffsets }
+    const { offsetIdPrefix } = this.#parts
+    const ids = logOffsets.map((logOffset) => offsetMessageId(offsetIdPrefix, logOffset))
+    return { endOffset, queueOffset, waitStored, transactionId, msgId: ids.join(',') }
   }
 
   /** A topic made by its first message; it is on disk before that message is acknowledged. */
@@ -169,18 +174,19 @@ class Sender {
   }
 
   #reply(outcome: SettleOutcome, queueId: number, kept: Stored): SendReply {
-    const { offsetIdPrefix } = this.#parts
-    const ids = kept.logOffsets.map((logOffset) => offsetMessageId(offsetIdPrefix, logOffset))
-    const { queueOffset, transactionId } = kept
-    const header = { msgId: ids.join(','), queueId, queueOffset, transactionId }
-    return { code: codeOf(outcome), header, extra: this.#answerExtra }
+    const { msgId, queueOffset, transactionId } = kept
+    const regionId = this.#regionId
+    const traceOn = this.#traceOn
+    const header = { msgId, queueId, queueOffset, transactionId, regionId, traceOn }
+    return { code: codeOf(outcome), header }
   }
 }
 
 /** What was stored for one request. */
 interface Stored {
   readonly endOffset: number
-  readonly logOffsets: readonly number[]
+  /** Offset id; of a batch, the ids joined by commas. */
+  readonly msgId: string
   readonly queueOffset: number
   readonly waitStored: boolean
   readonly transactionId: string | undefined

@@ -8,7 +8,6 @@
  */
 import { javaHashCode } from '@rockhopper/protocol'
 
-const NAME_END = 1
 const VALUE_END = 2
 
 export interface SendProperties {
@@ -35,20 +34,30 @@ interface Walk {
 
 type Meaning = 'tags' | 'unique-key' | 'wait' | 'drop' | 'unsupported'
 
-const meanings = new Map<string, Meaning>([
-  ['TAGS', 'tags'],
-  ['UNIQ_KEY', 'unique-key'],
-  ['WAIT', 'wait'],
-  ['POP_CK', 'drop'],
-  ['DELAY', 'unsupported'],
-  ['TIMER_DELAY_SEC', 'unsupported'],
-  ['TIMER_DELAY_MS', 'unsupported'],
-  ['TIMER_DELIVER_MS', 'unsupported'],
-  ['TRAN_MSG', 'unsupported'],
-])
+interface KnownName {
+  readonly name: string
+  /** The name and the byte that ends it. */
+  readonly bytes: Buffer
+  readonly meaning: Meaning
+}
 
-/** First bytes of the names above: all other properties are skipped by one look. */
-const firstBytes = new Set([...meanings.keys()].map((name) => name.charCodeAt(0)))
+function known(meaning: Meaning, ...names: readonly string[]): KnownName[] {
+  return names.map((name) => ({ name, bytes: Buffer.from(`${name}\x01`), meaning }))
+}
+
+const timed = ['TIMER_DELAY_SEC', 'TIMER_DELAY_MS', 'TIMER_DELIVER_MS']
+const knownNames = [
+  ...known('tags', 'TAGS'),
+  ...known('unique-key', 'UNIQ_KEY'),
+  ...known('wait', 'WAIT'),
+  ...known('drop', 'POP_CK'),
+  ...known('unsupported', 'DELAY', 'TRAN_MSG', ...timed),
+]
+
+/** The names above by their first byte: all other properties are skipped by one look. */
+const byFirstByte = Array.from({ length: 256 }, (_, byte) =>
+  knownNames.filter(({ bytes }) => bytes[0] === byte),
+)
 
 const PAIR_END = Buffer.of(VALUE_END)
 
@@ -65,7 +74,8 @@ export function walkSendProperties(bytes: Buffer): SendProperties {
   while (at < bytes.length) {
     const found = bytes.indexOf(VALUE_END, at)
     const end = found === -1 ? bytes.length : found
-    if (firstBytes.has(bytes[at] ?? 0)) visit(bytes, at, end, walk)
+    const candidates = byFirstByte[bytes[at] ?? 0]
+    if (candidates !== undefined && candidates.length > 0) visit(bytes, at, end, candidates, walk)
     at = end + 1
   }
   if (walk.keptFrom < bytes.length) {
@@ -75,19 +85,23 @@ export function walkSendProperties(bytes: Buffer): SendProperties {
   return walk
 }
 
-function visit(bytes: Buffer, at: number, end: number, walk: Walk): void {
-  const nameEnd = bytes.indexOf(NAME_END, at)
-  if (nameEnd === -1 || nameEnd >= end) return
-  const name = bytes.toString('latin1', at, nameEnd)
-  const meaning = meanings.get(name)
-  if (meaning === undefined) return
-  const value = bytes.toString('utf8', nameEnd + 1, end)
+function visit(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  candidates: readonly KnownName[],
+  walk: Walk,
+): void {
+  const found = candidates.find((candidate) => standsAt(bytes, at, end, candidate.bytes))
+  if (found === undefined) return
+  const { meaning, name } = found
+  const value = bytes.toString('latin1', at + found.bytes.length, end)
   switch (meaning) {
     case 'tags':
-      walk.tagsCode = javaHashCode(value)
+      walk.tagsCode = javaHashCode(unlessAscii(bytes, at + found.bytes.length, end, value))
       return
     case 'unique-key':
-      walk.uniqueKey = value
+      walk.uniqueKey = unlessAscii(bytes, at + found.bytes.length, end, value)
       return
     case 'wait':
       walk.waitStored = value.toLowerCase() !== 'false'
@@ -104,4 +118,16 @@ function visit(bytes: Buffer, at: number, end: number, walk: Walk): void {
 /** Clients write `DELAY=0` and `TRAN_MSG=false` for "nothing special". */
 function asksForSomething(value: string): boolean {
   return value !== '0' && value.toLowerCase() !== 'false'
+}
+
+function standsAt(bytes: Buffer, at: number, end: number, name: Buffer): boolean {
+  if (at + name.length > end) return false
+  for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name[i]) return false
+  return true
+}
+
+/** The text of bytes that were read as Latin-1, which is the same and quicker while it is ASCII. */
+function unlessAscii(bytes: Buffer, at: number, end: number, latin1: string): string {
+  for (let i = at; i < end; i++) if ((bytes[i] ?? 0) > 127) return bytes.toString('utf8', at, end)
+  return latin1
 }

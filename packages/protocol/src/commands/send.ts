@@ -25,6 +25,8 @@ const stored = {
   queueOffset: int64('offset of the message, of a batch of its first message, in the queue'),
   transactionId: optional(text('unique key of the message')),
   batchUniqId: optional(text('unique key of a batch that was stored as one record')),
+  regionId: renamed('MSG_REGION', optional(text('region of the broker, which traces carry'))),
+  traceOn: renamed('TRACE_ON', optional(text('"true" or "false": whether sends may be traced'))),
 }
 
 export const SEND_MESSAGE = command(10, 'SEND_MESSAGE', {
