@@ -2,14 +2,8 @@
  * One server of ours as a process that can be killed and started again on the same port and the
  * same files. Owns the process that runs at present.
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Child } from '../interop/child.ts'
-import { propertiesText } from '../interop/server.ts'
-import { repositoryDir } from '../interop/workplace.ts'
-
-/** Far beyond what a start takes, for machines that are busy with other things. */
-const BOOT_TIMEOUT_MS = 60_000
+import type { Child } from '../processes/child.ts'
+import { launchOurServer, untilUp } from '../processes/our-server.ts'
 
 export interface ServerOptions {
   readonly program: 'mqnamesrv' | 'mqbroker'
@@ -37,27 +31,19 @@ export class ServerProcess {
     return this.#child
   }
 
-  /** Starts the process; what it says, and its end, are the child's. */
+  /** Starts the process and waits for nothing; what it says, and its end, are the child's. */
   launch(): Child {
     const { folder, port, program, settings } = this.#options
-    const configFile = join(folder, `${program}-${port}.conf`)
-    writeFileSync(configFile, propertiesText({ listenPort: String(port), ...settings }))
-    this.#child = new Child({
-      name: `${program} on port ${port}`,
-      command: process.execPath,
-      args: [join(repositoryDir, 'bin', program), '-c', configFile],
-      env: { HOME: folder, NAMESRV_ADDR: '' },
-      cwd: folder,
+    this.#child = launchOurServer({
+      ...{ name: `${program} on port ${port}`, program, home: folder },
+      settings: { listenPort: String(port), ...settings },
     })
     return this.#child
   }
 
   /** Starts the process and waits until it says that it is up. */
-  async start(): Promise<void> {
-    const child = this.launch()
-    const isUp = (): true | undefined =>
-      child.lines.some((line) => line.includes('boot success')) || undefined
-    await child.waitFor('boot line', isUp, BOOT_TIMEOUT_MS)
+  start(): Promise<void> {
+    return untilUp(this.launch())
   }
 
   /** Ends the process, if there is one, as a crash would (SIGKILL), and waits until it is gone. */

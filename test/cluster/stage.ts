@@ -10,7 +10,7 @@ import { type Host, nodeHost, pause } from '@rockhopper/host'
 import { GET_ROUTEINFO_BY_TOPIC, responseCode, UPDATE_AND_CREATE_TOPIC } from '@rockhopper/protocol'
 import { RemotingClient } from '@rockhopper/remoting'
 import type { TestContext } from 'vitest'
-import { freePort } from '../interop/workplace.ts'
+import { freePort } from '../processes/port.ts'
 import { type ServerOptions, ServerProcess } from './server-process.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000

@@ -4,17 +4,13 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Child } from './child.ts'
-import {
-  type Broker,
-  type BrokerOptions,
-  propertiesText,
-  type Server,
-  type ServerFamily,
-} from './server.ts'
+import { Child } from '../processes/child.ts'
+import { propertiesText } from '../processes/our-server.ts'
+import { freePort } from '../processes/port.ts'
+import type { Broker, BrokerOptions, Server, ServerFamily } from './server.ts'
 import { classPath } from './toolchain.ts'
 import { untilRegistered } from './wire.ts'
-import { freePort, javaSourcesDir, makeDir } from './workplace.ts'
+import { javaSourcesDir, makeDir } from './workplace.ts'
 
 const bootTimeoutMs = 60_000
 

@@ -2,8 +2,9 @@
  * The unmodified Java client, either version, with either header serialization: each call runs
  * java/InteropClient.java in a JVM of its own and reads the lines it prints.
  */
+
+import { Child } from '../processes/child.ts'
 import { gentleJvm, logDirOf, logTail, logText } from './apache.ts'
-import { Child } from './child.ts'
 import { classPath } from './toolchain.ts'
 import { makeDir } from './workplace.ts'
 

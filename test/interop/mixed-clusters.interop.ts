@@ -3,8 +3,8 @@
  * through it, messages spread over both brokers, and a broker that says good-bye.
  */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { endAll } from '../processes/child.ts'
 import { apache } from './apache.ts'
-import { endAll } from './child.ts'
 import { expectEachOnce, expectQueueOrder, expectUnchanged } from './expectations.ts'
 import { type ClientVersion, JavaClient, type Received } from './java-client.ts'
 import { untilShared } from './java-client-facts.ts'

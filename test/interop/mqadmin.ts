@@ -1,6 +1,7 @@
 /** Apache's own mqadmin (5.3.3), kept running in one JVM that takes command after command. */
+
+import { Child } from '../processes/child.ts'
 import { gentleJvm, logDirOf, logTail } from './apache.ts'
-import { Child } from './child.ts'
 import { classPath } from './toolchain.ts'
 import { makeDir } from './workplace.ts'
 

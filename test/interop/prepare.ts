@@ -3,8 +3,8 @@
  * the pair of Apache servers that all test files share. Takes all of it away afterwards.
  */
 import type { TestProject } from 'vitest/node'
+import { endAll } from '../processes/child.ts'
 import { apache } from './apache.ts'
-import { endAll } from './child.ts'
 import { buildPackages, prepareJars } from './toolchain.ts'
 import { closeRunDir, openRunDir } from './workplace.ts'
 

@@ -2,7 +2,7 @@
  * What the interop tests know about a running name server or broker, whoever made it, so that one
  * text of a test can be run against Apache's servers and against ours.
  */
-import type { Child } from './child.ts'
+import type { Child } from '../processes/child.ts'
 
 export interface Server {
   /** Where clients reach it: `127.0.0.1:port`. */
@@ -31,11 +31,4 @@ export interface ServerFamily {
   readonly label: string
   startNameServer(runDir: string): Promise<Server>
   startBroker(runDir: string, options: BrokerOptions): Promise<Broker>
-}
-
-/** The text of a configuration file as Java's Properties and we read it. */
-export function propertiesText(settings: Readonly<Record<string, string>>): string {
-  return Object.entries(settings)
-    .map(([key, value]) => `${key}=${value}\n`)
-    .join('')
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Child } from './child.ts'
+import { Child } from '../processes/child.ts'
 import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 
 /** A set of jars with our programs compiled against it. */

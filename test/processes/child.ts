@@ -1,5 +1,5 @@
 /**
- * One process started by the interop tests: its lines of output, waiting for one of them, and its
+ * One process started by a test: its lines of output, waiting for one of them, and its
  * end. Owns the list of running processes, so that none outlives the test process.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
