@@ -46,6 +46,12 @@ export class ServerProcess {
     return untilUp(this.launch())
   }
 
+  /** The fields of the line in the log of the last start that says a sentence. */
+  logged(sentence: string): Readonly<Record<string, unknown>> | undefined {
+    const line = this.child.errorLines.find((text) => text.includes(`"msg":"${sentence}"`))
+    return line === undefined ? undefined : JSON.parse(line)
+  }
+
   /** Ends the process, if there is one, as a crash would (SIGKILL), and waits until it is gone. */
   async kill(): Promise<void> {
     this.#child?.kill()

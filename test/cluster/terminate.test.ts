@@ -26,6 +26,9 @@ test('a broker that is told to stop in a burst ends with 0, leaves a clean store
   expect(existsSync(abortFile)).toBe(false)
 
   await broker.start()
+  const opened = broker.logged('The store is open.')
+  expect(opened).toMatchObject({ wasKilled: false, checkpointOffset: opened?.['endOffset'] })
+  expect(opened?.['endOffset']).toBeGreaterThan(5_000)
   await traffic.untilAcknowledged(1_000)
   expect(await traffic.judge()).toMatchObject(flawless)
   await traffic.close()
