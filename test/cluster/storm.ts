@@ -5,6 +5,7 @@
 import { type Clock, nextTurn } from '@rockhopper/host'
 import { SimRandom } from '@rockhopper/sim'
 import type { TestContext } from 'vitest'
+import type { ServerProcess } from './server-process.ts'
 import { openStage, type Stage } from './stage.ts'
 import { Traffic, type Verdict } from './traffic.ts'
 
@@ -14,6 +15,10 @@ import { Traffic, type Verdict } from './traffic.ts'
  */
 const CONSUMING_LIVES = 5
 const CONSUMED_MESSAGES = 1_000
+/** The share of starts that are killed, too. */
+const KILLED_STARTS = 0.2
+/** Far beyond what it takes, for machines that are busy with other things. */
+const START_TIMEOUT_MS = 60_000
 /** About what a broker works on the messages of all lanes. */
 const LONGEST_SPIN_MS = 15
 
@@ -27,6 +32,7 @@ export interface StormOptions {
 }
 
 export interface Aftermath extends Verdict {
+  /** Those included that struck in a start. */
   readonly kills: number
   /** From the start of the process to the first acknowledgement, for each restart. */
   readonly restartMs: readonly number[]
@@ -60,12 +66,23 @@ async function killRepeatedly(
     await traffic.untilAcknowledged(more)
     await untilAtWork(clock, random)
     await broker.kill()
+    if (kill < kills && random.chance(KILLED_STARTS)) {
+      kill++
+      await killAtStart(broker)
+    }
     const startMs = clock.monotonicMs()
     broker.launch()
     await traffic.untilAcknowledged(1)
     restartMs.push(clock.monotonicMs() - startMs)
   }
   return restartMs
+}
+
+/** A start that ends when the store is recovered, and nobody was served yet. */
+async function killAtStart(broker: ServerProcess): Promise<void> {
+  const isOpen = (): unknown => broker.logged('The store is open.')
+  await broker.launch().waitFor('recovered store', isOpen, START_TIMEOUT_MS)
+  await broker.kill()
 }
 
 /**
