@@ -11,7 +11,7 @@ export interface Evidence {
   readonly queues: ReadonlyMap<number, readonly StoredMessage[]>
   /** Tags that the group subscribed to; all when absent. */
   readonly wantedTags?: ReadonlySet<string> | undefined
-  /** Whether nothing went wrong with any machine or wire: then more is promised. */
+  /** Whether no machine, wire or handler failed: then more is promised. */
   readonly undisturbed: boolean
 }
 
@@ -36,6 +36,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'messages are first delivered in the order of their queue': overtakenDeliveries,
   'an offset is committed after its messages were handled': earlyCommits,
   'a committed offset does not move back in quiet times': retreats,
+  'nothing is stored or delivered twice in quiet times': repeats,
 }
 
 /** Every broken promise; of each rule at most `limit`. */
@@ -182,7 +183,22 @@ function retreats({ history, undisturbed }: Evidence): string[] {
   })
 }
 
-/** How many handlers were begun for messages that had been handled before. */
+function repeats({ history, queues, undisturbed }: Evidence): string[] {
+  if (!undisturbed) return []
+  const stored = [...repeated(allStored(queues).map(({ key }) => key))]
+  const delivered = [...repeated(history.deliveries.map(({ key }) => key))]
+  return [
+    ...stored.map((key) => `${key} is stored twice`),
+    ...delivered.map((key) => `${key} was delivered twice`),
+  ]
+}
+
+function repeated(keys: readonly string[]): Set<string> {
+  const known = new Set<string>()
+  return new Set(keys.filter((key) => known.size === known.add(key).size))
+}
+
+/** How many deliveries were of messages that had been delivered before. */
 export function countRepeats(deliveries: readonly Delivery[]): number {
   return deliveries.length - new Set(deliveries.map(placeOf)).size
 }
