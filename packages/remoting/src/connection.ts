@@ -30,7 +30,12 @@ import {
   serialization,
 } from '@rockhopper/protocol'
 import { ConnectionError, RemoteError, TimeoutError } from './errors.ts'
-import { CLOSE_ABOVE_BYTES, MAX_CALLS_PER_CONNECTION, PAUSE_READING_ABOVE_BYTES } from './limits.ts'
+import {
+  CLOSE_ABOVE_BYTES,
+  FLUSH_AT_BYTES,
+  MAX_CALLS_PER_CONNECTION,
+  PAUSE_READING_ABOVE_BYTES,
+} from './limits.ts'
 
 const OUR_SERIALIZATION = { [ACCEPT_SERIALIZATION]: String(serialization.msgpack) }
 
@@ -290,7 +295,9 @@ export class Connection {
     if (showsMsgpack(head)) this.#askedOpaque = head.opaque
   }
 
+  /** At the end of the turn, or at once when so much came together that the peer may begin with it. */
   #planFlush(): void {
+    if (this.#encoder.pendingBytes >= FLUSH_AT_BYTES) return this.#write()
     if (this.#flushPlanned) return
     this.#flushPlanned = true
     this.#parts.clock.soon(() => this.#flush())
@@ -298,6 +305,10 @@ export class Connection {
 
   #flush(): void {
     this.#flushPlanned = false
+    this.#write()
+  }
+
+  #write(): void {
     if (this.#gone !== undefined || this.#encoder.pendingBytes === 0) return
     this.#lastActiveMs = this.#parts.clock.monotonicMs()
     this.#stream.write(this.#encoder.take())
