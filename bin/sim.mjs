@@ -19,13 +19,15 @@ export async function runSimulations(args) {
   const { simulate, storyOf } = await built('sim')
   const { seeds, seed, story, faults } = await readFlags(args)
   const strays = collectStrays()
+  const interruption = interrupted()
   const startMs = performance.now()
   let failures = 0
   let events = 0
   let acknowledged = 0
-  for (let next = Number(seed); next < Number(seed) + Number(seeds); next++) {
+  let played = 0
+  for (; played < Number(seeds) && !interruption.aborted; played++) {
     /** @type {Report} */
-    const report = await simulate(next, { faults })
+    const report = await simulate(Number(seed) + played, { faults })
     const found = [...report.findings, ...strays.splice(0)]
     events += report.eventCount
     acknowledged += report.acknowledgedCount
@@ -34,7 +36,7 @@ export async function runSimulations(args) {
   }
   const seconds = (performance.now() - startMs) / 1000
   say(
-    `sim: ${seeds} seeds from ${seed}, ${failures} broke a promise; ` +
+    `sim: ${played} seeds from ${seed}, ${failures} broke a promise; ` +
       `${acknowledged.toLocaleString('en')} messages acknowledged, ` +
       `${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s ` +
       `(${Math.round(events / seconds).toLocaleString('en')} per second)`,
@@ -72,6 +74,13 @@ function collectStrays() {
     strays.push({ rule: 'every rejection is handled', sentence })
   })
   return strays
+}
+
+/** Aborts when somebody has seen enough: the seed at hand is finished. */
+function interrupted() {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => controller.abort())
+  return controller.signal
 }
 
 /** @param {string} line */

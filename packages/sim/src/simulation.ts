@@ -156,7 +156,7 @@ class Simulation {
       deliveredCount: deliveries.length,
       failureCount: deliveries.filter(({ handledStep }) => handledStep === undefined).length,
       repeatCount: countRepeats(deliveries),
-      incidents: this.#incidents,
+      incidents: this.#told(),
       findings: this.#findings,
     }
   }
@@ -277,6 +277,14 @@ class Simulation {
     }
     const sentence = `${limitMs / 1000} s after the last fault it is not so`
     this.#findings.push({ rule: what, sentence })
+  }
+
+  /** What happened, and what processes thought a person should act on. */
+  #told(): Incident[] {
+    const alarms = this.#world.lines
+      .filter(({ level }) => level === 'error')
+      .map(({ atMs, host, sentence }) => ({ atMs, sentence: `${host} says: ${sentence}` }))
+    return [...this.#incidents, ...alarms].sort((one, other) => one.atMs - other.atMs)
   }
 
   #tell(sentence: string): void {
