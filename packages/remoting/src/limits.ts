@@ -12,7 +12,7 @@ export const IDLE_SWEEP_MS = 10_000
  * Encoded bytes at which a connection does not wait for the end of the turn: two peers that exchange
  * large waves would else take turns, each idle while the other works.
  */
-export const FLUSH_AT_BYTES = 16 * 1024
+export const FLUSH_AT_BYTES = 8 * 1024
 
 /** Unsent bytes of a connection above which no more requests are read from it. */
 export const PAUSE_READING_ABOVE_BYTES = 8 * 1024 * 1024
