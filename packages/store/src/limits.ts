@@ -7,11 +7,8 @@ const MIB = 1024 * KIB
 /** A part of the tail in memory; a larger record or batch gets a part of its own size. */
 export const TAIL_CHUNK_BYTES = MIB
 
-/**
- * The log is filled with zeros this far at a time before messages are accepted into it: little
- * enough for the processor's cache, where the messages then find the pages.
- */
-export const PREPARE_BYTES = MIB / 4
+/** The log is filled with zeros this far at a time before messages are accepted into it. */
+export const PREPARE_BYTES = MIB
 
 /** Accepted and not written; beyond it a message is written before the next is accepted. */
 export const MAX_PENDING_BYTES = 16 * MIB
