@@ -13,7 +13,7 @@ import type { TestContext } from 'vitest'
 import { freePort } from '../processes/port.ts'
 import { type ServerOptions, ServerProcess } from './server-process.ts'
 
-const REQUEST_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
 const ROUTE_TIMEOUT_MS = 30_000
 const ASK_AGAIN_MS = 20
 
