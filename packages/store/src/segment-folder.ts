@@ -166,7 +166,7 @@ export class SegmentFolder {
   }
 
   #path(start: number): string {
-    return `${this.directory}/${String(start).padStart(NAME_DIGITS, '0')}`
+    return `${this.directory}/${segmentName(start)}`
   }
 
   #removeFile(start: number): void {
@@ -205,4 +205,9 @@ export class SegmentFolder {
       `"${file.path}" ends at byte ${at}: somebody else has shortened it`,
     )
   }
+}
+
+/** The name of the file that begins at `start`. */
+export function segmentName(start: number): string {
+  return String(start).padStart(NAME_DIGITS, '0')
 }
