@@ -119,9 +119,7 @@ describe('a store whose machine loses power', () => {
     const first = scene.append({ body: Buffer.alloc(5_000, 1) })
     scene.append({ body: Buffer.alloc(5_000, 2) })
     await scene.world.clock.advance(0)
-    scene.host.kill()
-    scene.host.restart()
-    scene.putBytes(LOG, Buffer.alloc(64), first.logOffset)
+    scene.crashWithout(LOG, first.logOffset, 512)
     await scene.open()
     expect(await scene.bodies()).toEqual(numbered(0, 2))
     // The new record has the size of the lost one: behind it lay the second.

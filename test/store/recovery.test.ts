@@ -1,5 +1,5 @@
 /** How a store finds out, at its start, what is true. */
-import { openStore } from '@rockhopper/store'
+import { CorruptionError, openStore } from '@rockhopper/store'
 import { describe, expect, it } from 'vitest'
 import { message, numbered, QUEUE_SEGMENT_BYTES, ROOT, SEGMENT_BYTES, StoreScene } from './scene.ts'
 
@@ -39,7 +39,7 @@ describe('a checkpoint', () => {
 
   it('is written by itself, so that a start looks only at what came after', async () => {
     const scene = await StoreScene.opened()
-    await scene.putNumbered(0, 10)
+    for (let i = 0; i < 10; i++) await scene.put({ body: Buffer.alloc(1_000) })
     await scene.world.clock.advance(12_000)
     const durable = scene.store.marks.dispatched.value
     await scene.putNumbered(10, 12)
@@ -81,9 +81,7 @@ describe('the end of the log', () => {
     const scene = await StoreScene.opened()
     await scene.putNumbered(0, 3)
     const torn = await scene.put({ body: Buffer.alloc(500, 7) })
-    scene.host.kill()
-    scene.putBytes(LOG, Buffer.alloc(200), torn.logOffset + 300)
-    scene.host.restart()
+    scene.crashWithout(LOG, torn.logOffset + 300, 320)
     await scene.open()
     expect(scene.store.runtime().appendedOffset).toBe(torn.logOffset)
     expect(await scene.bodies()).toEqual(numbered(0, 3))
@@ -96,9 +94,7 @@ describe('the end of the log', () => {
       const scene = await StoreScene.opened()
       await scene.putNumbered(0, 3)
       const torn = await scene.put({ properties })
-      scene.host.kill()
-      scene.putBytes(LOG, Buffer.alloc(missing), torn.endOffset - missing)
-      scene.host.restart()
+      scene.crashWithout(LOG, torn.endOffset - missing, missing)
       await scene.open()
       expect(scene.store.runtime().appendedOffset).toBe(torn.logOffset)
     }
@@ -109,9 +105,7 @@ describe('the end of the log', () => {
       const scene = await StoreScene.opened()
       await scene.put({ body: Buffer.alloc(300) })
       const torn = await scene.put({ properties: [Buffer.alloc(1_600, 'p')] })
-      scene.host.kill()
-      scene.putBytes(LOG, Buffer.alloc(512), 512 + sector * 512)
-      scene.host.restart()
+      scene.crashWithout(LOG, 512 + sector * 512, 512)
       await scene.open()
       expect(scene.store.runtime().appendedOffset).toBe(torn.logOffset)
     }
@@ -135,9 +129,7 @@ describe('the end of the log', () => {
       await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 0) })
       const lost = await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 1) })
       await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 2) })
-      scene.host.kill()
-      scene.putBytes(LOG, Buffer.alloc(64), lost.logOffset)
-      scene.host.restart()
+      scene.crashWithout(LOG, lost.logOffset, 512)
       await scene.open()
       // The new record has the size of the lost one: behind it lay the old second one.
       await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES, 3) })
@@ -171,6 +163,117 @@ describe('the end of the log', () => {
     expect(scene.world.lines.filter(({ level }) => level === 'error')).toEqual([])
   })
 })
+
+describe('damage in the log', () => {
+  const missing = { body: Buffer.alloc(600, 7) }
+
+  it('is not cut off, though only records behind the checkpoint are looked at', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    const damaged = await scene.put(missing)
+    await scene.putNumbered(4, 6)
+    scene.host.kill()
+    const before = scene.fileBytes(LOG)
+    before[damaged.logOffset + 200] = 8
+    scene.putBytes(LOG, before)
+    scene.host.restart()
+    const { message: sentence, ...error } = await damageOf(scene)
+    expect(sentence).toMatch(/checksum/)
+    expect(error).toMatchObject({ path: LOG, name: 'CorruptionError' })
+    expect(scene.fileBytes(LOG).equals(before)).toBe(true)
+    before[damaged.logOffset + 200] = 7
+    scene.putBytes(LOG, before)
+    await scene.open()
+    expect(await scene.readAll()).toHaveLength(6)
+  })
+
+  it('is found in every byte of a record, be it covered by the checksum of the body or not', async () => {
+    const scene = await StoreScene.opened()
+    const properties = [Buffer.from('KEYS\x01k\x02')]
+    const damaged = await scene.put({ properties })
+    await scene.put()
+    scene.host.kill()
+    const before = scene.fileBytes(LOG)
+    for (let at = damaged.logOffset; at < damaged.endOffset; at++) {
+      const bytes = Buffer.from(before)
+      bytes[at] = (bytes[at] ?? 0) ^ 0x10
+      scene.putBytes(LOG, bytes)
+      scene.host.restart()
+      await damageOf(scene)
+      scene.host.kill()
+    }
+  })
+
+  it('is told from what the device had not taken yet when the system crashed', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    const lost = await scene.put(missing)
+    await scene.putNumbered(4, 6)
+    scene.crashWithout(LOG, lost.logOffset, 512)
+    await scene.open()
+    expect(await scene.bodies()).toEqual(numbered(0, 3))
+  })
+
+  it('is not taken for that when no sector is missing', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    const damaged = await scene.put(missing)
+    await scene.putNumbered(4, 6)
+    scene.crashWithout(LOG, damaged.logOffset + 150, 40)
+    const { message: sentence, offset } = await damageOf(scene)
+    expect(sentence).toMatch(/checksum of the body is wrong, but a sound record follows at/)
+    expect(offset).toBe(damaged.logOffset)
+  })
+
+  it('is judged as before by a start after one that was killed', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    const lost = await scene.put(missing)
+    await scene.putNumbered(4, 6)
+    scene.crashWithout(LOG, lost.logOffset, 512)
+    // The next process dies before it has cut anything off.
+    scene.host.disk.watch((operation, path) => {
+      if (operation === 'read' && path === LOG) scene.host.kill()
+    })
+    openStore(scene.host.doors, scene.config).catch(() => undefined)
+    await scene.world.clock.advance(1_000)
+    scene.host.disk.clearFaults()
+    scene.host.restart()
+    await scene.open()
+    expect(await scene.bodies()).toEqual(numbered(0, 3))
+  })
+
+  it('that cut the log shorter than it was is found, too', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 40)
+    const last = await scene.put()
+    await scene.close()
+    scene.host.disk.remove(ABORT)
+    scene.putBytes(LOG, Buffer.alloc(4096 * 2), last.logOffset)
+    expect((await damageOf(scene)).path).toBe(LOG)
+  })
+
+  it('is found in the next segment when the end of one is bad', async () => {
+    const scene = await StoreScene.opened()
+    for (let i = 0; i < 3; i++) await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    const last = await scene.put({ body: Buffer.alloc(2_000, 1) })
+    const next = await scene.put({ body: Buffer.alloc(PAGE_BODY_BYTES) })
+    expect(next.logOffset).toBe(SEGMENT_BYTES)
+    scene.crashWithout(LOG, last.logOffset + 200, 100)
+    expect((await damageOf(scene)).offset).toBe(last.logOffset)
+  })
+})
+
+/** What a start says that must fail for damage. */
+async function damageOf(scene: StoreScene): Promise<CorruptionError> {
+  const opened = scene.settle(openStore(scene.host.doors, scene.config))
+  const error: unknown = await opened.then(
+    () => 'the store is open',
+    (reason) => reason,
+  )
+  if (!(error instanceof CorruptionError)) throw error
+  return error
+}
 
 describe('flushing', () => {
   it('counts nothing that was written after the sync began', async () => {
@@ -215,8 +318,7 @@ describe('the units of a queue', () => {
     const lost = await scene.put()
     await scene.putNumbered(3, 5)
     await killedAtItsCheckpoint(scene)
-    scene.putBytes(LOG, Buffer.alloc(1000), lost.logOffset)
-    scene.host.restart()
+    scene.crashWithout(LOG, lost.logOffset, 1000)
     await scene.open()
     return scene
   }
@@ -334,7 +436,8 @@ describe('a topic that was deleted', () => {
 describe('a folder', () => {
   it('is marked as in use until the store was closed in order', async () => {
     const scene = await StoreScene.opened()
-    expect(scene.fileBytes(ABORT).toString()).toBe(String(scene.host.doors.machine.pid))
+    const { bootId, pid } = scene.host.doors.machine
+    expect(scene.fileBytes(ABORT).toString()).toBe(`${pid}\n${bootId}`)
     await scene.close()
     expect(scene.host.disk.stat(ABORT)).toBeUndefined()
   })

@@ -98,6 +98,14 @@ export class StoreScene {
     return this.open()
   }
 
+  /** The system dies when its device has everything but these bytes of a file. */
+  crashWithout(path: string, at: number, sizeBytes: number): void {
+    this.host.disk.makeDurable()
+    this.host.crash()
+    this.putBytes(path, Buffer.alloc(sizeBytes), at)
+    this.host.restart()
+  }
+
   settle<T>(outcome: T | Promise<T>): Promise<T> {
     return this.world.clock.settle(Promise.resolve(outcome))
   }

@@ -10,6 +10,7 @@
 import { type Clock, type Disk, DiskError } from '@rockhopper/host'
 import { BLANK_RECORD_BYTES, writeBlankRecord } from '@rockhopper/protocol'
 import { PREPARE_BYTES, RETRY_FULL_DISK_MS } from './limits.ts'
+import type { LogSums } from './log-sums.ts'
 import type { LogTail, TailChunk } from './log-tail.ts'
 import type { Rejected } from './outcome.ts'
 import type { SegmentFolder } from './segment-folder.ts'
@@ -18,6 +19,7 @@ const ZEROS = Buffer.alloc(PREPARE_BYTES)
 
 export class CommitLog {
   readonly tail: LogTail
+  readonly sums: LogSums
   readonly #folder: SegmentFolder
   readonly #disk: Disk
   readonly #clock: Clock
@@ -28,8 +30,9 @@ export class CommitLog {
   /** Segments made since their names were last synced. */
   #newNames: boolean
 
-  constructor(folder: SegmentFolder, tail: LogTail, disk: Disk, clock: Clock) {
+  constructor(folder: SegmentFolder, sums: LogSums, tail: LogTail, disk: Disk, clock: Clock) {
     this.#folder = folder
+    this.sums = sums
     this.tail = tail
     this.#disk = disk
     this.#clock = clock
@@ -70,7 +73,9 @@ export class CommitLog {
   writeFrom(offset: number): void {
     for (const pending of this.tail.pending(offset)) {
       this.#folder.write(pending.bytes, pending.offset)
+      this.sums.cover(pending.bytes, pending.offset)
     }
+    this.sums.write()
   }
 
   /** Makes what was written from `from` to `to` durable. Throws `DiskError`. */

@@ -31,6 +31,15 @@ export const COLD_GAP_BYTES = 64 * KIB
 /** Read at a time by the scan of the log at the start; a larger record gets its own size. */
 export const SCAN_WINDOW_BYTES = 4 * MIB
 
+/** More of the file `abort` is not read. */
+export const MAX_MARKER_BYTES = 256
+
+/** So far a sound record is looked for behind a bad one, and at the head of the next segment. */
+export const LOOK_AHEAD_BYTES = 16 * MIB
+
+/** Compared with their sums, or taken into them, at a time at the start. */
+export const COVER_WINDOW_BYTES = MIB
+
 /** Written again at a time, at the start after a crash. */
 export const REWRITE_WINDOW_BYTES = MIB
 

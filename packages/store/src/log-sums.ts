@@ -17,7 +17,7 @@ import type { OpenFiles } from './open-files.ts'
 import { segmentName } from './segment-folder.ts'
 
 export const SUM_PAGE_BYTES = 4096
-const ENTRY_BYTES = 8
+export const SUM_ENTRY_BYTES = 8
 const COVERED_AT = 4
 const CHECK_AT = 6
 
@@ -30,7 +30,7 @@ export class LogSums {
   readonly #files: OpenFiles
   readonly #segmentBytes: number
   /** Entries from `#firstPage` of `#segment` on: what is not written yet, and the page in work. */
-  #entries = Buffer.alloc(64 * ENTRY_BYTES)
+  #entries = Buffer.alloc(64 * SUM_ENTRY_BYTES)
   #segment = 0
   #firstPage = 0
   #pages = 0
@@ -76,7 +76,7 @@ export class LogSums {
       if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error
     }
     const last = this.#pages - 1
-    this.#entries.copyWithin(0, last * ENTRY_BYTES, this.#pages * ENTRY_BYTES)
+    this.#entries.copyWithin(0, last * SUM_ENTRY_BYTES, this.#pages * SUM_ENTRY_BYTES)
     this.#firstPage += last
     this.#pages = 1
   }
@@ -98,15 +98,26 @@ export class LogSums {
   async entries(from: number, to: number): Promise<Buffer> {
     const start = from - (from % this.#segmentBytes)
     const first = Math.floor((from - start) / SUM_PAGE_BYTES)
-    const entries = Buffer.alloc((Math.ceil((to - start) / SUM_PAGE_BYTES) - first) * ENTRY_BYTES)
+    const entries = Buffer.alloc(
+      (Math.ceil((to - start) / SUM_PAGE_BYTES) - first) * SUM_ENTRY_BYTES,
+    )
     if (!this.#has(start)) return entries
     const file = this.#files.get(this.#path(start))
     for (let done = 0; done < entries.length; ) {
-      const count = await file.read(entries.subarray(done), first * ENTRY_BYTES + done)
+      const count = await file.read(entries.subarray(done), first * SUM_ENTRY_BYTES + done)
       if (count === 0) break
       done += count
     }
     return entries
+  }
+
+  /** Whether anything is known of the page of `offset`, or of a later one. */
+  reaches(offset: number): boolean {
+    const start = offset - (offset % this.#segmentBytes)
+    for (const each of this.#starts()) if (each > start) return true
+    if (!this.#has(start)) return false
+    const page = Math.floor((offset - start) / SUM_PAGE_BYTES)
+    return this.#files.get(this.#path(start)).sizeBytes() > page * SUM_ENTRY_BYTES
   }
 
   /** Forgets what is known of the page of `offset` and of everything behind it. */
@@ -119,7 +130,7 @@ export class LogSums {
     if (!this.#has(segment)) return
     const page = Math.floor((offset - segment) / SUM_PAGE_BYTES)
     const file = this.#files.get(this.#path(segment))
-    if (file.sizeBytes() > page * ENTRY_BYTES) file.setLength(page * ENTRY_BYTES)
+    if (file.sizeBytes() > page * SUM_ENTRY_BYTES) file.setLength(page * SUM_ENTRY_BYTES)
     this.#unsynced.add(segment)
   }
 
@@ -129,9 +140,10 @@ export class LogSums {
   }
 
   #put(segment: number, page: number, coveredBytes: number): void {
-    if (segment !== this.#segment || page > this.#firstPage + this.#pages) this.#begin(segment, page)
+    if (segment !== this.#segment || page > this.#firstPage + this.#pages)
+      this.#begin(segment, page)
     else if (this.#pages === 0) this.#firstPage = page
-    const at = (page - this.#firstPage) * ENTRY_BYTES
+    const at = (page - this.#firstPage) * SUM_ENTRY_BYTES
     if (at === this.#entries.length) this.#grow()
     this.#entries.writeUInt32BE(this.#crc, at)
     this.#entries.writeUInt16BE(coveredBytes, at + COVERED_AT)
@@ -154,8 +166,8 @@ export class LogSums {
 
   #writeEntries(): void {
     const file = this.#openFor(this.#segment)
-    const bytes = this.#entries.subarray(0, this.#pages * ENTRY_BYTES)
-    const at = this.#firstPage * ENTRY_BYTES
+    const bytes = this.#entries.subarray(0, this.#pages * SUM_ENTRY_BYTES)
+    const at = this.#firstPage * SUM_ENTRY_BYTES
     for (let done = 0; done < bytes.length; ) {
       done += file.writeSync([bytes.subarray(done)], at + done)
     }

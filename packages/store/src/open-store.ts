@@ -11,8 +11,11 @@ import { Dispatcher } from './dispatcher.ts'
 import { makeDurableFolder } from './durable-folder.ts'
 import { CorruptionError } from './errors.ts'
 import { Failure } from './failure.ts'
+import { MAX_MARKER_BYTES } from './limits.ts'
+import { coverAgain, judgeEnd, verifyPages } from './log-damage.ts'
 import { LogFlusher } from './log-flusher.ts'
 import { LogReader } from './log-reader.ts'
+import { LogSums } from './log-sums.ts'
 import { LogTail } from './log-tail.ts'
 import { LogWriter } from './log-writer.ts'
 import type { Marks } from './marks.ts'
@@ -29,6 +32,7 @@ interface StorePaths {
   readonly root: string
   readonly commitLog: string
   readonly queues: string
+  readonly sums: string
   readonly checkpoint: string
   readonly abort: string
 }
@@ -36,6 +40,7 @@ interface StorePaths {
 /** What recovery found. */
 interface Recovered {
   readonly folder: SegmentFolder
+  readonly sums: LogSums
   readonly queues: QueueTable
   readonly wasKilled: boolean
   readonly endOffset: number
@@ -78,6 +83,7 @@ function pathsOf({ rootDirectory, commitLogDirectory }: StoreConfig): StorePaths
     root: rootDirectory,
     commitLog: commitLogDirectory ?? `${rootDirectory}/commitlog`,
     queues: `${rootDirectory}/consumequeue`,
+    sums: `${rootDirectory}/logsums`,
     checkpoint: `${rootDirectory}/checkpoint`,
     abort: `${rootDirectory}/abort`,
   }
@@ -90,13 +96,16 @@ async function recover(
   files: OpenFiles,
 ): Promise<Recovered> {
   const { clock, disk } = host
-  const wasKilled = disk.stat(paths.abort) !== undefined
+  const { systemCrashed, wasKilled } = lastEnd(host, paths.abort)
   const checkpoint = readCheckpoint(disk, paths.checkpoint)
   const folder = new SegmentFolder(disk, files, paths.commitLog, config.commitLogSegmentBytes)
   folder.load(wasKilled, 'mappedFileSizeCommitLog')
   if (checkpoint.logOffset === undefined) demandLog(disk, folder, paths)
   const checkpointOffset = scanStart(folder, checkpoint)
-  await mark(host, paths, checkpoint, checkpointOffset)
+  const sums = new LogSums(disk, files, paths.sums, config.commitLogSegmentBytes)
+  if (checkpoint.logOffset === undefined) sums.dropFrom(0)
+  else if (systemCrashed) sums.dropFrom(sums.pageStart(checkpointOffset))
+  await mark(host, paths, checkpoint, checkpointOffset, wasKilled)
   const afterCrash = wasKilled || checkpoint.logOffset !== checkpointOffset
   const queues = new QueueTable(
     disk,
@@ -107,15 +116,31 @@ async function recover(
   )
   if (afterCrash) queues.loadAll()
   let { storeTimestamp } = checkpoint
-  const endOffset = await scanLog(folder, checkpointOffset, (record) => {
+  const end = await scanLog(folder, checkpointOffset, systemCrashed, (record) => {
     storeTimestamp = record.storeTimestamp
     restoreUnit(queues, record)
   })
+  const endOffset = end.offset
+  await verifyPages(folder, sums, checkpointOffset, endOffset)
   if (afterCrash || endOffset > checkpointOffset) {
+    if (end.problem !== undefined) await judgeEnd(folder, endOffset, end.problem, systemCrashed)
     await settleEnd(folder, checkpointOffset, endOffset)
   }
+  await coverAgain(folder, sums, checkpointOffset, endOffset)
+  if (wasKilled) markInUse(host, paths)
   showRestored(queues)
-  return { folder, queues, wasKilled, endOffset, checkpointOffset, storeTimestamp }
+  return { folder, sums, queues, wasKilled, endOffset, checkpointOffset, storeTimestamp }
+}
+
+/** How the store was left. Without its boot id (Apache writes none) the system may have crashed. */
+function lastEnd(
+  { disk, machine }: Host,
+  abortPath: string,
+): { readonly wasKilled: boolean; readonly systemCrashed: boolean } {
+  const marker = readText(disk, abortPath)
+  if (marker === undefined) return { wasKilled: false, systemCrashed: false }
+  const [, bootId = ''] = marker.split('\n')
+  return { wasKilled: true, systemCrashed: bootId === '' || bootId !== machine.bootId }
 }
 
 /**
@@ -136,16 +161,24 @@ async function settleEnd(folder: SegmentFolder, from: number, end: number): Prom
  * changed: a recovery that is killed is done over from the same place.
  */
 async function mark(
-  { disk, machine }: Host,
+  host: Host,
   paths: StorePaths,
   checkpoint: Checkpoint,
   logOffset: number,
+  wasKilled: boolean,
 ): Promise<void> {
+  const { disk } = host
   if (checkpoint.logOffset !== logOffset) {
     await writeCheckpoint(disk, paths.checkpoint, { ...checkpoint, logOffset })
   }
-  writeText(disk, paths.abort, String(machine.pid))
+  // What a crash of the system left is judged as such until all of it is settled.
+  if (!wasKilled) markInUse(host, paths)
   await disk.syncDirectory(paths.root)
+}
+
+/** Source of the first line: Apache class DefaultMessageStore. It looks only whether there is one. */
+function markInUse({ disk, machine }: Host, paths: StorePaths): void {
+  writeText(disk, paths.abort, `${machine.pid}\n${machine.bootId}`)
 }
 
 /** Without a log the queues would be taken for empty: more likely its path is wrong. */
@@ -155,6 +188,18 @@ function demandLog(disk: Disk, folder: SegmentFolder, paths: StorePaths): void {
     `There is no commit log in "${paths.commitLog}", but there are queues in "${paths.queues}": ` +
     'see whether storePathCommitLog is right, or remove the queues to begin with an empty store.'
   throw new CorruptionError(paths.commitLog, 0, message)
+}
+
+/** Undefined when there is no such file. */
+function readText(disk: Disk, path: string): string | undefined {
+  if (disk.stat(path) === undefined) return undefined
+  const file = disk.open(path, 'read')
+  try {
+    const bytes = Buffer.alloc(Math.min(file.sizeBytes(), MAX_MARKER_BYTES))
+    return bytes.toString('utf8', 0, file.readSync(bytes, 0))
+  } finally {
+    file.close()
+  }
 }
 
 function writeText(disk: Disk, path: string, text: string): void {
@@ -176,11 +221,11 @@ function start(
   recovered: Recovered,
 ): Store {
   const { clock, disk, logger } = host
-  const { endOffset, folder, queues } = recovered
+  const { endOffset, folder, queues, sums } = recovered
   const marks = marksAt(host, config, endOffset)
   const failure = new Failure(marks, logger)
   const tail = new LogTail(endOffset, config.tailMemoryBytes)
-  const log = new CommitLog(folder, tail, disk, clock)
+  const log = new CommitLog(folder, sums, tail, disk, clock)
   const writer = new LogWriter(log, marks.written, clock, failure)
   const pauseMs = config.flushDisk === 'sync' ? 0 : config.flushIntervalMs
   const flusher = new LogFlusher(log, marks, clock, pauseMs)

@@ -59,30 +59,40 @@ function startByTime(folder: SegmentFolder, timestampMs: number): number {
   return folder.firstOffset ?? 0
 }
 
+/** Where a scan of the log ended. */
+export interface ScanEnd {
+  /** Behind the last sound record. */
+  readonly offset: number
+  /** What is wrong with what stands there; undefined when nothing can stand there. */
+  readonly problem: string | undefined
+}
+
 /**
- * Calls `visit` for each sound record from `from` on, and returns the offset behind the last.
- * Throws `DiskError`.
+ * Calls `visit` for each sound record from `from` on, and says where and why that ended. With
+ * `maybeTorn` a record of which sectors seem to be missing ends it, too. Rejects with `DiskError`.
  */
 export async function scanLog(
   folder: SegmentFolder,
   from: number,
+  maybeTorn: boolean,
   visit: (record: RecordView) => void,
-): Promise<number> {
+): Promise<ScanEnd> {
   let window = Buffer.allocUnsafeSlow(Math.min(SCAN_WINDOW_BYTES, folder.segmentBytes))
   let offset = from
   while (folder.has(offset)) {
     const segmentEnd = folder.startOf(offset) + folder.segmentBytes
     const bytes = window.subarray(0, Math.min(window.length, segmentEnd - offset))
     await folder.read(bytes, offset)
-    const { at, stop, neededBytes } = scanWindow(bytes, offset, visit)
+    const { at, stop, neededBytes, problem } = scanWindow(bytes, offset, maybeTorn, visit)
     offset += at
-    if (stop === 'invalid') return offset
+    if (stop === 'invalid') return { offset, problem }
     // The bytes behind the last record of a segment are too few for a blank one, or one says so.
     if (stop === 'blank' || segmentEnd - offset < LEAST_BYTES) offset = segmentEnd
-    else if (neededBytes > Math.min(segmentEnd - offset, MAX_RECORD_BYTES)) return offset
-    else if (neededBytes > window.length) window = Buffer.allocUnsafeSlow(neededBytes)
+    else if (neededBytes > Math.min(segmentEnd - offset, MAX_RECORD_BYTES)) {
+      return { offset, problem: `a record there claims to have ${neededBytes} bytes` }
+    } else if (neededBytes > window.length) window = Buffer.allocUnsafeSlow(neededBytes)
   }
-  return offset
+  return { offset, problem: undefined }
 }
 
 /** Size and magic number. */
@@ -94,18 +104,34 @@ interface WindowEnd {
   readonly stop: 'blank' | 'invalid' | 'cut-off'
   /** Bytes that the next record takes, as far as it says. */
   readonly neededBytes: number
+  readonly problem: string | undefined
 }
 
-function scanWindow(bytes: Buffer, offset: number, visit: (record: RecordView) => void): WindowEnd {
+function scanWindow(
+  bytes: Buffer,
+  offset: number,
+  maybeTorn: boolean,
+  visit: (record: RecordView) => void,
+): WindowEnd {
+  const invalid = (at: number, problem: string): WindowEnd => {
+    return { at, stop: 'invalid', neededBytes: 0, problem }
+  }
   let at = 0
   for (;;) {
     const scanned = scanView(bytes, at, true)
-    if (scanned.kind === 'cut-off') return { at, stop: 'cut-off', neededBytes: scanned.sizeBytes }
-    if (scanned.kind !== 'record') return { at, stop: scanned.kind, neededBytes: 0 }
+    if (scanned.kind === 'invalid') return invalid(at, scanned.reason)
+    if (scanned.kind !== 'record') {
+      const neededBytes = scanned.kind === 'cut-off' ? scanned.sizeBytes : 0
+      return { at, stop: scanned.kind, neededBytes, problem: undefined }
+    }
     const { record } = scanned
     // A record that was copied from elsewhere, or lay here before a longer log was cut off.
-    if (record.logOffset !== offset + at) return { at, stop: 'invalid', neededBytes: 0 }
-    if (isTornBehindBody(record)) return { at, stop: 'invalid', neededBytes: 0 }
+    if (record.logOffset !== offset + at) {
+      return invalid(at, `the record there says that its offset is ${record.logOffset}`)
+    }
+    if (maybeTorn && isTornBehindBody(record)) {
+      return invalid(at, 'a part of topic or properties is missing')
+    }
     visit(record)
     at += record.sizeBytes
   }

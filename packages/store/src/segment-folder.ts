@@ -49,6 +49,11 @@ export class SegmentFolder {
     return this.#starts
   }
 
+  /** Path of the file that has, or would have, the byte at `offset`. */
+  pathOf(offset: number): string {
+    return this.#path(this.startOf(offset))
+  }
+
   startOf(offset: number): number {
     return offset - (offset % this.segmentBytes)
   }
