@@ -94,13 +94,13 @@ async function findingsOf(
 
 type Spoil = (file: DiskFile, host: Host) => Partial<DiskFile>
 
-/** Doors through which the files of the broker's commit log behave otherwise. */
+/** Doors through which the files of the broker's commit log, and its sums, behave otherwise. */
 function withLog(spoil: Spoil): (given: Host, name: string) => Host {
   return (given, name) => {
     if (name !== 'broker') return given
     const open: Disk['open'] = (path, mode) => {
       const file = given.disk.open(path, mode)
-      return path.includes('/commitlog/') ? changed(file, spoil(file, given)) : file
+      return /\/(commitlog|logsums)\//.test(path) ? changed(file, spoil(file, given)) : file
     }
     return { ...given, disk: changed(given.disk, { open }) }
   }
