@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * `npm run bench -- codec | append | send`: how fast the parts and the whole are on this machine.
+ * `npm run bench -- codec | store | send`: how fast the parts and the whole are on this machine.
  * Figures of shared machines are noisy: compare only those of one run.
  */
 const benches = {
   codec: 'heads and frames, encoded and decoded',
-  append: 'records into the commit log, without a network',
+  store: 'append, sync, read, recovery, topics: the store alone beside its physical limits',
   send: 'messages through a broker process, with latency and server CPU',
 }
 
