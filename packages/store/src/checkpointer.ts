@@ -84,7 +84,7 @@ export class Checkpointer {
   }
 
   async #write(): Promise<void> {
-    const { clock, disk, dispatcher, failure, flusher, marks, path } = this.#parts
+    const { clock, disk, dispatcher, failure, flusher, log, marks, path } = this.#parts
     const begunMs = clock.monotonicMs()
     const logOffset = marks.dispatched.value
     const { storeTimestamp } = dispatcher
@@ -93,6 +93,7 @@ export class Checkpointer {
     try {
       await this.#sync()
       if (!(await marks.flushed.reached(logOffset))) return
+      await log.sums.sync()
       await writeCheckpoint(disk, path, { storeTimestamp, logOffset })
     } catch (error) {
       failure.report(error)

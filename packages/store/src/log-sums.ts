@@ -37,6 +37,7 @@ export class LogSums {
   #crc = 0
   #known: Set<number> | undefined
   readonly #unsynced = new Set<number>()
+  #newNames = false
 
   constructor(disk: Disk, files: OpenFiles, directory: string, segmentBytes: number) {
     this.#disk = disk
@@ -84,11 +85,13 @@ export class LogSums {
   /** Makes what was written durable. Rejects with `DiskError`. */
   async sync(): Promise<void> {
     const dirty = [...this.#unsynced]
+    const newNames = this.#newNames
     this.#unsynced.clear()
+    this.#newNames = false
     for (const start of dirty) {
       if (this.#has(start)) await this.#files.get(this.#path(start)).syncData()
     }
-    if (dirty.length > 0) await this.#disk.syncDirectory(this.directory)
+    if (newNames) await this.#disk.syncDirectory(this.directory)
   }
 
   /**
@@ -179,6 +182,7 @@ export class LogSums {
     this.#disk.makeDirectory(this.directory)
     const file = this.#files.create(this.#path(start))
     this.#starts().add(start)
+    this.#newNames = true
     return file
   }
 
@@ -187,6 +191,7 @@ export class LogSums {
     this.#disk.remove(this.#path(start))
     this.#starts().delete(start)
     this.#unsynced.delete(start)
+    this.#newNames = true
   }
 
   #has(start: number): boolean {

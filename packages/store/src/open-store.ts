@@ -105,6 +105,7 @@ async function recover(
   const sums = new LogSums(disk, files, paths.sums, config.commitLogSegmentBytes)
   if (checkpoint.logOffset === undefined) sums.dropFrom(0)
   else if (systemCrashed) sums.dropFrom(sums.pageStart(checkpointOffset))
+  await sums.sync()
   await mark(host, paths, checkpoint, checkpointOffset, wasKilled)
   const afterCrash = wasKilled || checkpoint.logOffset !== checkpointOffset
   const queues = new QueueTable(
