@@ -32,6 +32,24 @@ test('a delay longer than a timer of the system can take does not run at once', 
   expect(warnings).toEqual([])
 })
 
+test('wall time and the offset from UTC give the hour that a local clock shows', () => {
+  const before = process.env['TZ']
+  try {
+    for (const zone of ['UTC', 'Asia/Shanghai', 'America/St_Johns', 'Europe/Berlin']) {
+      process.env['TZ'] = zone
+      for (const atMs of [Date.UTC(2024, 0, 15, 4, 30), Date.UTC(2024, 6, 15, 22, 45)]) {
+        const local = new Date(atMs + clock.utcOffsetMs(atMs))
+        expect(local.getUTCHours()).toBe(new Date(atMs).getHours())
+        expect(local.getUTCMinutes()).toBe(new Date(atMs).getMinutes())
+      }
+    }
+    expect(clock.utcOffsetMs(Date.UTC(2024, 6, 15))).toBe(2 * 3_600_000)
+  } finally {
+    if (before === undefined) delete process.env['TZ']
+    else process.env['TZ'] = before
+  }
+})
+
 test('a cancelled task does not run', async () => {
   let ran = false
   const timer = clock.after(1, () => {

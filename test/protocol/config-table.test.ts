@@ -22,6 +22,14 @@ const table = configTable({
     changeable: true,
     meaning: 'time between scans',
   }),
+  usedPercent: setting.int({
+    default: 75,
+    min: 10,
+    max: 95,
+    unit: 'percent',
+    clamped: true,
+    meaning: 'how full it may be',
+  }),
   ordered: setting.bool({ default: false, changeable: true, meaning: 'whether to order' }),
   role: setting.choice({
     default: 'ASYNC_MASTER',
@@ -67,6 +75,17 @@ describe('a configuration file', () => {
     expectTypeOf<ConfigOf<typeof table>['role']>().toEqualTypeOf<
       'ASYNC_MASTER' | 'SYNC_MASTER' | 'SLAVE'
     >()
+  })
+
+  it('may ask for more than is possible where the row says so, and is told what it gets', () => {
+    const { values, warnings } = read('usedPercent=100\n')
+    expect(values.usedPercent).toBe(95)
+    expect(warnings).toEqual([
+      'a.conf, line 1: usedPercent must be a whole number of percent from 10 to 95, not "100": ' +
+        'it is taken for 95',
+    ])
+    expect(read('usedPercent=-1').values.usedPercent).toBe(10)
+    expect(problemsOf(() => read('usedPercent=much'))).toHaveLength(1)
   })
 
   it('with an unknown key is refused, and the nearest known key is named', () => {

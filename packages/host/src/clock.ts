@@ -12,6 +12,8 @@ export interface Timer {
 export interface Clock {
   /** Wall time in whole milliseconds since 1970. May jump; never use it to measure a duration. */
   nowMs(): number
+  /** How far the local time of the machine is ahead of UTC at a wall time, in milliseconds. */
+  utcOffsetMs(atMs: number): number
   /** Milliseconds since an arbitrary start, fractional, never going back. */
   monotonicMs(): number
   /** Runs `task` once, not before `delayMs` (0 or more) has passed. */

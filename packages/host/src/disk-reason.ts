@@ -39,7 +39,8 @@ export function codeOf(error: unknown): string {
 export function spaceOf(path: string): VolumeSpace {
   try {
     const stat = statfsSync(path)
-    return { totalBytes: stat.blocks * stat.bsize, freeBytes: stat.bavail * stat.bsize }
+    const totalBlocks = stat.blocks - stat.bfree + stat.bavail
+    return { totalBytes: totalBlocks * stat.bsize, freeBytes: stat.bavail * stat.bsize }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
     return spaceOf(dirname(path))

@@ -41,7 +41,9 @@ export interface FileStat {
 
 /** Room on the volume that holds a path. */
 export interface VolumeSpace {
+  /** What files can take in all: used and free. What the system keeps back counts as neither. */
   readonly totalBytes: number
+  /** What files of this process can still take. */
   readonly freeBytes: number
 }
 

@@ -9,6 +9,7 @@ import type { Clock, Timer } from './clock.ts'
 
 /** A longer delay would make `setTimeout` fire at once. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+const MINUTE_MS = 60_000
 
 class NodeTimer implements Timer {
   readonly #dueMs: number
@@ -39,6 +40,10 @@ class NodeTimer implements Timer {
 export class NodeClock implements Clock {
   nowMs(): number {
     return Date.now()
+  }
+
+  utcOffsetMs(atMs: number): number {
+    return 0 - new Date(atMs).getTimezoneOffset() * MINUTE_MS
   }
 
   monotonicMs(): number {

@@ -31,6 +31,8 @@ export interface IntOptions extends Common<number> {
   readonly max?: number
   /** What it counts: ms, seconds, bytes, hours … */
   readonly unit?: string
+  /** Whether a number outside is taken for the nearest one inside, with a warning, as Apache does. */
+  readonly clamped?: boolean
 }
 
 export interface TextOptions extends Common<string> {
@@ -43,7 +45,11 @@ export interface ChoiceOptions<C extends string> extends Common<C> {
 }
 
 /** What a text means, or what it would have to be. */
-type Reading<V> = { readonly value: V } | { readonly mustBe: string }
+type Reading<V> =
+  | { readonly value: V }
+  /** Taken for the nearest that is allowed, which is `range`. */
+  | { readonly value: V; readonly clampedTo: string }
+  | { readonly mustBe: string }
 
 export interface Setting<V extends SettingValue = SettingValue> extends Common<V> {
   /** The allowed values in words: `a whole number from 0 to 65535`. */
@@ -63,7 +69,9 @@ export const setting = {
     const range = intRange(min, max, unit)
     const read = (text: string): Reading<number> => {
       const value = /^[+-]?\d{1,19}$/.test(text) ? Number(text) : Number.NaN
-      return value >= min && value <= max ? { value } : { mustBe: range }
+      if (value >= min && value <= max) return { value }
+      if (options.clamped !== true || Number.isNaN(value)) return { mustBe: range }
+      return { value: Math.min(Math.max(value, min), max), clampedTo: range }
     }
     return { ...options, range, read }
   },
@@ -251,6 +259,10 @@ function readRows<T extends ConfigTable>(table: T, text: string, source: ConfigS
     const reading = row.read(property.value.trim())
     if ('mustBe' in reading) problems.push(`${where}: ${badValue(property, reading.mustBe)}`)
     else readings.set(key, { key, value: reading.value, line: property.line })
+    if ('clampedTo' in reading) {
+      const bad = badValue(property, reading.clampedTo)
+      warnings.push(`${where}: ${bad}: it is taken for ${reading.value}`)
+    }
   }
   return { readings: [...readings.values()], warnings, problems }
 }

@@ -18,6 +18,7 @@ export class SimClock implements Clock {
   readonly #queue = new EventQueue()
   readonly #trace: SimTrace
   #wallOffsetMs: number
+  #utcOffsetMs = 0
   #timeMs = 0
   #running = false
   #stepsAtThisTime = 0
@@ -30,6 +31,10 @@ export class SimClock implements Clock {
 
   nowMs(): number {
     return this.#wallOffsetMs + Math.floor(this.#timeMs)
+  }
+
+  utcOffsetMs(): number {
+    return this.#utcOffsetMs
   }
 
   /** Starts at 0. */
@@ -58,6 +63,11 @@ export class SimClock implements Clock {
   /** Moves the wall clock alone, forwards or back, as an operator or a time service does. */
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs
+  }
+
+  /** Moves all machines to where local time is so far ahead of UTC; at first it is 0. */
+  setUtcOffset(offsetMs: number): void {
+    this.#utcOffsetMs = offsetMs
   }
 
   /**

@@ -36,6 +36,10 @@ export class ProcessClock implements Clock {
     return this.#clock.nowMs() + this.#skewMs
   }
 
+  utcOffsetMs(): number {
+    return this.#clock.utcOffsetMs()
+  }
+
   monotonicMs(): number {
     return this.#clock.monotonicMs()
   }
