@@ -4,6 +4,23 @@
 export { type BatchEntry, decodeBatch, encodeBatch } from './batch.ts'
 export { parseFastjson } from './fastjson.ts'
 export { type HostAddress, hostAddress, ipText } from './host-address.ts'
+export {
+  FIRST_INDEX_ENTRY,
+  INDEX_ENTRY_BYTES,
+  INDEX_HEADER_BYTES,
+  INDEX_SLOT_BYTES,
+  type IndexEntry,
+  type IndexHeader,
+  type IndexShape,
+  indexEntryAt,
+  indexFileBytes,
+  indexSeconds,
+  indexSlotAt,
+  readIndexEntry,
+  readIndexHeader,
+  writeIndexEntry,
+  writeIndexHeader,
+} from './index-file.ts'
 export { readInt64, writeInt64 } from './int64.ts'
 export {
   offsetIdPrefix,
@@ -11,6 +28,7 @@ export {
   parseOffsetMessageId,
   UniqueKeys,
 } from './message-id.ts'
+export { MessageKeys, messageKeyHash, recordHasKey } from './message-keys.ts'
 export {
   DEAD_LETTER_PREFIX,
   groupNameProblem,

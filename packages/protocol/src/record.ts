@@ -214,7 +214,7 @@ function viewRecord(source: Buffer, at: number): RecordView | undefined {
 }
 
 /** Where in the source the parts are whose place depends on others. */
-interface RecordParts {
+export interface RecordParts {
   readonly storeTimeAt: number
   readonly reconsumeAt: number
   readonly topicLengthAt: number
@@ -225,15 +225,16 @@ interface RecordParts {
 /** A record as it lies in the source: each field is decoded when it is asked for. */
 export class RecordView implements StoredRecord {
   readonly sizeBytes: number
+  /** For who reads bytes of the record where they lie in the source. */
+  readonly parts: RecordParts
   readonly #source: Buffer
   readonly #at: number
-  readonly #parts: RecordParts
 
   constructor(source: Buffer, at: number, sizeBytes: number, parts: RecordParts) {
     this.#source = source
     this.#at = at
     this.sizeBytes = sizeBytes
-    this.#parts = parts
+    this.parts = parts
   }
 
   /** All fields at once, in an object that can be copied. */
@@ -256,6 +257,11 @@ export class RecordView implements StoredRecord {
       topic: this.topic,
       properties: this.properties,
     }
+  }
+
+  /** Position in the source behind the record, and so behind its properties. */
+  get end(): number {
+    return this.#at + this.sizeBytes
   }
 
   get bodyCrc(): number {
@@ -287,36 +293,36 @@ export class RecordView implements StoredRecord {
   }
 
   get bornHost(): HostAddress {
-    return readHost(this.#source, this.#at + HOST_AT, this.#parts.storeTimeAt)
+    return readHost(this.#source, this.#at + HOST_AT, this.parts.storeTimeAt)
   }
 
   get storeTimestamp(): number {
-    return readInt64(this.#source, this.#parts.storeTimeAt)
+    return readInt64(this.#source, this.parts.storeTimeAt)
   }
 
   get storeHost(): HostAddress {
-    return readHost(this.#source, this.#parts.storeTimeAt + 8, this.#parts.reconsumeAt)
+    return readHost(this.#source, this.parts.storeTimeAt + 8, this.parts.reconsumeAt)
   }
 
   get reconsumeTimes(): number {
-    return this.#source.readInt32BE(this.#parts.reconsumeAt)
+    return this.#source.readInt32BE(this.parts.reconsumeAt)
   }
 
   get preparedTransactionOffset(): number {
-    return readInt64(this.#source, this.#parts.reconsumeAt + 4)
+    return readInt64(this.#source, this.parts.reconsumeAt + 4)
   }
 
   get body(): Buffer {
-    return this.#source.subarray(this.#parts.reconsumeAt + 16, this.#parts.topicLengthAt)
+    return this.#source.subarray(this.parts.reconsumeAt + 16, this.parts.topicLengthAt)
   }
 
   get topic(): string {
-    const { propertiesAt, topicAt } = this.#parts
+    const { propertiesAt, topicAt } = this.parts
     return internName(this.#source, topicAt, propertiesAt - 2 - topicAt)
   }
 
   get properties(): Buffer {
-    return this.#source.subarray(this.#parts.propertiesAt, this.#at + this.sizeBytes)
+    return this.#source.subarray(this.parts.propertiesAt, this.#at + this.sizeBytes)
   }
 }
 
