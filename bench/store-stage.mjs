@@ -117,11 +117,16 @@ export function median(numbers) {
 
 /** Medians of rates, and the median of their ratio round by round: a noisy round hits both. */
 export function compare(rounds, limitRounds) {
-  return {
+  const figures = {
     value: median(rounds.map((each) => each.perSecond)),
-    cpuMicros: median(rounds.map((each) => each.cpuMicros)),
     limit: median(limitRounds.map((each) => each.perSecond)),
-    limitCpuMicros: median(limitRounds.map((each) => each.cpuMicros)),
     ratio: median(rounds.map((each, i) => each.perSecond / limitRounds[i].perSecond)),
+  }
+  if (rounds[0].cpuMicros === undefined) return figures
+  return {
+    ...figures,
+    cpuMicros: median(rounds.map((each) => each.cpuMicros)),
+    kernelShare: median(rounds.map((each) => each.kernelShare)),
+    cpuRatio: median(rounds.map((each, i) => limitRounds[i].cpuMicros / each.cpuMicros)),
   }
 }

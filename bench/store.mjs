@@ -10,9 +10,13 @@ import { parseArgs } from 'node:util'
 import { loadLine, machineLine } from './machine.mjs'
 import { append, sync } from './store-append.mjs'
 import { profileTexts } from './store-profile.mjs'
+import { read } from './store-read.mjs'
+import { rebuild, recovery } from './store-recovery.mjs'
 import { Stage } from './store-stage.mjs'
+import { topics } from './store-topics.mjs'
 
-const scenarios = { append, sync }
+/** All but the last run when none is named. */
+const scenarios = { append, sync, read, recovery, topics, rebuild }
 const MOST_MEMORY_MIB = 200
 
 export async function run(flags) {
@@ -26,7 +30,7 @@ export async function run(flags) {
       profile: { type: 'boolean', default: false },
     },
   })
-  const names = positionals.length === 0 ? Object.keys(scenarios) : positionals
+  const names = positionals.length === 0 ? Object.keys(scenarios).slice(0, -1) : positionals
   const unknown = names.find((name) => !Object.hasOwn(scenarios, name))
   if (unknown !== undefined) {
     const known = Object.keys(scenarios).join(', ')
@@ -56,18 +60,24 @@ async function runAll(names, { json, folder, messages, profile }) {
 
 /** A row as a line: the figure, its limit, their ratio, and whether that is what was aimed at. */
 function lineOf(row) {
-  const own = row.name.padEnd(58)
-  const figure = [amount(row.value, row.unit).padStart(16)]
-  if (row.cpuMicros !== undefined) figure.push(`${row.cpuMicros.toFixed(2).padStart(7)} µs CPU`)
-  const parts = [figure.join(' ')]
-  if (row.limit !== undefined) {
-    const ratio = row.ratio.toFixed(2)
-    parts.push(`${ratio} of ${amount(row.limit, row.limitUnit ?? row.unit)} (${row.limitName})`)
+  const { cpuMicros, kernelShare, memoryPeakMib, note } = row
+  const parts = [row.name.padEnd(58), amount(row.value, row.unit).padStart(15)]
+  if (row.limit !== undefined) parts.push(limitOf(row))
+  if (cpuMicros !== undefined) {
+    const kernel = kernelShare === undefined ? '' : ` (${Math.round(100 * kernelShare)} % kernel)`
+    parts.push(`${cpuMicros.toFixed(2)} µs CPU${kernel}`)
   }
-  if (row.memoryPeakMib !== undefined) parts.push(`${Math.round(row.memoryPeakMib)} MiB resident`)
-  if (row.note !== undefined) parts.push(row.note)
+  if (memoryPeakMib !== undefined) parts.push(`${Math.round(memoryPeakMib)} MiB resident`)
+  if (note !== undefined) parts.push(note)
   const targets = targetsOf(row).map(({ text, met }) => `${met ? 'met' : 'MISSED'}: ${text}`)
-  return [own, ...parts, ...targets].join(' | ')
+  return [...parts, ...targets].join(' | ')
+}
+
+/** Rates are a part of their limit, times a multiple of it; the ratio of CPU is less noisy. */
+function limitOf({ unit, limit, limitName, ratio, cpuRatio }) {
+  const cpu = cpuRatio === undefined ? '' : `, by CPU ${cpuRatio.toFixed(2)}`
+  const relation = unit === 's' ? 'times' : 'of'
+  return `${ratio.toFixed(2)} ${relation} ${amount(limit, unit)}${cpu}: ${limitName}`
 }
 
 function targetsOf({ target = {}, value, unit, ratio, memoryPeakMib }) {
