@@ -175,6 +175,19 @@ test('names that were not synced survive a crash up to a point, in their order',
   expect([...outcomes].sort()).toEqual(['', 'a', 'ab', 'abc', 'abd'])
 })
 
+test('names may survive a crash in any order, but what becomes of one name keeps its own', () => {
+  const outcomes = new Set<string>()
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const { disk } = setUp()
+    for (const name of ['a', 'b']) disk.open(`/data/${name}`, 'create').close()
+    disk.rename('/data/b', '/data/c')
+    disk.remove('/data/c')
+    disk.crash({ random: new SimRandom(seed), names: 'scattered' })
+    outcomes.add(disk.list('/data').join(''))
+  }
+  expect([...outcomes].sort()).toEqual(['', 'a', 'ab', 'ac', 'b', 'c'])
+})
+
 test('syncing a folder makes its own changes durable, and not those of others', async () => {
   const { clock, disk } = setUp()
   disk.makeDirectory('/other')
@@ -230,6 +243,73 @@ test('a failed sync leaves pages that no later sync of other pages makes durable
   expect(content.slice(4096, 4100)).toBe('kept')
 })
 
+test('a failed sync tells so when its time is up, and covers nothing from its beginning on', async () => {
+  const { clock, disk } = setUp({ syncDelay: [10, 10] })
+  const file = disk.open('/data/a', 'create')
+  disk.makeDurable()
+  file.writeSync([Buffer.from('lost')], 0)
+  disk.fail({ operation: 'sync', code: 'EIO' })
+  const first = file.syncData()
+  let failedAtMs = 0
+  first.catch(() => {
+    failedAtMs = clock.monotonicMs()
+  })
+  const second = file.syncData()
+  await clock.advance(9)
+  expect(failedAtMs).toBe(0)
+  await clock.settle(second)
+  await expect(first).rejects.toThrow('EIO')
+  expect(failedAtMs).toBe(10)
+  expect(text(file)).toBe('lost')
+  disk.crash({ bytes: 'lost' })
+  expect(reopened(disk)).toBe('\0\0\0\0')
+})
+
+test('a page whose sync failed may read as the device has it, unless it is written again', () => {
+  const { disk } = setUp()
+  const file = disk.open('/data/a', 'create')
+  file.writeSync([Buffer.alloc(8192, 'o')], 0)
+  disk.makeDurable()
+  file.writeSync([Buffer.alloc(8192, 'n')], 0)
+  disk.fail({ operation: 'sync', code: 'EIO' })
+  file.syncData().catch(() => undefined)
+  file.writeSync([Buffer.from('x')], 4096)
+  disk.dropCaches()
+  expect(text(file, 0, 3)).toBe('ooo')
+  expect(text(file, 4096, 3)).toBe('xnn')
+  disk.crash({ bytes: 'kept' })
+  expect(reopened(disk)).toBe(`${'o'.repeat(4096)}x${'n'.repeat(4095)}`)
+})
+
+test('a page whose sync failed is durable once it was written and synced again', async () => {
+  const { clock, disk } = setUp()
+  const file = disk.open('/data/a', 'create')
+  disk.makeDurable()
+  file.writeSync([Buffer.from('again')], 0)
+  disk.fail({ operation: 'sync', code: 'EIO' })
+  await expect(clock.settle(file.syncData())).rejects.toThrow('EIO')
+  file.writeSync([Buffer.from('again')], 0)
+  await clock.settle(file.syncData())
+  disk.crash({ bytes: 'lost' })
+  expect(reopened(disk)).toBe('again')
+})
+
+test('slow calls end in another order than they began', async () => {
+  const { clock, disk } = setUp({ readDelay: [1, 50], syncDelay: [1, 50] })
+  const file = disk.open('/data/a', 'create')
+  file.writeSync([Buffer.from('x')], 0)
+  const ended: number[] = []
+  const note = (call: Promise<unknown>, number: number): void => {
+    void call.then(() => ended.push(number))
+  }
+  for (let i = 0; i < 20; i += 1) {
+    note(i % 2 === 0 ? file.read(Buffer.alloc(1), 0) : file.syncData(), i)
+  }
+  await clock.advance(50)
+  expect(ended).toHaveLength(20)
+  expect(ended).not.toEqual([...ended].sort((a, b) => a - b))
+})
+
 test('a full volume takes what fits, then refuses with ENOSPC, and removal gives room back', () => {
   const { disk } = setUp({ capacityBytes: 8192 })
   const file = disk.open('/data/a', 'create')
@@ -257,6 +337,27 @@ test('faults count every call, also those that meet another fault', () => {
   disk.fail({ operation: 'list', onCall: 3, code: 'EROFS' })
   const codes = [1, 2, 3, 4].map(() => codeOf(() => disk.list('/data')))
   expect(codes).toEqual(['EIO', 'nothing was thrown', 'EROFS', 'nothing was thrown'])
+  const met = (code: string) => ({ operation: 'list', path: '/data', code })
+  expect(disk.metFaults).toEqual([met('EIO'), met('EROFS')])
+  disk.clearFaults()
+  expect(disk.metFaults).toEqual([])
+})
+
+test('faults meet opening, reading, syncing, renaming and growing, too', async () => {
+  const { clock, disk } = setUp()
+  const file = disk.open('/data/a', 'create')
+  disk.fail({ operation: 'open', code: 'EMFILE' })
+  disk.fail({ operation: 'read', code: 'EIO' })
+  disk.fail({ operation: 'rename', code: 'EIO' })
+  disk.fail({ operation: 'setLength', code: 'ENOSPC' })
+  disk.fail({ operation: 'syncDirectory', code: 'EIO' })
+  expect(codeOf(() => disk.open('/data/a', 'read'))).toBe('EMFILE')
+  await expect(clock.settle(file.read(Buffer.alloc(1), 0))).rejects.toThrow('EIO')
+  expect(codeOf(() => disk.rename('/data/a', '/data/b'))).toBe('EIO')
+  expect(codeOf(() => file.setLength(9))).toBe('ENOSPC')
+  await expect(clock.settle(disk.syncDirectory('/data'))).rejects.toThrow('EIO')
+  disk.crash({ names: 'lost' })
+  expect(disk.list('/data')).toEqual([])
 })
 
 test('a disk that stays broken fails until the fault is cleared', () => {
@@ -284,15 +385,49 @@ test('short calls take at least one byte and the loop over them sees all', () =>
   expect(text(file)).toBe(content.toString())
 })
 
-test('a process killed in the midst of a write does not write', () => {
-  const { disk } = setUp()
-  const file = disk.open('/data/a', 'create')
-  disk.watch((operation) => {
-    if (operation === 'write') disk.processKill()
-  })
-  expect(codeOf(() => file.writeSync([Buffer.from('x')], 0))).toBe('EBADF')
-  disk.clearFaults()
-  expect(reopened(disk)).toBe('')
+test('a process killed in the midst of a write gets none, some or all of it through', () => {
+  const lengths = new Set<number>()
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const { disk } = setUp({ random: new SimRandom(seed), tornCallChance: 1 })
+    const file = disk.open('/data/a', 'create')
+    disk.watch((operation) => {
+      if (operation === 'write') disk.processKill()
+    })
+    const chunks = [Buffer.from('ab'), Buffer.from('cd')]
+    expect(codeOf(() => file.writeSync(chunks, 0))).toBe('EBADF')
+    expect(codeOf(() => file.writeSync(chunks, 0))).toBe('EBADF')
+    disk.clearFaults()
+    const content = reopened(disk)
+    expect('abcd'.startsWith(content)).toBe(true)
+    lengths.add(content.length)
+  }
+  expect([...lengths].sort()).toEqual([0, 1, 2, 3, 4])
+})
+
+test('a machine that loses power in the midst of a write has none of it afterwards', () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const { disk } = setUp({ random: new SimRandom(seed), tornCallChance: 1 })
+    const file = disk.open('/data/a', 'create')
+    disk.makeDurable()
+    disk.watch((operation) => {
+      if (operation === 'write') disk.crash()
+    })
+    expect(codeOf(() => file.writeSync([Buffer.from('abcd')], 0))).toBe('EBADF')
+    disk.clearFaults()
+    expect(reopened(disk)).toBe('')
+  }
+})
+
+test('a write that meets an error of the device may have left a part of itself', () => {
+  const contents = new Set<string>()
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const { disk } = setUp({ random: new SimRandom(seed), tornCallChance: 1 })
+    const file = disk.open('/data/a', 'create')
+    disk.fail({ operation: 'write', code: 'EIO' })
+    expect(codeOf(() => file.writeSync([Buffer.from('abc')], 0))).toBe('EIO')
+    contents.add(text(file))
+  }
+  expect([...contents].sort()).toEqual(['', 'a', 'ab', 'abc'])
 })
 
 test('a process killed in the midst of a sync leaves its pages to be synced by the next', async () => {
@@ -303,8 +438,13 @@ test('a process killed in the midst of a sync leaves its pages to be synced by t
   disk.watch((operation) => {
     if (operation === 'sync') disk.processKill()
   })
-  await expect(file.syncData()).rejects.toMatchObject({ code: 'EBADF' })
-  file.close()
+  let ended = false
+  const end = (): void => {
+    ended = true
+  }
+  file.syncData().then(end, end)
+  await clock.advance(10)
+  expect(ended).toBe(false)
   disk.clearFaults()
   await clock.settle(disk.open('/data/a', 'update').syncData())
   disk.crash({ bytes: 'lost' })

@@ -1,10 +1,17 @@
 /**
  * The names on a simulated disk: a tree of folders as the running system sees it, and the changes
  * to it that are not on the device yet. A change survives a crash for certain once one of the
- * folders it concerns was synced; the others survive up to a random point, in order, as with a
- * journalling file system. Owns the tree and the list of pending changes.
+ * folders it concerns was synced; the others as the crash is told, usually up to a random point, in
+ * order, as with a journalling file system. Owns the tree and the list of pending changes.
  */
-import type { SimInode } from './inode.ts'
+import type { Fate, SimInode } from './inode.ts'
+import type { SimRandom } from './random.ts'
+
+/**
+ * What becomes of changes of names that were not synced when the machine loses power. `random`: they
+ * survive up to a point, in order. `scattered`: any of them survive, as POSIX allows.
+ */
+export type NameFate = Fate | 'scattered'
 
 export type SimNode = SimInode | SimDirectory
 
@@ -22,8 +29,10 @@ export class SimDirectory {
 }
 
 /** A pending change; carried out on the durable side when it reaches the device. */
-interface NameChange {
+export interface NameChange {
   readonly directories: readonly SimDirectory[]
+  /** The names that it concerns, by folder in the order of `directories`. */
+  readonly names: readonly string[]
   reachDevice(): void
 }
 
@@ -34,6 +43,7 @@ export class NameJournal {
     directory.entries.set(name, node)
     this.#pending.push({
       directories: [directory],
+      names: [name],
       reachDevice: () => directory.durable.set(name, node),
     })
   }
@@ -42,6 +52,7 @@ export class NameJournal {
     directory.entries.delete(name)
     this.#pending.push({
       directories: [directory],
+      names: [name],
       reachDevice: () => directory.durable.delete(name),
     })
   }
@@ -54,6 +65,7 @@ export class NameJournal {
     to.entries.set(toName, node)
     this.#pending.push({
       directories: [from, to],
+      names: [fromName, toName],
       reachDevice() {
         from.durable.delete(fromName)
         to.durable.set(toName, node)
@@ -92,12 +104,49 @@ export class NameJournal {
     return this.#pending.length
   }
 
-  /** Loses power after `survivors` of the pending changes: the tree is what the device has. */
-  crash(root: SimDirectory, survivors: number): void {
-    this.complete(new Set(this.#pending.slice(0, survivors)))
+  /** Loses power: the tree is what the device has. Returns how many pending changes survived. */
+  crash(root: SimDirectory, random: SimRandom, fate: NameFate): number {
+    const survivors = survivorsOf(this.#pending, random, fate)
+    this.complete(survivors)
     this.#pending = []
     restore(root)
+    return survivors.size
   }
+}
+
+function survivorsOf(
+  pending: readonly NameChange[],
+  random: SimRandom,
+  fate: NameFate,
+): ReadonlySet<NameChange> {
+  switch (fate) {
+    case 'lost':
+      return new Set()
+    case 'kept':
+      return new Set(pending)
+    case 'random':
+      return new Set(pending.slice(0, random.below(pending.length + 1)))
+    case 'scattered':
+      return scattered(pending, random)
+  }
+}
+
+/** Any of them, except that what becomes of one name keeps its order. */
+function scattered(pending: readonly NameChange[], random: SimRandom): ReadonlySet<NameChange> {
+  const survivors = new Set<NameChange>()
+  const lost = new Map<SimDirectory, Set<string>>()
+  for (const change of pending) {
+    const { directories, names } = change
+    const hindered = directories.some((each, i) => lost.get(each)?.has(names[i] ?? '') === true)
+    if (!hindered && random.chance(0.5)) {
+      survivors.add(change)
+      continue
+    }
+    for (const [i, each] of directories.entries()) {
+      lost.set(each, (lost.get(each) ?? new Set()).add(names[i] ?? ''))
+    }
+  }
+  return survivors
 }
 
 function restore(directory: SimDirectory): void {

@@ -33,6 +33,13 @@ export interface DiskFault {
   readonly code: string
 }
 
+/** An error that a call has met. */
+export interface MetFault {
+  readonly operation: DiskOperation
+  readonly path: string
+  readonly code: string
+}
+
 /** Sees every call before it is carried out; may throw, or kill the host. */
 export type DiskWatcher = (operation: DiskOperation, path: string) => void
 
@@ -65,6 +72,8 @@ export function diskError(
 }
 
 export class DiskFaults {
+  /** The errors that calls have met since the last `clear`, oldest first. */
+  readonly met: MetFault[] = []
   #armed: ArmedFault[] = []
   #watchers: DiskWatcher[] = []
 
@@ -77,6 +86,7 @@ export class DiskFaults {
   clear(): void {
     this.#armed = []
     this.#watchers = []
+    this.met.length = 0
   }
 
   watch(watcher: DiskWatcher): void {
@@ -91,6 +101,7 @@ export class DiskFaults {
     if (fault === undefined) return
     fault.failuresLeft -= 1
     if (fault.failuresLeft <= 0) this.#armed = this.#armed.filter((each) => each !== fault)
+    this.met.push({ operation, path, code: fault.code })
     throw diskError(fault.code, operation, path)
   }
 }

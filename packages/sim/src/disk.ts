@@ -13,13 +13,20 @@ import type {
   VolumeSpace,
 } from '@rockhopper/host'
 import type { DelayRange } from './delay.ts'
-import { NameJournal, SimDirectory, type SimNode } from './directory.ts'
+import {
+  type NameChange,
+  type NameFate,
+  NameJournal,
+  SimDirectory,
+  type SimNode,
+} from './directory.ts'
 import {
   type DiskFault,
   DiskFaults,
   type DiskOperation,
   type DiskWatcher,
   diskError,
+  type MetFault,
 } from './disk-faults.ts'
 import { type FileGate, SimFile } from './file.ts'
 import { type Fate, PAGE_BYTES, SimInode } from './inode.ts'
@@ -42,6 +49,11 @@ export interface SimDiskOptions {
   readonly readDelay?: DelayRange
   /** How often (0 to 1) a read or write takes fewer bytes than offered; 0 when absent. */
   readonly shortCallChance?: number
+  /**
+   * How often (0 to 1) a write that meets EIO, or in which its process is killed, gets some of its
+   * bytes through; 0 when absent.
+   */
+  readonly tornCallChance?: number
 }
 
 export interface CrashOptions {
@@ -50,7 +62,7 @@ export interface CrashOptions {
   /** What becomes of bytes that were not synced: `random` when absent. */
   readonly bytes?: Fate
   /** What becomes of creations, renames and removals that were not synced: `random` when absent. */
-  readonly names?: Fate
+  readonly names?: NameFate
 }
 
 export class SimDisk implements Disk {
@@ -58,6 +70,7 @@ export class SimDisk implements Disk {
   syncDelay: DelayRange
   readDelay: DelayRange
   shortCallChance: number
+  readonly #tornCallChance: number
   readonly #clock: Clock
   readonly #random: SimRandom
   readonly #trace: SimTrace
@@ -80,6 +93,7 @@ export class SimDisk implements Disk {
     this.syncDelay = options.syncDelay ?? [0.2, 0.5]
     this.readDelay = options.readDelay ?? [0.05, 0.1]
     this.shortCallChance = options.shortCallChance ?? 0
+    this.#tornCallChance = options.tornCallChance ?? 0
   }
 
   open(path: string, mode: OpenMode): DiskFile {
@@ -146,12 +160,14 @@ export class SimDisk implements Disk {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    this.#pass('syncDirectory', directory)
-    const node = this.#find(directory)
-    if (node === undefined) throw diskError('ENOENT', 'syncDirectory', directory)
-    if (node.kind === 'file') throw diskError('ENOTDIR', 'syncDirectory', directory)
-    const changes = this.#journal.changesOf(node)
-    await this.#delay('sync')
+    let changes: ReadonlySet<NameChange> = new Set()
+    await this.#carryOut('sync', () => {
+      this.#pass('syncDirectory', directory)
+      const node = this.#find(directory)
+      if (node === undefined) throw diskError('ENOENT', 'syncDirectory', directory)
+      if (node.kind === 'file') throw diskError('ENOTDIR', 'syncDirectory', directory)
+      changes = this.#journal.changesOf(node)
+    })
     this.#journal.complete(changes)
     if (this.#journal.pendingCount === 0) this.#freeForgotten()
   }
@@ -199,6 +215,11 @@ export class SimDisk implements Disk {
     this.#faults.clear()
   }
 
+  /** The errors that calls have met since faults were last cleared, oldest first. */
+  get metFaults(): readonly MetFault[] {
+    return this.#faults.met
+  }
+
   /** Below what is in use, the volume is full. */
   setCapacity(sizeBytes: number): void {
     this.#volume.capacityBytes = sizeBytes
@@ -206,24 +227,26 @@ export class SimDisk implements Disk {
 
   /** The process ends (kill -9): what it wrote is kept, what it had under way never completes. */
   processKill(): void {
-    this.#trace.note('disk-kill')
-    this.#process += 1
-    for (const file of this.#open) file.die()
-    this.#open.clear()
-    this.#locks.clear()
+    this.#endProcess('kill')
   }
 
   /** The machine loses power: what was synced is kept, the rest as the options say. */
   crash(options: CrashOptions = {}): void {
-    this.processKill()
+    this.#endProcess('crash')
     const random = options.random ?? this.#random
-    const pending = this.#journal.pendingCount
-    const names = options.names ?? 'random'
-    const survivors = names === 'random' ? random.below(pending + 1) : pending
-    this.#journal.crash(this.#root, names === 'lost' ? 0 : survivors)
+    const survivors = this.#journal.crash(this.#root, random, options.names ?? 'random')
     this.#freeForgotten()
     for (const inode of this.#inodes) inode.crash(random, options.bytes ?? 'random')
     this.#trace.note('disk-crash', survivors)
+  }
+
+  /**
+   * The system forgets the pages it takes for durable: those whose sync failed read from now on as
+   * the device has them.
+   */
+  dropCaches(): void {
+    for (const inode of this.#inodes) inode.dropLost()
+    this.#trace.note('disk-drop-caches')
   }
 
   /** Everything so far reaches the device at once, as if all of it had been synced. */
@@ -236,8 +259,9 @@ export class SimDisk implements Disk {
     pass: (operation, path, position, sizeBytes) =>
       this.#pass(operation, path, position, sizeBytes),
     share: (sizeBytes) => this.#share(sizeBytes),
+    torn: (sizeBytes) => this.#torn(sizeBytes),
     reclaim: () => this.#reclaim(),
-    delay: (operation) => this.#delay(operation),
+    carryOut: (operation, begin) => this.#carryOut(operation, begin),
     nowMs: () => this.#clock.nowMs(),
     closed: (file) => this.#open.delete(file),
   }
@@ -252,12 +276,28 @@ export class SimDisk implements Disk {
     return short && sizeBytes > 1 ? 1 + this.#random.below(sizeBytes - 1) : sizeBytes
   }
 
-  #delay(operation: 'read' | 'sync'): Promise<void> {
+  #torn(sizeBytes: number): number {
+    const torn = this.#tornCallChance > 0 && this.#random.chance(this.#tornCallChance)
+    return torn ? this.#random.below(sizeBytes + 1) : 0
+  }
+
+  #endProcess(how: 'kill' | 'crash'): void {
+    this.#trace.note('disk-kill')
+    this.#process += 1
+    for (const file of this.#open) file.die(how)
+    this.#open.clear()
+    this.#locks.clear()
+  }
+
+  #carryOut(operation: 'read' | 'sync', begin: () => void): Promise<void> {
     const [leastMs, mostMs] = operation === 'read' ? this.readDelay : this.syncDelay
     const process = this.#process
-    return new Promise((resolve) => {
+    const met = caught(begin)
+    return new Promise((resolve, reject) => {
       this.#clock.after(this.#random.between(leastMs, mostMs), () => {
-        if (process === this.#process) resolve()
+        if (process !== this.#process) return
+        if (met === undefined) resolve()
+        else reject(met)
       })
     })
   }
@@ -319,6 +359,16 @@ export class SimDisk implements Disk {
     this.#journal.completeAll()
     this.#freeForgotten()
     return this.#volume.freeBytes >= PAGE_BYTES
+  }
+}
+
+/** What an action throws. */
+function caught(action: () => void): unknown {
+  try {
+    action()
+    return undefined
+  } catch (error) {
+    return error
   }
 }
 

@@ -5,9 +5,10 @@
 export { type Evidence, type Finding, judge } from './checker.ts'
 export { SimClock } from './clock.ts'
 export type { DelayRange } from './delay.ts'
+export type { NameFate } from './directory.ts'
 export type { CrashOptions, SimDiskOptions } from './disk.ts'
 export { SimDisk } from './disk.ts'
-export type { DiskFault, DiskOperation, DiskWatcher } from './disk-faults.ts'
+export type { DiskFault, DiskOperation, DiskWatcher, MetFault } from './disk-faults.ts'
 export type { FabricOptions, SimFabric } from './fabric.ts'
 export {
   type CommittedOffset,

@@ -116,6 +116,16 @@ export class SimInode {
     }
   }
 
+  /** The pages whose sync failed, and that were not written again, are read anew from the device. */
+  dropLost(): void {
+    for (const [index, page] of this.#lost) {
+      const isDirty = [...this.#unsynced.values()].some((undo) => undo.has(index))
+      if (isDirty) continue
+      this.#setPage(index, page)
+      this.#lost.delete(index)
+    }
+  }
+
   /** Everything is on the device at once, without waiting. */
   makeDurable(): void {
     this.#lost.clear()
