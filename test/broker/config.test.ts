@@ -6,6 +6,7 @@ import {
   brokerConfigTable,
   completeBrokerConfig,
   readBrokerConfig,
+  storeConfigOf,
 } from '../../packages/broker/src/config.ts'
 import { foreignKeys } from '../../packages/broker/src/foreign-keys.ts'
 
@@ -21,10 +22,52 @@ test('an unknown key stops the start and names the nearest one', () => {
 })
 
 test("a key of Apache's broker alone is a warning that says why", () => {
-  const { warnings } = readBrokerConfig('deleteWhen=04\nsendMessageThreadPoolNums=4', 'broker.conf')
+  const text = 'redeleteHangedFileInterval=1\nsendMessageThreadPoolNums=4'
+  const { warnings } = readBrokerConfig(text, 'broker.conf')
   expect(warnings).toHaveLength(2)
-  expect(warnings[0]).toMatch(/deleteWhen has no effect here: retention is not built yet/)
+  expect(warnings[0]).toMatch(
+    /redeleteHangedFileInterval has no effect here: a file can be removed/,
+  )
   expect(warnings[1]).toMatch(/no thread pools/)
+})
+
+test('the keys of the retention are the rules of the store', () => {
+  const text =
+    'fileReservedTime=48\ndeleteWhen=4;16\ndiskMaxUsedSpaceRatio=60\n' +
+    'diskSpaceCleanForciblyRatio=70\ndiskSpaceWarningLevelRatio=80\ncleanFileForciblyEnable=false\n' +
+    'deleteFileBatchMax=3\ndeleteCommitLogFilesInterval=1\ndeleteConsumeQueueFilesInterval=2\n' +
+    'cleanResourceInterval=1000'
+  expect(storeConfigOf(complete(text)).retention).toEqual({
+    reservedMs: 48 * 3_600_000,
+    deleteHours: [4, 16],
+    cleanAbovePercent: 60,
+    forceAbovePercent: 70,
+    refuseAbovePercent: 80,
+    mayForce: false,
+    periodMs: 1_000,
+    maxFilesPerRun: 3,
+    logPauseMs: 1,
+    queuePauseMs: 2,
+  })
+})
+
+test("levels beyond Apache's limits are taken for the limits, with a warning, as there", () => {
+  const text = 'diskSpaceWarningLevelRatio=95\ndiskSpaceCleanForciblyRatio=20\n'
+  const { values, warnings } = readBrokerConfig(text, 'broker.conf')
+  expect(values).toMatchObject({ diskSpaceWarningLevelRatio: 90, diskSpaceCleanForciblyRatio: 30 })
+  expect(warnings).toEqual([
+    expect.stringContaining('from 35 to 90, not "95": it is taken for 90'),
+    expect.stringContaining('from 30 to 85, not "20": it is taken for 30'),
+  ])
+})
+
+test('hours in which files are removed are hours of the day', () => {
+  for (const wrong of ['24', '4,5', 'night', ';']) {
+    expect(() => readBrokerConfig(`deleteWhen=${wrong}`, 'broker.conf')).toThrow(
+      /hours from 0 to 23/,
+    )
+  }
+  expect(readBrokerConfig('deleteWhen=04;', 'broker.conf').values.deleteWhen).toBe('04;')
 })
 
 test('the old spellings of file sizes are understood', () => {

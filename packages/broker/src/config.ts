@@ -16,6 +16,7 @@ import { foreignKeys, oldSpellings } from './foreign-keys.ts'
 const { bool, choice, int, text } = setting
 
 const MIB = 1024 * 1024
+const HOUR_MS = 3_600_000
 
 export const brokerConfigTable = configTable({
   brokerClusterName: text({ default: 'DefaultCluster', meaning: 'cluster this broker belongs to' }),
@@ -94,6 +95,57 @@ export const brokerConfigTable = configTable({
     max: 2 ** 31 - 20,
     unit: 'bytes',
     meaning: 'size of a consume queue file, rounded up to a multiple of 20',
+  }),
+  fileReservedTime: int({
+    default: 72,
+    unit: 'hours',
+    meaning: 'how long a commit log file is kept after it was last written, while there is room',
+  }),
+  deleteWhen: text({
+    default: '04',
+    check: (value) =>
+      hoursOf(value) === undefined ? 'hours from 0 to 23 joined by ";"' : undefined,
+    meaning: 'local hours, joined by ";", in which commit log files that have expired are removed',
+  }),
+  diskMaxUsedSpaceRatio: int({
+    ...{ default: 75, min: 10, max: 95, clamped: true, unit: 'percent' },
+    meaning: 'used part of the volume above which what has expired is removed at any hour',
+  }),
+  diskSpaceCleanForciblyRatio: int({
+    ...{ default: 85, min: 30, max: 85, clamped: true, unit: 'percent' },
+    meaning: 'used part of the volume above which files are removed before they expire',
+  }),
+  diskSpaceWarningLevelRatio: int({
+    ...{ default: 90, min: 35, max: 90, clamped: true, unit: 'percent' },
+    meaning:
+      'used part of the volume above which messages are refused, until diskSpaceCleanForciblyRatio ' +
+      'or less are used',
+  }),
+  cleanFileForciblyEnable: bool({
+    default: true,
+    meaning: 'whether commit log files may be removed before they expire',
+  }),
+  deleteFileBatchMax: int({
+    default: 10,
+    min: 1,
+    clamped: true,
+    meaning: 'most commit log files that are removed in one run',
+  }),
+  deleteCommitLogFilesInterval: int({
+    default: 100,
+    unit: 'ms',
+    meaning: 'pause between the removals of two commit log files',
+  }),
+  deleteConsumeQueueFilesInterval: int({
+    default: 100,
+    unit: 'ms',
+    meaning: 'pause behind each queue of which a file was removed',
+  }),
+  cleanResourceInterval: int({
+    default: 10_000,
+    min: 10,
+    unit: 'ms',
+    meaning: 'how often it is looked at what is to be removed; first after six times as long',
   }),
   flushDiskType: choice({
     default: 'ASYNC_FLUSH',
@@ -222,7 +274,31 @@ export function storeConfigOf(config: BrokerConfig): StoreConfig {
     syncFlushTimeoutMs: config.syncFlushTimeout,
     maxMessageBytes: config.maxMessageSize,
     tailMemoryBytes: TAIL_MEMORY_BYTES,
+    retention: retentionOf(config),
   }
+}
+
+function retentionOf(config: BrokerConfig): NonNullable<StoreConfig['retention']> {
+  return {
+    reservedMs: config.fileReservedTime * HOUR_MS,
+    deleteHours: hoursOf(config.deleteWhen) ?? [],
+    cleanAbovePercent: config.diskMaxUsedSpaceRatio,
+    forceAbovePercent: config.diskSpaceCleanForciblyRatio,
+    refuseAbovePercent: config.diskSpaceWarningLevelRatio,
+    mayForce: config.cleanFileForciblyEnable,
+    periodMs: config.cleanResourceInterval,
+    maxFilesPerRun: config.deleteFileBatchMax,
+    logPauseMs: config.deleteCommitLogFilesInterval,
+    queuePauseMs: config.deleteConsumeQueueFilesInterval,
+  }
+}
+
+/** The hours in a list such as `04;16`; undefined when one of them is no hour of the day. */
+function hoursOf(list: string): number[] | undefined {
+  const hours = list.split(';').flatMap((hour) => hour.trim() || [])
+  return hours.length > 0 && hours.every((hour) => /^([01]?\d|2[0-3])$/.test(hour))
+    ? hours.map(Number)
+    : undefined
 }
 
 /** The newest part of the log that is served to consumers without touching a file. */

@@ -100,8 +100,7 @@ const reasons: readonly Reason[] = [
   {
     why: 'files are written and read through the page cache, never mapped into memory',
     keys: `
-      commitIntervalCommitLog destroyMapedFileIntervalForcibly redeleteHangedFileInterval
-      commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile
+      commitIntervalCommitLog commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile
       commitCommitLogThoroughInterval warmMapedFileEnable osPageCacheBusyTimeOutMills
       transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool
       writeWithoutMmap wakeCommitWhenPutMessage dataReadAheadEnable
@@ -116,13 +115,18 @@ const reasons: readonly Reason[] = [
       enableLogConsumeQueueRepeatedlyBuildWhenRecover`,
   },
   {
-    why: 'retention is not built yet: nothing is deleted',
-    keys: `
-      diskSpaceWarningLevelRatio diskSpaceCleanForciblyRatio cleanResourceInterval
-      deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval deleteWhen
-      diskMaxUsedSpaceRatio fileReservedTime deleteFileBatchMax cleanFileForciblyEnable
-      diskFallRecorded correctLogicMinOffsetSleepInterval correctLogicMinOffsetForceInterval
-      replicasPerDiskPartition logicalDiskSpaceCleanForciblyThreshold`,
+    why:
+      'a file can be removed while it is read: its readers finish, and a removal that fails is ' +
+      'tried again every cleanResourceInterval',
+    keys: 'destroyMapedFileIntervalForcibly redeleteHangedFileInterval',
+  },
+  {
+    why: 'the first offset of a queue is corrected with each removal of files, and only then',
+    keys: 'correctLogicMinOffsetSleepInterval correctLogicMinOffsetForceInterval',
+  },
+  {
+    why: 'every broker goes by the use of the whole volume, whoever else fills it',
+    keys: 'replicasPerDiskPartition logicalDiskSpaceCleanForciblyThreshold',
   },
   {
     why: 'the key index is not built yet',
@@ -146,7 +150,7 @@ const reasons: readonly Reason[] = [
   {
     why: 'metrics are not built yet',
     keys: `
-      commercialBaseCount commercialSizePerMsg accountStatsEnable accountStatsPrintZeroValues
+      diskFallRecorded commercialBaseCount commercialSizePerMsg accountStatsEnable accountStatsPrintZeroValues
       maxStatsIdleTimeInMinutes enableDetailStat autoDeleteUnusedStats isolateLogEnable
       useStaticSubscription metricsExporterType metricsOtelCardinalityLimit
       metricsGrpcExporterTarget metricsGrpcExporterHeader metricGrpcExporterTimeOutInMills

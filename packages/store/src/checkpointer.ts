@@ -59,6 +59,11 @@ export class Checkpointer {
     return run
   }
 
+  /** Offset of the last checkpoint: a start needs nothing of the log before it. */
+  get offset(): number {
+    return this.#lastOffset
+  }
+
   stop(): Promise<void> {
     return this.#loop.stop()
   }

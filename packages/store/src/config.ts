@@ -2,6 +2,20 @@
  * What a store must be told at its opening. Apache's keys and defaults are in the broker's table;
  * the names in brackets are Apache's. Source: `store-runtime.md` section 17.1.
  */
+import type { RetentionRules } from './retention-rules.ts'
+
+/** When and how what is old is removed. */
+export interface RetentionConfig extends RetentionRules {
+  /** How often it is looked at what is to be removed (cleanResourceInterval). */
+  readonly periodMs: number
+  /** Files of the log that are removed in one run at the most (deleteFileBatchMax). */
+  readonly maxFilesPerRun: number
+  /** Pause between two files of the log (deleteCommitLogFilesInterval). */
+  readonly logPauseMs: number
+  /** Pause behind each queue that lost a file (deleteConsumeQueueFilesInterval). */
+  readonly queuePauseMs: number
+}
+
 export interface StoreConfig {
   /** Absolute folder of everything the store keeps (storePathRootDir). */
   readonly rootDirectory: string
@@ -21,4 +35,6 @@ export interface StoreConfig {
   readonly maxMessageBytes: number
   /** How much of the newest log is kept in memory for readers. */
   readonly tailMemoryBytes: number
+  /** Without it nothing is removed, and messages are accepted until the volume is full. */
+  readonly retention?: RetentionConfig | undefined
 }

@@ -18,7 +18,7 @@ import {
   UNIT_BYTES,
   writeUnit,
 } from '@rockhopper/protocol'
-import { firstWhere } from './binary-search.ts'
+import { firstWhere, firstWhereAsync } from './binary-search.ts'
 import { parentOf } from './durable-folder.ts'
 import type { SegmentFolder } from './segment-folder.ts'
 import { UnitTail } from './unit-tail.ts'
@@ -76,6 +76,11 @@ export class ConsumeQueue {
 
   get minOffset(): number {
     return this.#minOffset
+  }
+
+  /** Whether it had messages, and the log has none of them any more. */
+  get isExpired(): boolean {
+    return this.#minOffset > 0 && this.#minOffset === this.nextOffset
   }
 
   /** The offset that the next message gets. */
@@ -156,6 +161,39 @@ export class ConsumeQueue {
       if (this.#folder.has(offset)) await this.#folder.file(offset).syncData()
     }
     if (newNames && !this.#removed) await this.#syncNames()
+  }
+
+  /**
+   * Forgets the units of records that the log has no more, and removes the files with nothing else,
+   * except the last. Returns whether a file was removed. Rejects with `DiskError`.
+   */
+  async forgetBefore(logMinOffset: number): Promise<boolean> {
+    const lives = async (at: number): Promise<boolean> => {
+      const unit = await this.unitAt(at)
+      return !isPreBlank(unit) && unit.logOffset >= logMinOffset
+    }
+    try {
+      const from = this.#minOffset
+      if (from < this.end.value && !(await lives(from))) {
+        this.#minOffset = await firstWhereAsync(from + 1, this.end.value, lives)
+      }
+      return await this.#removeOldFiles()
+    } catch (error) {
+      // Its topic was deleted meanwhile: it has no files any more.
+      if (this.#removed) return false
+      throw error
+    }
+  }
+
+  async #removeOldFiles(): Promise<boolean> {
+    let count = 0
+    for (; !this.#removed; count++) {
+      const second = this.#folder.starts[1]
+      if (second === undefined || second / UNIT_BYTES > this.#minOffset) break
+      this.#folder.removeFirst()
+      await this.#folder.syncNames()
+    }
+    return count > 0
   }
 
   /** The topic was deleted: nothing more is written, and nobody waits any longer. */

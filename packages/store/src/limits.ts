@@ -66,3 +66,9 @@ export const MAX_TOPIC_BYTES = 255
 
 /** A record that claims to be longer is taken for broken when the log is scanned. */
 export const MAX_RECORD_BYTES = 256 * MIB
+
+/** Periods of the retention before its first run: with Apache's 10 s its first minute is quiet. */
+export const RETENTION_PERIODS_BEFORE_FIRST = 6
+
+/** Runs in which expired files are removed at any hour, after an operator has asked for it. */
+export const ASKED_RETENTION_RUNS = 20

@@ -6,6 +6,7 @@ import type { Disk, DiskFile } from '@rockhopper/host'
 import { MAX_OPEN_FILES } from './limits.ts'
 
 export class OpenFiles {
+  #removals = 0
   readonly #disk: Disk
   readonly #files = new Map<string, DiskFile>()
 
@@ -26,7 +27,19 @@ export class OpenFiles {
     return this.#keep(this.#disk.open(path, 'create'))
   }
 
-  /** Closes a file that is about to be removed. */
+  /** How many files were removed so far: a read that fails while this grows may be done again. */
+  get removals(): number {
+    return this.#removals
+  }
+
+  /** Removes a file. Who reads it may finish. Throws `DiskError`; then it is still there. */
+  remove(path: string): void {
+    this.close(path)
+    this.#disk.remove(path)
+    this.#removals += 1
+  }
+
+  /** Closes a file; who reads it may finish. */
   close(path: string): void {
     this.#files.get(path)?.close()
     this.#files.delete(path)

@@ -7,6 +7,7 @@ import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint-f
 import { Checkpointer } from './checkpointer.ts'
 import { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
+import { DiskUsage } from './disk-usage.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { makeDurableFolder } from './durable-folder.ts'
 import { CorruptionError } from './errors.ts'
@@ -23,6 +24,7 @@ import { OpenFiles } from './open-files.ts'
 import { QueueReader } from './queue-reader.ts'
 import { QueueTable } from './queue-table.ts'
 import { restoreUnit, scanLog, scanStart, showRestored } from './recovery.ts'
+import { Retention } from './retention.ts'
 import { SegmentFolder } from './segment-folder.ts'
 import { Store } from './store.ts'
 import { Watermark } from './watermark.ts'
@@ -113,7 +115,14 @@ async function recover(
     clock,
     files,
     { directory: paths.queues, segmentBytes: config.consumeQueueSegmentBytes },
-    { minOffset: folder.firstOffset ?? 0, limitOffset: checkpointOffset, afterCrash },
+    {
+      // The log begins later when old files were removed.
+      get minOffset() {
+        return folder.firstOffset ?? 0
+      },
+      limitOffset: checkpointOffset,
+      afterCrash,
+    },
   )
   if (afterCrash) queues.loadAll()
   let { storeTimestamp } = checkpoint
@@ -249,6 +258,10 @@ function start(
     },
     recovered.checkpointOffset,
   )
+  const rules = config.retention
+  const usage = rules && new DiskUsage(disk, logger, rules, [paths.commitLog, paths.queues])
+  const retentionParts = { disk, clock, logger, failure, folder, sums, queues, checkpointer }
+  const retention = usage && new Retention({ ...retentionParts, config: rules, usage })
   return new Store({
     config,
     disk,
@@ -266,6 +279,8 @@ function start(
     checkpointer,
     logReader,
     queueReader: new QueueReader(queues, log, logReader),
+    usage,
+    retention,
     flushing: flusher.run().catch(failure.report),
     dispatching: dispatcher.run().catch(failure.report),
   })

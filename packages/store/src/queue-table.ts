@@ -9,6 +9,11 @@ import { ConsumeQueue, type LogBounds } from './consume-queue.ts'
 import type { OpenFiles } from './open-files.ts'
 import { SegmentFolder } from './segment-folder.ts'
 
+export interface QueuePlace {
+  readonly topic: string
+  readonly queueId: number
+}
+
 export class QueueTable {
   /** Queues with something in memory, or that the device lacks something of. */
   readonly live = new Set<ConsumeQueue>()
@@ -57,9 +62,29 @@ export class QueueTable {
   loadAll(): void {
     for (const topic of this.#disk.list(this.directory)) {
       for (const queueId of this.#disk.list(`${this.directory}/${topic}`)) {
-        if (/^\d+$/.test(queueId)) this.open(topic, Number(queueId))
+        if (isQueueId(queueId)) this.open(topic, Number(queueId))
       }
     }
+  }
+
+  /** Topics that have a queue, in files or in memory. */
+  topics(): Set<string> {
+    return new Set([...this.#disk.list(this.directory), ...this.#topics.keys()])
+  }
+
+  /** Every queue there is, in files or in memory. */
+  *places(): Generator<QueuePlace> {
+    for (const topic of this.topics()) {
+      const known = this.#topics.get(topic)?.keys() ?? []
+      const stored = this.#disk.list(`${this.directory}/${topic}`).filter(isQueueId).map(Number)
+      for (const queueId of new Set([...known, ...stored])) yield { topic, queueId }
+    }
+  }
+
+  /** Whether it is known, or has another file than the last, which is kept in any case. */
+  mayHaveOldFiles({ topic, queueId }: QueuePlace): boolean {
+    if (this.known(topic, queueId) !== undefined) return true
+    return this.#disk.list(this.#directoryOf(topic, queueId)).length > 1
   }
 
   /** Every queue that was asked for so far. */
@@ -73,6 +98,12 @@ export class QueueTable {
     for (const queue of this.#topics.get(topic)?.values() ?? []) this.#remove(queue)
     this.#topics.delete(topic)
     this.#disk.remove(`${this.directory}/${topic}`)
+  }
+
+  /** Removes a queue and its files. */
+  delete(queue: ConsumeQueue): void {
+    this.#remove(queue)
+    this.#topics.get(queue.topic)?.delete(queue.queueId)
   }
 
   /** Puts an empty queue in the place of another. */
@@ -106,6 +137,10 @@ export class QueueTable {
   #directoryOf(topic: string, queueId: number): string {
     return `${this.directory}/${topic}/${queueId}`
   }
+}
+
+function isQueueId(name: string): boolean {
+  return /^\d+$/.test(name)
 }
 
 /** Whether a topic can be the name of a folder: what it may be else is for the broker to say. */

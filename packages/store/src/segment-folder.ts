@@ -6,6 +6,7 @@
  *
  * Source: Apache classes MappedFileQueue, DefaultMappedFile; `store-format.md` section 2.
  */
+import assert from 'node:assert/strict'
 import type { Disk, DiskFile } from '@rockhopper/host'
 import { CorruptionError } from './errors.ts'
 import { REWRITE_WINDOW_BYTES } from './limits.ts'
@@ -114,9 +115,10 @@ export class SegmentFolder {
 
   /** Fills `target`, of which all must lie in one segment. */
   async read(target: Uint8Array, offset: number): Promise<void> {
-    const file = this.file(offset)
     const at = offset % this.segmentBytes
     for (let done = 0; done < target.length; ) {
+      // Asked for each time: others may have made it close meanwhile.
+      const file = this.file(offset)
       const count = await file.read(target.subarray(done), at + done)
       if (count === 0) throw this.#shortened(file, at + done)
       done += count
@@ -158,6 +160,18 @@ export class SegmentFolder {
     file.setLength(this.segmentBytes)
   }
 
+  /**
+   * Removes the oldest segment, which must not be the only one. Throws `DiskError`; then it is still
+   * there. The removal of one is to be made durable before that of the next: of two at a time, a
+   * loss of power could leave the older.
+   */
+  removeFirst(): void {
+    const [first] = this.#starts
+    assert(first !== undefined && this.#starts.length > 1, 'the newest segment is never removed')
+    this.#removeFile(first)
+    this.#starts = this.#starts.slice(1)
+  }
+
   /** Makes creations and removals of segments durable. */
   syncNames(): Promise<void> {
     return this.#disk.syncDirectory(this.directory)
@@ -165,7 +179,7 @@ export class SegmentFolder {
 
   /** Removes the folder and all in it; it can be begun anew anywhere. */
   remove(): void {
-    for (const start of this.#starts) this.#files.close(this.#path(start))
+    for (const start of this.#starts) this.#removeFile(start)
     this.#starts = []
     this.#disk.remove(this.directory)
   }
@@ -175,8 +189,7 @@ export class SegmentFolder {
   }
 
   #removeFile(start: number): void {
-    this.#files.close(this.#path(start))
-    this.#disk.remove(this.#path(start))
+    this.#files.remove(this.#path(start))
   }
 
   #sizeBytes(start: number): number {

@@ -9,6 +9,7 @@ import type { Appender } from './appender.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
+import type { DiskUsage } from './disk-usage.ts'
 import type { Failure } from './failure.ts'
 import type { LogFlusher } from './log-flusher.ts'
 import type { LogReader } from './log-reader.ts'
@@ -31,7 +32,9 @@ import type {
   TimeBoundary,
 } from './outcome.ts'
 import type { QueueReader } from './queue-reader.ts'
-import type { QueueTable } from './queue-table.ts'
+import type { QueuePlace, QueueTable } from './queue-table.ts'
+import { despiteRemovals } from './removed-files.ts'
+import type { Retention } from './retention.ts'
 import { searchByTime, storeTimeIn } from './time-search.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -53,6 +56,9 @@ export interface StoreParts {
   readonly checkpointer: Checkpointer
   readonly logReader: LogReader
   readonly queueReader: QueueReader
+  /** Absent, as is `retention`, when nothing is to be removed. */
+  readonly usage: DiskUsage | undefined
+  readonly retention: Retention | undefined
   /** Ends when `written` is closed and flushed. */
   readonly flushing: Promise<void>
   /** Ends when `confirmed` is closed and dispatched. */
@@ -98,7 +104,8 @@ export class Store {
 
   /** Messages of a queue, at once when they are in memory. Rejects when the disk fails or lies. */
   read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
-    return this.#parts.queueReader.read(request)
+    const { files, queueReader } = this.#parts
+    return despiteRemovals(files, () => queueReader.read(request))
   }
 
   /** 0 and 0 when there is no such queue. */
@@ -119,30 +126,58 @@ export class Store {
     timestampMs: number,
     boundary: TimeBoundary,
   ): Promise<number> {
-    const { log, logReader, queues } = this.#parts
+    const { files, log, logReader, queues } = this.#parts
     const queue = queues.find(topic, queueId)
-    return queue === undefined ? 0 : searchByTime(queue, timestampMs, boundary, log, logReader)
+    if (queue === undefined) return 0
+    return despiteRemovals(files, () => searchByTime(queue, timestampMs, boundary, log, logReader))
   }
 
   /** When the message at a queue offset was stored, ms since 1970; -1 when there is none. */
   async storeTimeOf(topic: string, queueId: number, queueOffset: number): Promise<number> {
-    const { log, logReader, queues } = this.#parts
+    const { files, log, logReader, queues } = this.#parts
     const queue = queues.find(topic, queueId)
-    return queue === undefined ? -1 : storeTimeIn(queue, queueOffset, log, logReader)
+    if (queue === undefined) return -1
+    return despiteRemovals(files, () => storeTimeIn(queue, queueOffset, log, logReader))
   }
 
   /** The record that begins at a log offset; undefined when none does. */
   messageAt(logOffset: number): Buffer | undefined | Promise<Buffer | undefined> {
-    return this.#parts.logReader.recordAt(logOffset, this.marks.confirmed.value)
+    const { files, logReader } = this.#parts
+    return despiteRemovals(files, () => logReader.recordAt(logOffset, this.marks.confirmed.value))
   }
 
   /** Forgets a topic: its queues begin at 0 again. Its messages stay in the log until they age. */
   async deleteTopic(topic: string): Promise<void> {
-    const { checkpointer, disk, log, queues } = this.#parts
-    queues.deleteTopic(topic)
-    await this.marks.dispatched.reached(log.endOffset)
-    await disk.syncDirectory(queues.directory)
-    await checkpointer.checkpoint()
+    this.#parts.queues.deleteTopic(topic)
+    await this.#settleRemoval()
+  }
+
+  /** Topics that have a queue, whether or not anybody still knows them. */
+  topics(): readonly string[] {
+    return [...this.#parts.queues.topics()]
+  }
+
+  /** Removes what has expired, now and in some runs to come, whatever the hour. */
+  removeExpired(): void {
+    this.#parts.retention?.removeExpired()
+  }
+
+  /**
+   * Forgets the queues of which the log has no message any more, but not those of topics that are to
+   * stay. They begin at 0 again. Returns which they were.
+   */
+  async removeExpiredQueues(isToStay: (topic: string) => boolean): Promise<QueuePlace[]> {
+    const { log, queues } = this.#parts
+    const removed: QueuePlace[] = []
+    for (const place of queues.places()) {
+      const queue = isToStay(place.topic) ? undefined : queues.find(place.topic, place.queueId)
+      await queue?.forgetBefore(log.minOffset)
+      if (queue?.isExpired !== true) continue
+      queues.delete(queue)
+      removed.push(place)
+    }
+    if (removed.length > 0) await this.#settleRemoval(new Set(removed.map(({ topic }) => topic)))
+    return removed
   }
 
   runtime(): StoreFigures {
@@ -173,7 +208,8 @@ export class Store {
 
   async #close(): Promise<void> {
     const { checkpointer, dispatching, failure, files, flusher, flushing } = this.#parts
-    const { lock, logger, queues, writer } = this.#parts
+    const { lock, logger, queues, retention, writer } = this.#parts
+    await retention?.stop()
     writer.write()
     this.marks.written.close()
     flusher.stopPausing()
@@ -194,6 +230,18 @@ export class Store {
     lock.release()
   }
 
+  /** Makes the removal of queues durable, and the next start not look at what was before it. */
+  async #settleRemoval(topics: Iterable<string> = []): Promise<void> {
+    const { checkpointer, disk, log, queues } = this.#parts
+    await this.marks.dispatched.reached(log.endOffset)
+    for (const topic of topics) {
+      const directory = `${queues.directory}/${topic}`
+      if (disk.stat(directory) !== undefined) await disk.syncDirectory(directory)
+    }
+    await disk.syncDirectory(queues.directory)
+    await checkpointer.checkpoint()
+  }
+
   async #leaveClean(): Promise<void> {
     const { abortPath, checkpointer, config, disk } = this.#parts
     await checkpointer.checkpoint()
@@ -208,7 +256,7 @@ export class Store {
       const reason = `The store takes no messages since its disk failed: ${message}. Restart it.`
       return { kind: 'not-writable', reason }
     }
-    if (this.#closing === undefined) return undefined
+    if (this.#closing === undefined) return this.#parts.usage?.refusal
     return { kind: 'not-writable', reason: 'The store is closing: send to another broker.' }
   }
 }

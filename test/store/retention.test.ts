@@ -1,0 +1,336 @@
+/** What a store removes when it is old or the volume is full, and what readers see of it. */
+import { UNIT_BYTES } from '@rockhopper/protocol'
+import type { RetentionConfig, StoreConfig } from '@rockhopper/store'
+import { describe, expect, it } from 'vitest'
+import {
+  message,
+  numbered,
+  QUEUE_SEGMENT_BYTES,
+  ROOT,
+  recordsIn,
+  SEGMENT_BYTES,
+  StoreScene,
+} from './scene.ts'
+
+const HOUR_MS = 3_600_000
+const LOG = `${ROOT}/commitlog`
+const QUEUE = `${ROOT}/consumequeue/TopicTest/0`
+const SUMS = `${ROOT}/logsums`
+/** Behind the first run. */
+const FIRST_RUN_MS = 61_000
+
+const retention: RetentionConfig = {
+  reservedMs: 72 * HOUR_MS,
+  deleteHours: [4],
+  cleanAbovePercent: 75,
+  forceAbovePercent: 85,
+  refuseAbovePercent: 90,
+  mayForce: true,
+  periodMs: 10_000,
+  maxFilesPerRun: 10,
+  logPauseMs: 100,
+  queuePauseMs: 100,
+}
+
+/** Old records are read from files, and a run comes soon. */
+async function openScene(
+  rules: Partial<RetentionConfig> = {},
+  config: Partial<StoreConfig> = {},
+): Promise<StoreScene> {
+  const own = { tailMemoryBytes: 8 * 1024, retention: { ...retention, ...rules } }
+  return await StoreScene.opened({ ...own, ...config })
+}
+
+/** Fills so many segments of the log with numbered messages; returns how many messages that took. */
+async function fillSegments(scene: StoreScene, count: number): Promise<number> {
+  const end = (scene.store.runtime().appendedOffset / SEGMENT_BYTES + count) * SEGMENT_BYTES
+  let number = scene.store.queueBounds('TopicTest', 0).maxOffset
+  while (scene.store.runtime().appendedOffset < end) {
+    await scene.put({ body: Buffer.from(`m${number}`) })
+    number += 1
+  }
+  return number
+}
+
+const logFiles = (scene: StoreScene): number[] => scene.host.disk.list(LOG).map(Number)
+const queueFiles = (scene: StoreScene): number[] => scene.host.disk.list(QUEUE).map(Number)
+
+function bounds(scene: StoreScene): { minOffset: number; maxOffset: number } {
+  return scene.store.queueBounds('TopicTest', 0)
+}
+
+/** Moves the wall clock to an hour of a day that is so many days away. */
+function goTo(scene: StoreScene, days: number, hour: number): void {
+  const { clock } = scene.world
+  const midnight = Math.floor(clock.nowMs() / (24 * HOUR_MS)) * 24 * HOUR_MS
+  clock.jumpWall(midnight + (days * 24 + hour) * HOUR_MS - clock.nowMs())
+}
+
+/** Makes the volume so small that what is used now is that part of it. */
+function setUsedPercent(scene: StoreScene, percent: number): void {
+  const { freeBytes, totalBytes } = scene.host.disk.volumeSpace(ROOT)
+  scene.host.disk.setCapacity(Math.floor((totalBytes - freeBytes) / (percent / 100)))
+}
+
+describe('a file of the log that has expired', () => {
+  it('is removed in the hour for it, and with it all that came from it', async () => {
+    const scene = await openScene()
+    const count = await fillSegments(scene, 3)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    goTo(scene, 3, 4)
+    await scene.world.clock.advance(20_000)
+    expect(logFiles(scene)).toEqual([3 * SEGMENT_BYTES])
+    expect(scene.host.disk.list(SUMS).map(Number)).toEqual([3 * SEGMENT_BYTES])
+    const { maxOffset, minOffset } = bounds(scene)
+    expect(maxOffset).toBe(count)
+    expect(minOffset).toBeGreaterThan(count - 5)
+    expect(minOffset).toBeLessThan(count)
+    expect(await scene.bodies()).toEqual(numbered(minOffset, count))
+    expect(queueFiles(scene)[0]).toBe(
+      minOffset * UNIT_BYTES - ((minOffset * UNIT_BYTES) % QUEUE_SEGMENT_BYTES),
+    )
+  })
+
+  it('is kept at other hours, unless an operator asks', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    goTo(scene, 9, 5)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(3)
+    scene.store.removeExpired()
+    await scene.world.clock.advance(1_000)
+    expect(logFiles(scene)).toEqual([2 * SEGMENT_BYTES])
+  })
+
+  it('goes by local time', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    goTo(scene, 9, 2)
+    scene.world.clock.setUtcOffset(2 * HOUR_MS)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(1)
+  })
+
+  it('is removed with others in moderation: so many in a run, and a pause between two', async () => {
+    const scene = await openScene({ maxFilesPerRun: 2, logPauseMs: 3_000 })
+    await fillSegments(scene, 5)
+    goTo(scene, 9, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(5)
+    await scene.world.clock.advance(3_000)
+    expect(logFiles(scene)).toHaveLength(4)
+    await scene.world.clock.advance(9_000)
+    expect(logFiles(scene)).toHaveLength(4)
+    await scene.world.clock.advance(8_000)
+    expect(logFiles(scene)).toHaveLength(2)
+  })
+
+  it('is kept as the newest one, however old it is', async () => {
+    const scene = await openScene()
+    await scene.putNumbered(0, 10)
+    goTo(scene, 99, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toEqual([0])
+    expect(await scene.bodies()).toEqual(numbered(0, 10))
+  })
+
+  it('is kept while a start would need it', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    goTo(scene, 9, 4)
+    scene.host.disk.fail({
+      ...{ operation: 'write', pathIncludes: 'consumequeue', code: 'ENOSPC' },
+      times: Number.POSITIVE_INFINITY,
+    })
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(3)
+    scene.host.disk.clearFaults()
+    await scene.world.clock.advance(10_000)
+    expect(logFiles(scene)).toHaveLength(1)
+  })
+
+  it('is tried again when the disk refuses to remove it, and one line says so', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    goTo(scene, 9, 4)
+    scene.host.disk.fail({
+      ...{ operation: 'remove', pathIncludes: 'commitlog', code: 'EIO', times: 3 },
+    })
+    await scene.world.clock.advance(FIRST_RUN_MS + 20_000)
+    expect(logFiles(scene)).toHaveLength(3)
+    expect(await scene.bodies()).toHaveLength(bounds(scene).maxOffset)
+    await scene.world.clock.advance(10_000)
+    expect(logFiles(scene)).toHaveLength(1)
+    const warnings = scene.world.lines.filter(({ level }) => level !== 'info')
+    expect(warnings).toHaveLength(1)
+    expect(await scene.bodies()).toEqual(numbered(bounds(scene).minOffset, bounds(scene).maxOffset))
+  })
+
+  it('is gone for queues, too, that nobody has asked for since the start', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    await scene.reopen()
+    goTo(scene, 9, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(queueFiles(scene)[0]).toBeGreaterThan(0)
+    const { maxOffset, minOffset } = bounds(scene)
+    expect(await scene.bodies()).toEqual(numbered(minOffset, maxOffset))
+  })
+
+  it('leaves the numbers of a queue as they are, though all of its messages went', async () => {
+    const scene = await openScene()
+    await scene.putNumbered(0, 7, { queueId: 1 })
+    await fillSegments(scene, 2)
+    goTo(scene, 9, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(scene.store.queueBounds('TopicTest', 1)).toEqual({ minOffset: 7, maxOffset: 7 })
+    await scene.reopenAfterKill()
+    expect(scene.store.queueBounds('TopicTest', 1)).toEqual({ minOffset: 7, maxOffset: 7 })
+    expect((await scene.put({ queueId: 1 })).queueOffset).toBe(7)
+    expect(await scene.bodies('TopicTest', 1)).toEqual(['Hello'])
+  })
+})
+
+describe('a volume that fills up', () => {
+  it('loses what has expired at any hour, until there is room', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    await scene.world.clock.advance(15_000)
+    setUsedPercent(scene, 80)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(3)
+    goTo(scene, 9, 12)
+    await scene.world.clock.advance(10_000)
+    expect(logFiles(scene)).toEqual([SEGMENT_BYTES, 2 * SEGMENT_BYTES])
+  })
+
+  it('loses what has not expired only until there is room', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 8)
+    await scene.world.clock.advance(15_000)
+    setUsedPercent(scene, 89)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    const left = logFiles(scene)
+    expect(left.length).toBeGreaterThan(5)
+    expect(left.length).toBeLessThan(9)
+    expect(left.at(-1)).toBe(8 * SEGMENT_BYTES)
+    expect(scene.store.append(message()).kind).toBe('appended')
+  })
+
+  it('refuses messages near its end, goes on serving, and takes them when there is room', async () => {
+    const scene = await openScene({ mayForce: false })
+    const count = await fillSegments(scene, 3)
+    await scene.world.clock.advance(15_000)
+    setUsedPercent(scene, 95)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    const refused = scene.store.append(message())
+    expect(refused).toMatchObject({ kind: 'not-writable' })
+    expect('reason' in refused && refused.reason).toMatch(
+      /^The volume of "\/store\/commitlog" is 9\d % used, more than diskSpaceWarningLevelRatio=90 allows: \d+ bytes are free\. .* 85 % or less/,
+    )
+    expect(scene.store.appendBatch(message(), [message()])).toEqual(refused)
+    expect(await scene.bodies()).toEqual(numbered(0, count))
+    expect(logFiles(scene)).toHaveLength(4)
+    setUsedPercent(scene, 88)
+    await scene.world.clock.advance(20_000)
+    expect(scene.store.append(message()).kind).toBe('not-writable')
+    setUsedPercent(scene, 84)
+    await scene.world.clock.advance(10_000)
+    expect(scene.store.append(message()).kind).toBe('appended')
+    const told = scene.world.lines.map(({ sentence }) => sentence)
+    expect(
+      told.filter((sentence) => /Messages are (refused|accepted)/.test(sentence)),
+    ).toHaveLength(2)
+  })
+
+  it('makes room by itself and takes messages again', async () => {
+    const scene = await openScene()
+    const count = await fillSegments(scene, 10)
+    await scene.world.clock.advance(15_000)
+    setUsedPercent(scene, 96)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    await scene.put({ body: Buffer.from(`m${count}`) })
+    expect(logFiles(scene).length).toBeLessThan(11)
+    expect(await scene.bodies()).toEqual(numbered(bounds(scene).minOffset, count + 1))
+  })
+
+  it('is taken for roomy when it cannot say how large it is', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    scene.host.disk.setCapacity(0)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(3)
+  })
+
+  it('without rules for it is left to the operator', async () => {
+    const scene = await StoreScene.opened()
+    await fillSegments(scene, 2)
+    setUsedPercent(scene, 99)
+    goTo(scene, 999, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect(logFiles(scene)).toHaveLength(3)
+    scene.store.removeExpired()
+    expect(scene.store.append(message()).kind).toBe('appended')
+  })
+})
+
+describe('a consumer behind the removal', () => {
+  it('is sent to the first message that is left', async () => {
+    const scene = await openScene()
+    await fillSegments(scene, 2)
+    goTo(scene, 9, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    const { minOffset } = bounds(scene)
+    expect(await scene.read({ offset: 3 })).toMatchObject({
+      ...{ status: 'OFFSET_TOO_SMALL', nextOffset: minOffset, minOffset },
+    })
+    expect(await scene.settle(scene.store.storeTimeOf('TopicTest', 0, 3))).toBe(-1)
+    expect(await scene.settle(scene.store.messageAt(0))).toBeUndefined()
+    expect(scene.store.runtime().minOffset).toBe(2 * SEGMENT_BYTES)
+    const byTime = scene.store.offsetByTime('TopicTest', 0, 0, 'lower')
+    expect(await scene.settle(byTime)).toBe(minOffset)
+  })
+
+  it('that reads meanwhile gets its messages or is sent on, at whatever moment it asks', async () => {
+    const seen = new Set<string>()
+    for (let waitMs = 0; waitMs < 4; waitMs += 0.05) {
+      const scene = await openScene({ logPauseMs: 0, queuePauseMs: 0 })
+      const count = await fillSegments(scene, 3)
+      await scene.reopen()
+      const { store } = scene
+      await scene.world.clock.advance(15_000)
+      goTo(scene, 9, 4)
+      store.removeExpired()
+      await scene.world.clock.advance(waitMs)
+      const asked = [0, 60, 130, 200].map(async (offset) => {
+        const request = {
+          topic: 'TopicTest',
+          queueId: 0,
+          offset,
+          maxMessages: 8,
+          maxBytes: 1 << 20,
+        }
+        return { offset, outcome: await store.read(request) }
+      })
+      const times = [0, 200].map((offset) => store.storeTimeOf('TopicTest', 0, offset))
+      const [record, byTime] = [store.messageAt(0), store.offsetByTime('TopicTest', 0, 1, 'lower')]
+      await scene.settle(Promise.all([...times, record, byTime]))
+      for (const { offset, outcome } of await scene.settle(Promise.all(asked))) {
+        seen.add(outcome.status)
+        if (outcome.status === 'FOUND') {
+          expect(bodiesIn(outcome.slices)).toEqual(numbered(offset, offset + 8))
+        } else {
+          expect(['OFFSET_TOO_SMALL', 'MESSAGE_WAS_REMOVING']).toContain(outcome.status)
+          expect(outcome.nextOffset).toBeGreaterThan(offset)
+        }
+      }
+      await scene.world.clock.advance(1_000)
+      expect(await scene.bodies()).toEqual(numbered(bounds(scene).minOffset, count))
+    }
+    expect([...seen].sort()).toEqual(['FOUND', 'MESSAGE_WAS_REMOVING', 'OFFSET_TOO_SMALL'])
+  })
+})
+
+function bodiesIn(slices: readonly Buffer[]): string[] {
+  return recordsIn(slices).map(({ body }) => body.toString())
+}
