@@ -88,7 +88,7 @@ async function startNameServer(runDir: string): Promise<Server> {
 }
 
 async function startBroker(runDir: string, options: BrokerOptions): Promise<Broker> {
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const home = makeDir(runDir, 'apache-broker')
   const child = await startApache({
     name: `Apache broker ${options.name} on port ${port}`,
@@ -114,7 +114,8 @@ async function startBroker(runDir: string, options: BrokerOptions): Promise<Brok
   })
   await untilRegistered(options.namesrv, options.name)
   const { name, clusterName } = options
-  return { addr: `127.0.0.1:${port}`, name, clusterName, child, stop: () => stopOnLeash(child) }
+  const addr = `127.0.0.1:${port}`
+  return { addr, name, clusterName, home, child, stop: () => stopOnLeash(child) }
 }
 
 /** Apache's files have fixed sizes, up to a gigabyte: these are enough for a test. */

@@ -34,7 +34,7 @@ async function startNameServer(runDir: string): Promise<Server> {
 }
 
 async function startBroker(runDir: string, options: BrokerOptions): Promise<Broker> {
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const home = makeDir(runDir, 'our-broker')
   const child = launchOurServer({
     name: `our broker ${options.name} on port ${port}`,
@@ -57,7 +57,8 @@ async function startBroker(runDir: string, options: BrokerOptions): Promise<Brok
   await untilUp(child)
   await untilRegistered(options.namesrv, options.name)
   const { name, clusterName } = options
-  return { addr: `127.0.0.1:${port}`, name, clusterName, child, stop: () => terminate(child) }
+  const addr = `127.0.0.1:${port}`
+  return { addr, name, clusterName, home, child, stop: () => terminate(child) }
 }
 
 export const ours: ServerFamily = { label: 'our', startNameServer, startBroker }

@@ -15,6 +15,8 @@ export interface Server {
 export interface Broker extends Server {
   readonly name: string
   readonly clusterName: string
+  /** The folder of its configuration and its log files. */
+  readonly home: string
 }
 
 export interface BrokerOptions {
@@ -22,6 +24,8 @@ export interface BrokerOptions {
   readonly namesrv: string
   readonly name: string
   readonly clusterName: string
+  /** Where it listens; a free port unless told. */
+  readonly port?: number
   /** More lines of the broker's configuration file. */
   readonly settings?: Readonly<Record<string, string>>
 }

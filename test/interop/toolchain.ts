@@ -14,7 +14,7 @@ export type JarSet = 'apache-4' | 'apache-5'
 
 const programs: Readonly<Record<JarSet, readonly string[]>> = {
   'apache-4': ['InteropClient.java'],
-  'apache-5': ['InteropClient.java', 'Leash.java', 'AdminShell.java'],
+  'apache-5': ['InteropClient.java', 'Leash.java', 'AdminShell.java', 'Traveller.java'],
 }
 
 /** The class path of a prepared set. */

@@ -1,0 +1,68 @@
+/**
+ * Facts about a store directory that travels between our broker and Apache's, said once for any
+ * itinerary: whoever takes it over serves all that was acknowledged, and goes on where it ended.
+ */
+import { afterAll, beforeAll, describe, inject, test } from 'vitest'
+import { endAll } from '../processes/child.ts'
+import { apache } from './apache.ts'
+import { ours } from './ours.ts'
+import type { ServerFamily } from './server.ts'
+import { Journey } from './store-journey.ts'
+
+/** One stay of a broker on the directory, and how it ends before the next one can begin. */
+export interface Leg {
+  readonly family: ServerFamily
+  readonly end?: 'stop' | 'kill'
+}
+
+/** Whether our broker can be asked for a message by its offset id. */
+const hasLookupById = false
+/** Whether our broker keeps Apache's key index, for its own queries and for Apache's. */
+const hasKeyIndex = false
+
+export function describeTravel(title: string, legs: readonly Leg[]): void {
+  describe(title, () => {
+    let journey: Journey
+
+    beforeAll(async () => {
+      journey = await Journey.prepare(inject('runDir'))
+    })
+    afterAll(endAll)
+
+    for (const [number, leg] of legs.entries()) {
+      const { family, end } = leg
+      describe(titleOf(legs, number), () => {
+        beforeAll(() => journey.enter(family))
+
+        if (number > 0) {
+          test('all that was acknowledged is served, unchanged and in its place', () =>
+            journey.checkMessages())
+          test('each queue has the bounds of its messages', () => journey.checkBounds())
+          test('offsets are found by time', () => journey.checkTimes())
+          test('groups have the offsets they had committed', () => journey.checkGroups())
+          test.skipIf(family === ours && !hasLookupById)('messages are found by their ids', () =>
+            journey.checkIds(),
+          )
+          test.skipIf(!hasKeyIndex)('messages are found by their keys', () => journey.checkKeys())
+        }
+        test('more messages and offsets are taken', () => journey.add(number))
+        if (end === 'stop') test('it ends in good order', () => journey.stop())
+        if (end === 'kill') test('it is killed while messages come in', () => journey.kill(number))
+        if (family === apache) {
+          test('Apache has found no fault with the directory', () => journey.checkApacheLog())
+        }
+        if (end !== undefined) {
+          test('all topics, groups and offsets are in its tables', () => journey.checkTables())
+        }
+      })
+    }
+  })
+}
+
+function titleOf(legs: readonly Leg[], number: number): string {
+  const before = legs[number - 1]
+  const maker = (leg: Leg | undefined): string => (leg?.family === apache ? 'Apache' : 'ours')
+  if (before === undefined) return `1: ${maker(legs[number])} begins`
+  const manner = before.end === 'stop' ? 'was stopped' : 'was killed'
+  return `${number + 1}: ${maker(legs[number])} goes on after ${maker(before)} ${manner}`
+}
