@@ -3,8 +3,7 @@
  */
 import { createServer } from 'node:net'
 
-const lowestPort = 21_000
-const highestPort = 31_900
+const allPorts = { lowest: 21_000, highest: 31_900 }
 const portsPerServer = 10
 const taken = new Set<number>()
 
@@ -12,10 +11,10 @@ const taken = new Set<number>()
  * A port whose neighbours are free too: a RocketMQ broker also listens two below and one above the
  * port it is given. The range lies below the one the operating system gives to outgoing connections.
  */
-export async function freePort(): Promise<number> {
+export async function freePort({ lowest, highest } = allPorts): Promise<number> {
   for (let tries = 0; tries < 1_000; tries++) {
-    const slots = (highestPort - lowestPort) / portsPerServer
-    const base = lowestPort + Math.floor(Math.random() * slots) * portsPerServer
+    const slots = (highest - lowest) / portsPerServer
+    const base = lowest + Math.floor(Math.random() * slots) * portsPerServer
     if (taken.has(base)) continue
     const free = await Promise.all([base, base + 1, base + 2, base + 3].map(isFree))
     if (free.every(Boolean)) {
@@ -23,7 +22,7 @@ export async function freePort(): Promise<number> {
       return base + 2
     }
   }
-  throw new Error(`no four neighbouring free ports between ${lowestPort} and ${highestPort}`)
+  throw new Error(`no four neighbouring free ports between ${lowest} and ${highest}`)
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -1,0 +1,99 @@
+/**
+ * Disks that do not do what they say, to see whether the tests notice, and one that lets files grow
+ * old quickly. Owns the writes that a lying disk holds back.
+ */
+
+/**
+ * @typedef {import('@rockhopper/host').Disk} Disk
+ * @typedef {import('@rockhopper/host').DiskFile} DiskFile
+ * @typedef {'late-writes' | 'no-syncs' | 'lost-offsets'} Lie
+ */
+
+const HELD_BACK_MS = 60
+
+/** @type {Readonly<Record<Lie, (disk: Disk) => Disk>>} */
+const lies = {
+  /** What is written to the log is acknowledged, and gets to the system a little later. */
+  'late-writes': (disk) => withFiles(disk, /\/commitlog\//, lateFile),
+  /** Nothing is ever brought to the device. */
+  'no-syncs': (disk) => ({
+    ...withFiles(disk, /./, (file) => ({ ...file, syncData: () => Promise.resolve() })),
+    syncDirectory: () => Promise.resolve(),
+  }),
+  /** Only the first offsets of groups are saved. */
+  'lost-offsets': (disk) => ({
+    ...disk,
+    rename(from, to) {
+      if (!to.endsWith('/consumerOffset.json') || disk.stat(`${to}.bak`) === undefined) {
+        disk.rename(from, to)
+      } else {
+        disk.remove(from)
+        disk.rename(`${to}.bak`, to)
+      }
+    },
+  }),
+}
+
+/**
+ * @param {Disk} disk
+ * @param {string} lie
+ * @returns {Disk}
+ */
+export function lyingDisk(disk, lie) {
+  const make = Object.entries(lies).find(([name]) => name === lie)?.[1]
+  if (make === undefined) throw new Error(`there is no lie "${lie}"`)
+  return make(disk)
+}
+
+/**
+ * @param {Disk} disk
+ * @param {RegExp} paths
+ * @param {(file: DiskFile) => DiskFile} change
+ * @returns {Disk}
+ */
+function withFiles(disk, paths, change) {
+  return {
+    ...disk,
+    open(path, mode) {
+      const file = disk.open(path, mode)
+      return paths.test(path) ? change(file) : file
+    },
+  }
+}
+
+/**
+ * @param {DiskFile} file
+ * @returns {DiskFile}
+ */
+function lateFile(file) {
+  return {
+    ...file,
+    writeSync(chunks, position) {
+      const bytes = Buffer.concat(chunks)
+      setTimeout(() => {
+        for (let done = 0; done < bytes.length; ) {
+          done += file.writeSync([bytes.subarray(done)], position + done)
+        }
+      }, HELD_BACK_MS)
+      return bytes.length
+    },
+  }
+}
+
+/**
+ * A disk whose files grow old so many times faster, for a broker that removes what is hours old.
+ * @param {Disk} disk
+ * @param {number} factor
+ * @returns {Disk}
+ */
+export function agingDisk(disk, factor) {
+  return {
+    ...disk,
+    stat(path) {
+      const stat = disk.stat(path)
+      if (stat === undefined) return undefined
+      const nowMs = Date.now()
+      return { ...stat, modifiedMs: nowMs - (nowMs - stat.modifiedMs) * factor }
+    },
+  }
+}

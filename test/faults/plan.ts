@@ -1,0 +1,57 @@
+/**
+ * Draws from a seed how each life of a broker is to end: half of them at a random moment, half at a
+ * named point. Owns nothing but the generator.
+ */
+import { brokerConfigTable } from '@rockhopper/broker'
+import type { SimRandom } from '@rockhopper/sim'
+import { type Doom, type Point, points } from './points.mjs'
+
+/** Lives that end at a random moment are so long, in ms. */
+const SHORTEST_LIFE_MS = 60
+const LONGEST_LIFE_MS = 1_200
+/** Acknowledgements in a life that ends with one. */
+const MOST_ACKNOWLEDGEMENTS = 24_000
+const MOMENTS = ['before', 'within', 'after'] as const
+
+/** How a life ends. */
+export type Fate =
+  /** Killed by another process after a time. */
+  | { readonly kind: 'moment'; readonly afterMs: number }
+  /** Killed when so many acknowledgements have come. */
+  | { readonly kind: 'acknowledgement'; readonly count: number }
+  | { readonly kind: 'doom'; readonly doom: Doom }
+
+/** What a fate is called in the table. */
+export function causeOf(fate: Fate): string {
+  return fate.kind === 'doom' ? fate.doom.point : `random: ${fate.kind}`
+}
+
+/** The points that brokers of this state of the house come by, and those they cannot. */
+export function reachablePoints(): { readonly met: readonly Point[]; readonly skipped: string[] } {
+  const canBeMet = ({ neededKey }: Point): boolean =>
+    neededKey === undefined || Object.hasOwn(brokerConfigTable, neededKey)
+  return {
+    met: points.filter(canBeMet),
+    skipped: points.filter((point) => !canBeMet(point)).map(({ name }) => name),
+  }
+}
+
+/** The fates of so many lives. `shortest` scales the random ones: 1 is as above. */
+export function drawFates(random: SimRandom, kills: number, length = 1): Fate[] {
+  const { met } = reachablePoints()
+  return Array.from({ length: kills }, (_, i) => {
+    const point = met[Math.floor(i / 2) % met.length]
+    if (i % 2 === 1 && point !== undefined) return { kind: 'doom', doom: drawDoom(random, point) }
+    if (random.chance(0.5)) {
+      const afterMs = random.between(SHORTEST_LIFE_MS, LONGEST_LIFE_MS * length)
+      return { kind: 'moment', afterMs: Math.round(afterMs) }
+    }
+    const count = 1 + random.below(Math.ceil(MOST_ACKNOWLEDGEMENTS * length))
+    return { kind: 'acknowledgement', count }
+  })
+}
+
+function drawDoom(random: SimRandom, { name, spread }: Point): Doom {
+  const moment = MOMENTS[random.below(MOMENTS.length)] ?? 'before'
+  return { point: name, nth: 1 + random.below(spread), moment }
+}

@@ -1,0 +1,204 @@
+/**
+ * A broker that is killed again and again, at random moments and at named points, while messages
+ * are sent and read as fast as they go, and what became of the messages. Owns the tally of it.
+ */
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pause } from '@rockhopper/host'
+import { ConnectionError, TimeoutError } from '@rockhopper/remoting'
+import { SimRandom } from '@rockhopper/sim'
+import type { Flaws } from './books.ts'
+import type { Orders } from './broker-under-test.ts'
+import type { OffsetFlaws } from './group-reader.ts'
+import type { Lie } from './lies.mjs'
+import { Load } from './load.ts'
+import { causeOf, drawFates, type Fate, reachablePoints } from './plan.ts'
+import { Scene } from './scene.ts'
+import { Tally } from './tally.ts'
+
+/** Far beyond what it takes, for machines that are busy with other things. */
+const PROGRESS_TIMEOUT_MS = 60_000
+/** A point that is not met within this time is given up. */
+const POINT_TIMEOUT_MS = 15_000
+/** Pause between requests that make the broker save topics and write checkpoints. */
+const PROVOCATION_PAUSE_MS = 150
+const PASSING_TOPIC = 'passing'
+/** Points that need such requests, as a broker comes by them seldom on its own. */
+const PROVOKED: ReadonlySet<string> = new Set(['checkpoint', 'queue roll', 'topic save'])
+/** The share of the lives ending at random that are provoked, too. */
+const PROVOKED_SHARE = 0.2
+
+export interface StormOptions {
+  readonly kills: number
+  readonly flushDiskType: 'ASYNC_FLUSH' | 'SYNC_FLUSH'
+  readonly seed: number
+  /** Length of the lives that end at a random moment: 1 for up to 1.2 s. */
+  readonly length?: number
+  /** What the broker's disk does instead of what it is told. */
+  readonly lie?: Lie
+}
+
+export interface Aftermath {
+  readonly flaws: Flaws & OffsetFlaws
+  readonly tally: Tally
+  readonly folder: string
+}
+
+/** Rejects, and keeps the folder, when the broker does not come back. */
+export async function storm(options: StormOptions): Promise<Aftermath> {
+  const { flushDiskType, kills, length, seed } = options
+  const scene = await Scene.open({ flushDiskType })
+  let isGood = false
+  try {
+    const fates = drawFates(new SimRandom(seed), kills, length)
+    const aftermath = await new Storm(scene, options).run(fates)
+    isGood = Object.values(aftermath.flaws).every((count) => count === 0)
+    return aftermath
+  } finally {
+    await scene.close(!isGood)
+  }
+}
+
+class Storm {
+  readonly #scene: Scene
+  readonly #orders: Orders
+  readonly #random: SimRandom
+  readonly #load: Load
+  readonly #tally: Tally
+  /** How often the last start changed something on the disk. */
+  #changesAtStart = 1
+
+  constructor(scene: Scene, { lie, seed }: StormOptions) {
+    const { books, host, producer } = scene
+    this.#scene = scene
+    this.#orders = lie === undefined ? {} : { lie }
+    this.#random = new SimRandom(seed + 1)
+    this.#load = new Load({ clock: host.clock, producer, books })
+    this.#tally = new Tally(reachablePoints())
+  }
+
+  async run(fates: readonly Fate[]): Promise<Aftermath> {
+    const { folder } = this.#scene
+    for (const fate of fates) await this.#live(fate)
+    await this.#end()
+    return { flaws: this.#flaws(), tally: this.#tally, folder }
+  }
+
+  /** One life of the broker. */
+  async #live(fate: Fate): Promise<void> {
+    const { broker, folder, host, reader } = this.#scene
+    this.#tally.begin(causeOf(fate), this.#state())
+    const startMs = host.clock.monotonicMs()
+    const { ended } = broker.launch(this.#ordersFor(fate))
+    if (await this.#isAcknowledging()) {
+      this.#changesAtStart = broker.changesAtStart ?? 1
+      this.#tally.noteRestart(host.clock.monotonicMs() - startMs)
+      this.#tally.beginWork(this.#state())
+      await this.#reading()
+      await this.#meetFate(fate)
+      this.#tally.endWork(this.#state())
+    }
+    const exitCode = await ended
+    if (exitCode !== null) throw broker.child.complaint(`ended with ${exitCode}, see ${folder}`)
+    reader.noteKilled()
+    await reader.stop()
+    const met = fate.kind !== 'doom' || broker.metItsDoom
+    this.#tally.end(met, this.#state())
+    appendFileSync(join(folder, 'lives.jsonl'), `${JSON.stringify({ ...fate, met })}\n`)
+  }
+
+  /** A start that is to be killed has only so many changes as the last one had, or about. */
+  #ordersFor(fate: Fate): Orders {
+    if (fate.kind !== 'doom') return this.#orders
+    const { doom } = fate
+    if (doom.point !== 'recovery') return { ...this.#orders, doom }
+    const nth = 1 + this.#random.below(this.#changesAtStart)
+    return { ...this.#orders, doom: { ...doom, nth } }
+  }
+
+  /** Whether a message was acknowledged before the process ended. */
+  async #isAcknowledging(): Promise<boolean> {
+    const { acknowledged } = this.#scene.books
+    const reached = acknowledged.reached(acknowledged.value + 1, { timeoutMs: PROGRESS_TIMEOUT_MS })
+    const { child } = this.#scene.broker
+    const outcome = await Promise.race([reached, child.ended.then(() => 'ended' as const)])
+    if (outcome === false) throw child.complaint('acknowledged nothing for a minute')
+    return outcome !== 'ended'
+  }
+
+  async #reading(): Promise<void> {
+    await whileAlive(() => this.#scene.reader.resume())
+  }
+
+  async #meetFate(fate: Fate): Promise<void> {
+    const { books, broker } = this.#scene
+    const { ended } = broker.child
+    switch (fate.kind) {
+      case 'moment':
+        broker.killAfter(fate.afterMs)
+        if (this.#random.chance(PROVOKED_SHARE)) await this.#provoke()
+        break
+      case 'acknowledgement':
+        books.alarmAt(books.acknowledged.value + fate.count, () => broker.child.kill())
+        break
+      case 'doom':
+        await this.#awaitDoom(fate.doom.point)
+    }
+    await ended
+  }
+
+  /** Kills a broker that does not come by its point. */
+  async #awaitDoom(point: string): Promise<void> {
+    const { broker, host } = this.#scene
+    const patience = new AbortController()
+    const waited = pause(host.clock, POINT_TIMEOUT_MS, patience.signal)
+    const provoked = PROVOKED.has(point) ? this.#provoke() : undefined
+    if (point !== 'recovery') await Promise.race([broker.child.ended, waited])
+    patience.abort()
+    broker.child.kill()
+    await provoked
+  }
+
+  /** Has topics saved and checkpoints written until the broker is dead. */
+  async #provoke(): Promise<void> {
+    const { broker, host } = this.#scene
+    while (!broker.child.hasEnded) {
+      await pause(host.clock, this.#random.between(0, PROVOCATION_PAUSE_MS))
+      await whileAlive(() => this.#scene.createTopic(PASSING_TOPIC, 1))
+      await pause(host.clock, this.#random.between(0, PROVOCATION_PAUSE_MS))
+      await whileAlive(() => this.#scene.deleteTopic(PASSING_TOPIC))
+    }
+  }
+
+  /** The last life ends when everything has been counted. */
+  async #end(): Promise<void> {
+    const { broker, reader } = this.#scene
+    this.#tally.begin('in the end', this.#state())
+    broker.launch(this.#orders)
+    if (!(await this.#isAcknowledging())) throw broker.child.complaint('ended by itself')
+    await reader.resume()
+    await this.#load.stop()
+    await reader.stop()
+    await reader.census()
+    this.#tally.end(true, this.#state())
+  }
+
+  #flaws(): Flaws & OffsetFlaws {
+    return { ...this.#scene.books.flaws, ...this.#scene.reader.flaws }
+  }
+
+  #state(): { nowMs: number; acknowledged: number; flaws: Flaws & OffsetFlaws } {
+    const { books, host } = this.#scene
+    const acknowledged = books.acknowledged.value
+    return { nowMs: host.clock.monotonicMs(), acknowledged, flaws: this.#flaws() }
+  }
+}
+
+/** What the broker's death breaks off is no failure. */
+async function whileAlive(request: () => Promise<void>): Promise<void> {
+  try {
+    await request()
+  } catch (error) {
+    if (!(error instanceof ConnectionError || error instanceof TimeoutError)) throw error
+  }
+}
