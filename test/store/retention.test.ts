@@ -1,5 +1,6 @@
 /** What a store removes when it is old or the volume is full, and what readers see of it. */
 import { UNIT_BYTES } from '@rockhopper/protocol'
+import type { SimHost } from '@rockhopper/sim'
 import type { RetentionConfig, StoreConfig } from '@rockhopper/store'
 import { describe, expect, it } from 'vitest'
 import {
@@ -41,14 +42,15 @@ async function openScene(
   return await StoreScene.opened({ ...own, ...config })
 }
 
-/** Fills so many segments of the log with numbered messages; returns how many messages that took. */
-async function fillSegments(scene: StoreScene, count: number): Promise<number> {
+/** Fills so many segments of the log with numbered messages; returns how many there are then. */
+async function fillSegments(scene: StoreScene, count: number, bodyBytes = 0): Promise<number> {
   const end = (scene.store.runtime().appendedOffset / SEGMENT_BYTES + count) * SEGMENT_BYTES
   let number = scene.store.queueBounds('TopicTest', 0).maxOffset
   while (scene.store.runtime().appendedOffset < end) {
-    await scene.put({ body: Buffer.from(`m${number}`) })
+    scene.append({ body: Buffer.from(`m${number}`.padEnd(bodyBytes)) })
     number += 1
   }
+  await scene.world.clock.advance(1)
   return number
 }
 
@@ -293,7 +295,7 @@ describe('a consumer behind the removal', () => {
 
   it('that reads meanwhile gets its messages or is sent on, at whatever moment it asks', async () => {
     const seen = new Set<string>()
-    for (let waitMs = 0; waitMs < 4; waitMs += 0.05) {
+    for (let waitMs = 0; waitMs < 4; waitMs += 0.1) {
       const scene = await openScene({ logPauseMs: 0, queuePauseMs: 0 })
       const count = await fillSegments(scene, 3)
       await scene.reopen()
@@ -333,4 +335,78 @@ describe('a consumer behind the removal', () => {
 
 function bodiesIn(slices: readonly Buffer[]): string[] {
   return recordsIn(slices).map(({ body }) => body.toString())
+}
+
+/** In a file of a queue, so that a file of the log has several of them. */
+const FEW_UNITS = 4
+
+type Death = (host: SimHost) => void
+const deaths: [string, Death][] = [
+  ['killed', (host) => host.kill()],
+  [
+    'without power and all that was not synced',
+    (host) => host.crash({ bytes: 'lost', names: 'lost' }),
+  ],
+  ['without power and some of what was not synced', (host) => host.crash()],
+]
+
+describe('a removal that is cut short', () => {
+  it.each(deaths)('by a machine that is %s leaves a store that is whole', async (_, die) => {
+    for (let dieAt = 1; ; dieAt++) {
+      const scene = await openScene(
+        { logPauseMs: 1, queuePauseMs: 1 },
+        { consumeQueueSegmentBytes: FEW_UNITS * UNIT_BYTES },
+      )
+      await scene.putNumbered(0, 5, { queueId: 1 })
+      const count = await fillSegments(scene, 2, 1_500)
+      await scene.reopen()
+      goTo(scene, 9, 4)
+      let calls = 0
+      scene.host.disk.watch(() => {
+        calls += 1
+        if (calls === dieAt) die(scene.host)
+      })
+      await removeExpired(scene)
+      if (calls < dieAt) {
+        expect(calls).toBeGreaterThan(25)
+        return
+      }
+      scene.host.restart()
+      await scene.open()
+      await expectWhole(scene, count)
+      await removeExpired(scene)
+      expect(logFiles(scene)).toEqual([2 * SEGMENT_BYTES])
+      expect(scene.host.disk.list(SUMS).map(Number)).toEqual([2 * SEGMENT_BYTES])
+      expect(queueFiles(scene)).toHaveLength(1)
+      await expectWhole(scene, count)
+      await scene.put({ body: Buffer.from(`m${count}`) })
+      await expectWhole(scene, count + 1)
+    }
+  })
+})
+
+async function removeExpired(scene: StoreScene): Promise<void> {
+  scene.store.removeExpired()
+  await scene.world.clock.advance(100)
+  scene.host.disk.clearFaults()
+}
+
+/** Whether the files follow each other, and the queues give exactly what the log still has. */
+async function expectWhole(scene: StoreScene, count: number): Promise<void> {
+  const [first = 0] = logFiles(scene)
+  expect(logFiles(scene)).toEqual(logFiles(scene).map((_, i) => first + i * SEGMENT_BYTES))
+  const [firstUnits = 0] = queueFiles(scene)
+  expect(queueFiles(scene)).toEqual(
+    queueFiles(scene).map((_, i) => firstUnits + i * FEW_UNITS * UNIT_BYTES),
+  )
+  const { maxOffset, minOffset } = bounds(scene)
+  expect(maxOffset).toBe(count)
+  const records = await scene.readAll()
+  expect(records.map(({ body }) => body.toString().trim())).toEqual(numbered(minOffset, count))
+  expect(records.every(({ logOffset }) => logOffset >= first)).toBe(true)
+  expect(records.every(({ queueOffset }, i) => queueOffset === minOffset + i)).toBe(true)
+  // Nothing that the log still has is out of reach.
+  expect(first === 0 ? minOffset : (records[0]?.logOffset ?? 0) - first).toBe(0)
+  const other = scene.store.queueBounds('TopicTest', 1)
+  expect(other).toEqual({ minOffset: first === 0 ? 0 : 5, maxOffset: 5 })
 }

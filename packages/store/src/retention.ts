@@ -2,7 +2,7 @@
  * Removes what is old: files of the commit log as the rules say, and behind them what was derived
  * from them. Owns the loop, and what an operator has asked for.
  *
- *   look at the volumes → oldest file of the log → its sums → … → files of the queues
+ *   look at the volumes → oldest file of the log → … → its sums → files of the queues
  *
  * The oldest goes first, the newest never, and nothing that a start would need. Each removal in a
  * folder is durable before the next, so that a loss of power leaves no gap. What a run that was cut
@@ -101,7 +101,7 @@ export class Retention {
 
   /** Removes the oldest file of the log, if that is due and it may go. */
   async #removeOldest(usedPercent: number, isAsked: boolean): Promise<boolean> {
-    const { disk, folder, logger, sums } = this.#parts
+    const { disk, folder, logger } = this.#parts
     const [first, second] = folder.starts
     if (first === undefined || second === undefined) return false
     const path = folder.pathOf(first)
@@ -109,7 +109,6 @@ export class Retention {
     if (because === undefined || !(await this.#isNeededNoMore(second))) return false
     folder.removeFirst()
     await folder.syncNames()
-    sums.removeBefore(second)
     logger.info('A file of the commit log was removed.', { path, because, usedPercent })
     return true
   }
@@ -133,10 +132,11 @@ export class Retention {
     return checkpointer.offset >= offset
   }
 
-  /** Removes the files of queues that only point to what the log has no more. */
+  /** Removes what only tells of what the log has no more. */
   async #removeDerived(logMinOffset: number): Promise<void> {
     if (logMinOffset <= this.#derivedOffset) return
-    const { clock, config, queues } = this.#parts
+    const { clock, config, queues, sums } = this.#parts
+    sums.removeBefore(logMinOffset)
     let count = 0
     let isComplete = true
     for (const place of queues.places()) {
