@@ -4,32 +4,77 @@
  *
  *     0  physicMsgTimestamp i64   store time of the last message that is durable in the log
  *     8  logicsMsgTimestamp i64   the same for the queues
- *    16  indexMsgTimestamp i64    the same for the key index
+ *    16  indexMsgTimestamp i64    the same for the key index, as far as its files say so themselves
  *    24  masterFlushedOffset i64, confirmPhyOffset i64
  *   256  magic i32, CRC-32 of the rest i32, logOffset i64, bytes 0 to 16 again
+ *   288  magic i32, CRC-32 of the rest i32, bytes 0 to 24 again, offset i64,
+ *        names of the oldest and the newest file (17 characters and 3 zeros each),
+ *        sealedSum u32, savedEntry i32, header of the newest file (40 bytes)
  *
- * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The second is
+ * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The others are
  * ours, in the same sector, so that a torn write cannot part them: up to `logOffset` log and queues
- * are durable. It counts only beside the times it was written with, since Apache, which ignores it,
- * changes those.
+ * are durable, and up to `offset` the key index is. They count only beside the times they were
+ * written with, since Apache, which ignores them, changes those.
  */
 import { crc32 } from 'node:zlib'
 import type { Disk } from '@rockhopper/host'
-import { readInt64, writeInt64 } from '@rockhopper/protocol'
+import {
+  type IndexHeader,
+  readIndexHeader,
+  readInt64,
+  writeIndexHeader,
+  writeInt64,
+} from '@rockhopper/protocol'
+import { writeBytes } from './file-bytes.ts'
 
 const FILE_BYTES = 4096
-const OWN_AT = 256
-const OWN_MAGIC = 0x524b4850
-const OWN_BYTES = 32
-const TIMES_BYTES = 16
-/** From which on the CRC counts. */
-const SUM_AT = OWN_AT + 8
+const HEAD_BYTES = 8
+
+/** A part of our own: what it says is covered by a checksum and by the times beside it. */
+interface OwnPart {
+  readonly at: number
+  readonly end: number
+  readonly magic: number
+  /** Where it repeats the first bytes of the file, and how many. */
+  readonly timesAt: number
+  readonly timesBytes: number
+}
+
+const LOG_PART: OwnPart = { at: 256, end: 288, magic: 0x524b4850, timesAt: 272, timesBytes: 16 }
+const LOG_OFFSET_AT = 264
+
+const INDEX_PART: OwnPart = { at: 288, end: 416, magic: 0x524b4849, timesAt: 296, timesBytes: 24 }
+const INDEX_OFFSET_AT = 320
+const NAMES_AT = 328
+const NAME_BYTES = 20
+const SEALED_SUM_AT = 368
+const SAVED_ENTRY_AT = 372
+const HEADER_AT = 376
+
+/** How far the key index is durable, and which of its files are to be believed. */
+export interface KeyIndexState {
+  /** The index has every key of the log up to here. */
+  readonly offset: number
+  /** Names of the oldest and the newest file; empty when there is none. */
+  readonly oldest: string
+  readonly newest: string
+  /** Checksum over names and headers of all files but the newest. */
+  readonly sealedSum: number
+  /** What the entries of the newest file stand for. */
+  readonly header: IndexHeader
+  /** The slots in the newest file know its entries before this one. */
+  readonly savedEntry: number
+}
 
 export interface Checkpoint {
   /** Store time of the last durable message, ms since 1970; 0 when nothing is known. */
   readonly storeTimestamp: number
   /** Up to here log and queues are durable; undefined when another program wrote last. */
   readonly logOffset: number | undefined
+  /** Apache believes files of the key index that end no later, ms since 1970; 0 when none do. */
+  readonly indexTimestamp: number
+  /** Undefined when another program wrote last, or a version without a key index. */
+  readonly keyIndex: KeyIndexState | undefined
 }
 
 /** Reads the checkpoint; one that says nothing when there is no file. */
@@ -39,7 +84,9 @@ export function readCheckpoint(disk: Disk, path: string): Checkpoint {
   const logicsTimestamp = readInt64(page, 8)
   return {
     storeTimestamp: Math.max(0, Math.min(physicTimestamp, logicsTimestamp)),
-    logOffset: ownOffset(page),
+    logOffset: counts(page, LOG_PART) ? readInt64(page, LOG_OFFSET_AT) : undefined,
+    indexTimestamp: Math.max(0, readInt64(page, 16)),
+    keyIndex: counts(page, INDEX_PART) ? readState(page) : undefined,
   }
 }
 
@@ -47,18 +94,24 @@ export function readCheckpoint(disk: Disk, path: string): Checkpoint {
 export async function writeCheckpoint(
   disk: Disk,
   path: string,
-  { storeTimestamp, logOffset }: { storeTimestamp: number; logOffset: number },
+  checkpoint: Checkpoint & { readonly logOffset: number },
 ): Promise<void> {
+  const { indexTimestamp, keyIndex, logOffset, storeTimestamp } = checkpoint
   const page = readPage(disk, path)
   writeInt64(page, storeTimestamp, 0)
   writeInt64(page, storeTimestamp, 8)
-  page.writeInt32BE(OWN_MAGIC, OWN_AT)
-  writeInt64(page, logOffset, SUM_AT)
-  page.copy(page, SUM_AT + 8, 0, TIMES_BYTES)
-  page.writeUInt32BE(sumOf(page), OWN_AT + 4)
+  writeInt64(page, indexTimestamp, 16)
+  writeInt64(page, logOffset, LOG_OFFSET_AT)
+  seal(page, LOG_PART)
+  if (keyIndex === undefined) {
+    page.fill(0, INDEX_PART.at, INDEX_PART.end)
+  } else {
+    writeState(page, keyIndex)
+    seal(page, INDEX_PART)
+  }
   const file = disk.open(path, 'create')
   try {
-    for (let done = 0; done < FILE_BYTES; ) done += file.writeSync([page.subarray(done)], done)
+    writeBytes(file, page, 0)
     await file.syncData()
   } finally {
     file.close()
@@ -81,13 +134,44 @@ function readPage(disk: Disk, path: string): Buffer {
   return page
 }
 
-function ownOffset(page: Buffer): number | undefined {
-  if (page.readInt32BE(OWN_AT) !== OWN_MAGIC) return undefined
-  if (page.readUInt32BE(OWN_AT + 4) !== sumOf(page)) return undefined
-  const times = page.subarray(SUM_AT + 8, SUM_AT + 8 + TIMES_BYTES)
-  return times.equals(page.subarray(0, TIMES_BYTES)) ? readInt64(page, SUM_AT) : undefined
+function readState(page: Buffer): KeyIndexState {
+  return {
+    offset: readInt64(page, INDEX_OFFSET_AT),
+    oldest: readName(page, NAMES_AT),
+    newest: readName(page, NAMES_AT + NAME_BYTES),
+    sealedSum: page.readUInt32BE(SEALED_SUM_AT),
+    savedEntry: page.readInt32BE(SAVED_ENTRY_AT),
+    header: readIndexHeader(page, HEADER_AT),
+  }
 }
 
-function sumOf(page: Buffer): number {
-  return crc32(page.subarray(SUM_AT, OWN_AT + OWN_BYTES))
+function writeState(page: Buffer, state: KeyIndexState): void {
+  writeInt64(page, state.offset, INDEX_OFFSET_AT)
+  page.fill(0, NAMES_AT, NAMES_AT + 2 * NAME_BYTES)
+  page.write(state.oldest, NAMES_AT, 'latin1')
+  page.write(state.newest, NAMES_AT + NAME_BYTES, 'latin1')
+  page.writeUInt32BE(state.sealedSum, SEALED_SUM_AT)
+  page.writeInt32BE(state.savedEntry, SAVED_ENTRY_AT)
+  writeIndexHeader(page, HEADER_AT, state.header)
+}
+
+function readName(page: Buffer, at: number): string {
+  return page.toString('latin1', at, at + NAME_BYTES).replaceAll('\0', '')
+}
+
+function seal(page: Buffer, part: OwnPart): void {
+  page.writeInt32BE(part.magic, part.at)
+  page.copy(page, part.timesAt, 0, part.timesBytes)
+  page.writeUInt32BE(sumOf(page, part), part.at + 4)
+}
+
+function counts(page: Buffer, part: OwnPart): boolean {
+  if (page.readInt32BE(part.at) !== part.magic) return false
+  if (page.readUInt32BE(part.at + 4) !== sumOf(page, part)) return false
+  const times = page.subarray(part.timesAt, part.timesAt + part.timesBytes)
+  return times.equals(page.subarray(0, part.timesBytes))
+}
+
+function sumOf(page: Buffer, { at, end }: OwnPart): number {
+  return crc32(page.subarray(at + HEAD_BYTES, end))
 }

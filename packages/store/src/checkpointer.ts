@@ -10,6 +10,7 @@ import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Failure } from './failure.ts'
+import type { KeyIndex } from './key-index.ts'
 import {
   CHECKPOINT_INTERVAL_MS,
   CHECKPOINT_LOG_BYTES,
@@ -19,6 +20,7 @@ import {
 } from './limits.ts'
 import type { LogFlusher } from './log-flusher.ts'
 import type { Marks } from './marks.ts'
+import type { QueueEnd } from './queue-ends.ts'
 import type { QueueTable } from './queue-table.ts'
 
 interface CheckpointerParts {
@@ -29,6 +31,7 @@ interface CheckpointerParts {
   readonly marks: Marks
   readonly log: CommitLog
   readonly queues: QueueTable
+  readonly keyIndex: KeyIndex | undefined
   readonly dispatcher: Dispatcher
   readonly flusher: LogFlusher
   readonly failure: Failure
@@ -81,32 +84,53 @@ export class Checkpointer {
   }
 
   #isDue(): boolean {
-    const { clock, marks } = this.#parts
+    const { clock, keyIndex, marks } = this.#parts
     const bytes = marks.dispatched.value - this.#lastOffset
     const sinceMs = clock.monotonicMs() - this.#lastMs
     if (bytes >= CHECKPOINT_LOG_BYTES) return sinceMs >= this.#lastDurationMs
-    return bytes > 0 && sinceMs >= CHECKPOINT_INTERVAL_MS
+    const hasNews = bytes > 0 || keyIndex?.hasNews === true
+    return hasNews && sinceMs >= CHECKPOINT_INTERVAL_MS
   }
 
   async #write(): Promise<void> {
-    const { clock, disk, dispatcher, failure, flusher, log, marks, path } = this.#parts
+    const { clock, disk, dispatcher, failure, flusher, log, marks, path, queues } = this.#parts
+    const { keyIndex } = this.#parts
     const begunMs = clock.monotonicMs()
     const logOffset = marks.dispatched.value
     const { storeTimestamp } = dispatcher
+    const ends = this.#queueEnds()
     flusher.hurry()
     await this.#save()
+    await queues.ends.add(logOffset, ends)
     try {
       await this.#sync()
-      if (!(await marks.flushed.reached(logOffset))) return
+      await keyIndex?.sync()
+      flusher.hurry()
+      const durable = {
+        keyIndex: keyIndex?.durable,
+        indexTimestamp: keyIndex?.durableTimestamp ?? 0,
+      }
+      if (!(await marks.flushed.reached(Math.max(logOffset, durable.keyIndex?.offset ?? 0)))) return
       await log.sums.sync()
-      await writeCheckpoint(disk, path, { storeTimestamp, logOffset })
+      await writeCheckpoint(disk, path, { storeTimestamp, logOffset, ...durable })
+      keyIndex?.removeForgotten()
     } catch (error) {
       failure.report(error)
       throw error
     }
+    await queues.ends.tidy(logOffset)
     this.#lastOffset = logOffset
     this.#lastMs = clock.monotonicMs()
     this.#lastDurationMs = this.#lastMs - begunMs
+  }
+
+  /** Where the queues end that may have grown since the last checkpoint, of all if none was yet. */
+  #queueEnds(): QueueEnd[] {
+    const { queues } = this.#parts
+    const changed = queues.ends.isComplete ? queues.live : queues.all()
+    return Array.from(changed, ({ end, queueId, topic }) => {
+      return { topic, queueId, endOffset: end.value }
+    })
   }
 
   /** Writes the units that the files lack, some queues in each turn. */

@@ -16,6 +16,17 @@ export interface RetentionConfig extends RetentionRules {
   readonly queuePauseMs: number
 }
 
+/** The index by which messages are found by their keys. */
+export interface KeyIndexConfig {
+  /** Whether keys are added (messageIndexEnable); queries find what is there in any case. */
+  readonly enabled: boolean
+  /** Slots and entries of a file (maxHashSlotNum, maxIndexNum); other files are made anew. */
+  readonly slotCount: number
+  readonly entryLimit: number
+  /** Most messages of one answer (maxMsgsNumBatch). */
+  readonly maxMessages: number
+}
+
 export interface StoreConfig {
   /** Absolute folder of everything the store keeps (storePathRootDir). */
   readonly rootDirectory: string
@@ -37,4 +48,6 @@ export interface StoreConfig {
   readonly tailMemoryBytes: number
   /** Without it nothing is removed, and messages are accepted until the volume is full. */
   readonly retention?: RetentionConfig | undefined
+  /** Without it there is no key index, and nothing is found by its key. */
+  readonly keyIndex?: KeyIndexConfig | undefined
 }

@@ -24,6 +24,8 @@ import type { SegmentFolder } from './segment-folder.ts'
 import { UnitTail } from './unit-tail.ts'
 import { Watermark } from './watermark.ts'
 
+const SIZE_KEY = 'mappedFileSizeConsumeQueue'
+
 /** What a queue has to know of the log when its files are read. */
 export interface LogBounds {
   readonly minOffset: number
@@ -37,6 +39,8 @@ export class ConsumeQueue {
   readonly topic: string
   readonly topicBytes: Buffer
   readonly queueId: number
+  /** Whether its files lack what they should have: it was begun anew, and has to be filled. */
+  readonly isDamaged: boolean
   /** Visible up to here; follows what is confirmed. The dispatcher advances it. */
   readonly end: Watermark
   readonly #disk: Disk
@@ -51,23 +55,28 @@ export class ConsumeQueue {
   #newNames = false
   #removed = false
 
-  /** Reads what the files hold. Throws `DiskError` and `CorruptionError`. */
+  /**
+   * Reads what the files hold. `known` is where the queue ends before the limit, undefined when only
+   * the files can tell. Throws `DiskError` and `CorruptionError`.
+   */
   constructor(
     disk: Disk,
     clock: Clock,
     folder: SegmentFolder,
     place: { readonly topic: string; readonly queueId: number },
     bounds: LogBounds,
+    known: number | undefined,
   ) {
     this.#disk = disk
     this.#folder = folder
     this.topic = place.topic
     this.topicBytes = Buffer.from(place.topic)
     this.queueId = place.queueId
-    folder.load(bounds.afterCrash, 'mappedFileSizeConsumeQueue')
-    const end = bounds.afterCrash
-      ? this.#mend(bounds.limitOffset)
-      : this.#findEnd(bounds.limitOffset)
+    folder.load(bounds.afterCrash, SIZE_KEY)
+    if (known === undefined) folder.demandContiguous(SIZE_KEY)
+    this.isDamaged = known !== undefined && !this.#reaches(known, bounds.limitOffset)
+    const found = this.isDamaged ? 0 : (known ?? this.#findEnd(bounds.limitOffset))
+    const end = bounds.afterCrash || this.isDamaged ? this.#clearBehind(found) : found
     this.#minOffset = this.#findMin(bounds.minOffset, end)
     this.#savedOffset = end
     this.#tail = new UnitTail(end)
@@ -237,11 +246,18 @@ export class ConsumeQueue {
     })
   }
 
-  /** Clears what a crash may have left behind the end, all if nothing but filling is before it. */
-  #mend(limitOffset: number): number {
-    const end = this.#findEnd(limitOffset)
+  /** Whether the files go as far as they should. */
+  #reaches(end: number, limitOffset: number): boolean {
+    if (end === 0) return true
+    if (!this.#folder.isContiguous || !this.#folder.has((end - 1) * UNIT_BYTES)) return false
+    const unit = this.#unitInFile(end - 1)
+    return isLive(unit) && !isPreBlank(unit) && unit.logOffset < limitOffset
+  }
+
+  /** Clears what a crash may have left there, all if nothing but filling is before: then it is 0. */
+  #clearBehind(end: number): number {
     const first = (this.#folder.firstOffset ?? 0) / UNIT_BYTES
-    if (end === first || isPreBlank(this.#unitInFile(end - 1))) {
+    if (end <= first || isPreBlank(this.#unitInFile(end - 1))) {
       this.#folder.remove()
       return 0
     }

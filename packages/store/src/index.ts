@@ -1,7 +1,7 @@
 /**
  * One commit log and what is derived from it, on one disk.
  */
-export type { RetentionConfig, StoreConfig } from './config.ts'
+export type { KeyIndexConfig, RetentionConfig, StoreConfig } from './config.ts'
 export { CorruptionError } from './errors.ts'
 export { readJsonFile, writeJsonFile } from './json-file.ts'
 export type { Marks } from './marks.ts'

@@ -31,9 +31,6 @@ export const COLD_GAP_BYTES = 64 * KIB
 /** Read at a time by the scan of the log at the start; a larger record gets its own size. */
 export const SCAN_WINDOW_BYTES = 4 * MIB
 
-/** More of the file `abort` is not read. */
-export const MAX_MARKER_BYTES = 256
-
 /** So far a sound record is looked for behind a bad one, and at the head of the next segment. */
 export const LOOK_AHEAD_BYTES = 16 * MIB
 
@@ -42,6 +39,9 @@ export const COVER_WINDOW_BYTES = MIB
 
 /** Written again at a time, at the start after a crash. */
 export const REWRITE_WINDOW_BYTES = MIB
+
+/** Units made anew from the log at a start before those in memory go into their files. */
+export const RESTORED_AT_A_TIME = 100_000
 
 /** Queues that are saved before other work gets its turn. */
 export const QUEUES_PER_TURN = 32
@@ -72,3 +72,33 @@ export const RETENTION_PERIODS_BEFORE_FIRST = 6
 
 /** Runs in which expired files are removed at any hour, after an operator has asked for it. */
 export const ASKED_RETENTION_RUNS = 20
+
+/** Entries of the key index in memory; when it is full of them, they go to the file. */
+export const INDEX_BUFFER_ENTRIES = 32_768
+
+/** New entries after which the slots of the key index are written: they bound the next start. */
+export const INDEX_SAVE_ENTRIES = 1_000_000
+
+/** Bytes of slots that are written before other work gets its turn. */
+export const INDEX_WRITE_BYTES = MIB
+
+/** Entries that a query reads from a file of the key index at a time. */
+export const INDEX_READ_ENTRIES = 204
+
+/** Reads from one file of the key index for one query; what lies further back is not found. */
+export const INDEX_CHAIN_READS = 10_000
+
+/** Bytes of log that the key index looks at before other work gets its turn. */
+export const INDEX_TURN_BYTES = 256 * KIB
+
+/** Pause before the key index tries again what the disk had no room for. */
+export const INDEX_RETRY_MS = 1_000
+
+/** How long a query waits for the key index to come up to what is confirmed. */
+export const INDEX_WAIT_MS = 1_000
+
+/** Most bytes of records that one query by key answers with; the first is given in any case. */
+export const MAX_KEY_QUERY_BYTES = 8 * MIB
+
+/** So much of the file of queue ends may be out of date before it is made anew, besides a half. */
+export const QUEUE_ENDS_SLACK_BYTES = 256 * KIB

@@ -129,3 +129,19 @@ export interface StoreFigures {
 
 /** Which of two neighbours is taken when no message has exactly the time that is asked for. */
 export type TimeBoundary = 'lower' | 'upper'
+
+export interface KeyQuery {
+  readonly maxMessages: number
+  /** Store times in ms since 1970, both inclusive. */
+  readonly beginTimestamp: number
+  readonly endTimestamp: number
+}
+
+/** Source: Apache class QueryMessageResult. */
+export interface KeyAnswer {
+  /** Whole records, oldest first; not to be changed. */
+  readonly records: readonly Buffer[]
+  /** Store time and log offset of the last message with a key; 0 when there was none. */
+  readonly indexLastUpdateTimestamp: number
+  readonly indexLastUpdateOffset: number
+}

@@ -5,9 +5,11 @@
  *   consumequeue/<topic>/<queueId>/<segments>
  */
 import type { Clock, Disk } from '@rockhopper/host'
+import { isLive, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
 import { ConsumeQueue, type LogBounds } from './consume-queue.ts'
 import type { OpenFiles } from './open-files.ts'
-import { SegmentFolder } from './segment-folder.ts'
+import type { QueueEnds } from './queue-ends.ts'
+import { SegmentFolder, segmentName } from './segment-folder.ts'
 
 export interface QueuePlace {
   readonly topic: string
@@ -18,6 +20,8 @@ export class QueueTable {
   /** Queues with something in memory, or that the device lacks something of. */
   readonly live = new Set<ConsumeQueue>()
   readonly directory: string
+  /** Where the queues ended at the last checkpoint. */
+  readonly ends: QueueEnds
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #files: OpenFiles
@@ -31,6 +35,7 @@ export class QueueTable {
     files: OpenFiles,
     options: { readonly directory: string; readonly segmentBytes: number },
     bounds: LogBounds,
+    ends: QueueEnds,
   ) {
     this.#disk = disk
     this.#clock = clock
@@ -38,6 +43,7 @@ export class QueueTable {
     this.directory = options.directory
     this.#segmentBytes = options.segmentBytes
     this.#bounds = bounds
+    this.ends = ends
   }
 
   /** The queue if it was asked for before. */
@@ -65,6 +71,19 @@ export class QueueTable {
         if (isQueueId(queueId)) this.open(topic, Number(queueId))
       }
     }
+  }
+
+  /** Queues whose files do not go as far as they should; each is empty, and has to be filled. */
+  findDamaged(): ConsumeQueue[] {
+    const damaged: ConsumeQueue[] = []
+    for (const { topic, queueId, endOffset } of this.ends.all()) {
+      if (this.known(topic, queueId) === undefined && this.#hasFileOf(topic, queueId, endOffset)) {
+        continue
+      }
+      const queue = this.open(topic, queueId)
+      if (queue.isDamaged) damaged.push(queue)
+    }
+    return damaged
   }
 
   /** Topics that have a queue, in files or in memory. */
@@ -97,6 +116,7 @@ export class QueueTable {
     if (!isFolderName(topic)) return
     for (const queue of this.#topics.get(topic)?.values() ?? []) this.#remove(queue)
     this.#topics.delete(topic)
+    this.ends.deleteTopic(topic)
     this.#disk.remove(`${this.directory}/${topic}`)
   }
 
@@ -115,6 +135,7 @@ export class QueueTable {
   #remove(queue: ConsumeQueue): void {
     queue.remove()
     this.live.delete(queue)
+    this.ends.delete(queue.topic, queue.queueId)
   }
 
   #load(topic: string, queueId: number): ConsumeQueue {
@@ -126,12 +147,28 @@ export class QueueTable {
       this.#segmentBytes,
     )
     const place = { topic, queueId }
-    const queue = new ConsumeQueue(this.#disk, this.#clock, folder, place, this.#bounds)
+    const end = this.ends.isComplete ? (this.ends.get(topic, queueId) ?? 0) : undefined
+    const queue = new ConsumeQueue(this.#disk, this.#clock, folder, place, this.#bounds, end)
     const queues = this.#topics.get(topic)
     if (queues === undefined) this.#topics.set(topic, new Map([[queueId, queue]]))
     else queues.set(queueId, queue)
     if (!queue.isIdle) this.live.add(queue)
     return queue
+  }
+
+  /** Whether the last message of a queue has its place there: opening many queues takes long. */
+  #hasFileOf(topic: string, queueId: number, endOffset: number): boolean {
+    const lastAt = (endOffset - 1) * UNIT_BYTES
+    const start = lastAt - (lastAt % this.#segmentBytes)
+    const path = `${this.#directoryOf(topic, queueId)}/${segmentName(start)}`
+    if (this.#disk.stat(path)?.sizeBytes !== this.#segmentBytes) return false
+    const unit = Buffer.alloc(UNIT_BYTES)
+    const file = this.#disk.open(path, 'read')
+    try {
+      return file.readSync(unit, lastAt - start) === UNIT_BYTES && isLive(readUnit(unit, 0))
+    } finally {
+      file.close()
+    }
   }
 
   #directoryOf(topic: string, queueId: number): string {

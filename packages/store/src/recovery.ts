@@ -152,19 +152,19 @@ function isTornBehindBody({ logOffset, properties, sizeBytes, topic }: RecordVie
   return false
 }
 
-/** Puts a record that the scan found into its queue. Throws `CorruptionError`. */
+/** Thrown when the log has a message of a queue, and the queue not those before it. */
+export class QueueGap extends Error {
+  override readonly name = 'QueueGap'
+}
+
+/** Puts a record that the scan found, and that is in a queue, there. Throws `QueueGap`. */
 export function restoreUnit(queues: QueueTable, record: RecordView): void {
-  const { topic, queueId, queueOffset } = record
-  if (!isQueued(record.sysFlag) || (record.sysFlag & sysFlag.innerBatch) !== 0) return
-  if (!isFolderName(topic)) return
+  const { queueId, queueOffset, topic } = record
   const queue = queueFor(queues, record)
   if (queueOffset > queue.nextOffset) {
-    throw new CorruptionError(
-      queues.directory,
-      record.logOffset,
+    throw new QueueGap(
       `Queue ${queueId} of topic "${topic}" ends at ${queue.nextOffset}, but the next message in ` +
-        `the commit log has queue offset ${queueOffset}. Remove the file "checkpoint" to have ` +
-        'all queues made anew from the log.',
+        `the commit log has queue offset ${queueOffset}.`,
     )
   }
   queue.push({
@@ -175,12 +175,25 @@ export function restoreUnit(queues: QueueTable, record: RecordView): void {
   queues.live.add(queue)
 }
 
+/** Whether a record belongs into a queue. */
+export function isInQueue({ sysFlag: flags, topic }: RecordView): boolean {
+  return isQueued(flags) && (flags & sysFlag.innerBatch) === 0 && isFolderName(topic)
+}
+
 /** An offset that went back means that the topic was deleted and made anew: the later counts. */
 function queueFor(queues: QueueTable, { topic, queueId, queueOffset }: RecordView): ConsumeQueue {
   const known = queues.open(topic, queueId)
   const queue = queueOffset < known.nextOffset ? queues.replace(known) : known
   if (queue.nextOffset === 0 && queueOffset > 0) queue.beginAt(queueOffset)
   return queue
+}
+
+/** Makes visible what was restored, and leaves it to the files. Throws `DiskError`. */
+export function saveRestored(queues: QueueTable): void {
+  for (const queue of queues.live) {
+    queue.end.advance(queue.nextOffset)
+    queue.save(Number.POSITIVE_INFINITY)
+  }
 }
 
 /** Makes visible what was restored. */

@@ -63,6 +63,11 @@ export class SegmentFolder {
     return offset >= (this.firstOffset ?? 0) && offset < this.endOffset
   }
 
+  /** Whether each segment begins where the one before ends. */
+  get isContiguous(): boolean {
+    return this.#starts.every((_, index) => this.#isInPlace(index))
+  }
+
   /**
    * Reads the names of the segments. What a crash left too short is mended if `afterCrash`. Throws
    * `CorruptionError` when the files cannot be those of one store of this segment size.
@@ -75,12 +80,22 @@ export class SegmentFolder {
       this.#removeFile(last)
       this.#starts.pop()
     }
-    for (const [index, start] of this.#starts.entries()) this.#checkPlace(index, start, sizeKey)
     for (const start of this.#starts) {
       const sizeBytes = this.#sizeBytes(start)
       if (afterCrash && sizeBytes < this.segmentBytes) this.file(start).setLength(this.segmentBytes)
       else this.#checkSize(start, sizeBytes, sizeKey)
     }
+  }
+
+  /** Throws `CorruptionError` when a segment is missing between others. */
+  demandContiguous(sizeKey: string): void {
+    const index = this.#starts.findIndex((_, each) => !this.#isInPlace(each))
+    if (index === -1) return
+    const path = this.#path(this.#starts[index] ?? 0)
+    const message =
+      `"${path}" does not begin where the file before it ends: bring the missing files back, or ` +
+      `set ${sizeKey} to what the store was made with`
+    throw new CorruptionError(path, 0, message)
   }
 
   /** Adds a segment of zeros, the first one or the next. Throws `DiskError`; then there is none. */
@@ -196,15 +211,10 @@ export class SegmentFolder {
     return this.#disk.stat(this.#path(start))?.sizeBytes ?? 0
   }
 
-  #checkPlace(index: number, start: number, sizeKey: string): void {
-    const before = this.#starts[index - 1]
-    const follows = before === undefined || before + this.segmentBytes === start
-    if (follows && start % this.segmentBytes === 0) return
-    const path = this.#path(start)
-    const message =
-      `"${path}" does not begin where the file before it ends: bring the missing files back, or ` +
-      `set ${sizeKey} to what the store was made with`
-    throw new CorruptionError(path, 0, message)
+  #isInPlace(index: number): boolean {
+    const start = this.#starts[index] ?? 0
+    const before = this.#starts[index - 1] ?? start - this.segmentBytes
+    return before + this.segmentBytes === start && start % this.segmentBytes === 0
   }
 
   #checkSize(start: number, sizeBytes: number, sizeKey: string): void {

@@ -11,6 +11,8 @@ import type { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import type { Failure } from './failure.ts'
+import type { KeyIndexReader } from './key-index-reader.ts'
+import type { KeyIndexWriter } from './key-index-writer.ts'
 import type { LogFlusher } from './log-flusher.ts'
 import type { LogReader } from './log-reader.ts'
 import type { LogWriter } from './log-writer.ts'
@@ -21,6 +23,8 @@ import type {
   BatchEntryToStore,
   BatchOutcome,
   BatchToStore,
+  KeyAnswer,
+  KeyQuery,
   MessageToStore,
   QueueBounds,
   ReadOutcome,
@@ -37,6 +41,14 @@ import { despiteRemovals } from './removed-files.ts'
 import type { Retention } from './retention.ts'
 import { searchByTime, storeTimeIn } from './time-search.ts'
 import type { Watermark } from './watermark.ts'
+
+/** What finds messages by their keys. */
+export interface KeyLookup {
+  readonly writer: KeyIndexWriter
+  readonly reader: KeyIndexReader
+  /** Ends when `confirmed` is closed and the index has all of it, or the store is closing. */
+  readonly indexing: Promise<void> | undefined
+}
 
 /** What a store is made of; `open-store.ts` puts it together. */
 export interface StoreParts {
@@ -59,6 +71,8 @@ export interface StoreParts {
   /** Absent, as is `retention`, when nothing is to be removed. */
   readonly usage: DiskUsage | undefined
   readonly retention: Retention | undefined
+  /** Absent when nothing is to be found by its key. */
+  readonly lookup: KeyLookup | undefined
   /** Ends when `written` is closed and flushed. */
   readonly flushing: Promise<void>
   /** Ends when `confirmed` is closed and dispatched. */
@@ -146,6 +160,15 @@ export class Store {
     return despiteRemovals(files, () => logReader.recordAt(logOffset, this.marks.confirmed.value))
   }
 
+  /**
+   * The newest messages that have a key (the unique id of one, or a word of its keys), oldest first.
+   * Rejects when the disk fails or lies.
+   */
+  async queryByKey(topic: string, key: string, query: KeyQuery): Promise<KeyAnswer> {
+    const answer = await this.#parts.lookup?.reader.query(topic, key, query)
+    return answer ?? { records: [], indexLastUpdateTimestamp: 0, indexLastUpdateOffset: 0 }
+  }
+
   /** Forgets a topic: its queues begin at 0 again. Its messages stay in the log until they age. */
   async deleteTopic(topic: string): Promise<void> {
     this.#parts.queues.deleteTopic(topic)
@@ -208,7 +231,7 @@ export class Store {
 
   async #close(): Promise<void> {
     const { checkpointer, dispatching, failure, files, flusher, flushing } = this.#parts
-    const { lock, logger, queues, retention, writer } = this.#parts
+    const { lock, logger, lookup, queues, retention, writer } = this.#parts
     await retention?.stop()
     writer.write()
     this.marks.written.close()
@@ -218,6 +241,8 @@ export class Store {
     this.marks.flushed.close()
     await dispatching
     this.marks.dispatched.close()
+    lookup?.writer.stop()
+    await lookup?.indexing
     for (const queue of queues.all()) queue.end.close()
     try {
       if (failure.error === undefined) await this.#leaveClean()

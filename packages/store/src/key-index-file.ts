@@ -1,0 +1,315 @@
+/**
+ * One file of the key index. Owns its header, its slots while entries are added, and the entries
+ * that are not in the file yet.
+ *
+ *   header | slots: in memory while entries are added | entries 1 … in the file | buffer … next
+ *
+ * Entries go into the file one behind the other. Slots are all over the place, so they are written
+ * now and then only, and the header in the file stays that of the last time: Apache finds a whole
+ * file, only older. After a crash the slots are made anew from the entries, which hold the hashes.
+ * Source: Apache class IndexFile; `store-format.md` section 11.
+ */
+import assert from 'node:assert/strict'
+import type { Clock, DiskFile } from '@rockhopper/host'
+import {
+  FIRST_INDEX_ENTRY,
+  INDEX_ENTRY_BYTES,
+  INDEX_HEADER_BYTES,
+  INDEX_SLOT_BYTES,
+  type IndexEntry,
+  type IndexHeader,
+  type IndexShape,
+  indexEntryAt,
+  indexFileBytes,
+  indexSeconds,
+  indexSlotAt,
+  readIndexEntry,
+  writeIndexEntry,
+  writeIndexHeader,
+} from '@rockhopper/protocol'
+import { CorruptionError } from './errors.ts'
+import { readBytes, writeBytes } from './file-bytes.ts'
+import { KeyIndexSlots } from './key-index-slots.ts'
+import {
+  INDEX_BUFFER_ENTRIES,
+  INDEX_CHAIN_READS,
+  INDEX_READ_ENTRIES,
+  INDEX_WRITE_BYTES,
+} from './limits.ts'
+import type { OpenFiles } from './open-files.ts'
+
+const SECOND_MS = 1000
+
+/** Which messages of a file are wanted. */
+export interface KeyWanted {
+  readonly hash: number
+  /** Store times in ms since 1970, both inclusive. */
+  readonly beginTimestamp: number
+  readonly endTimestamp: number
+}
+
+/** Where a file is, and how it is laid out. */
+export interface KeyIndexPlace {
+  readonly files: OpenFiles
+  readonly path: string
+  readonly shape: IndexShape
+}
+
+type Growing<T> = { -readonly [Name in keyof T]: T[Name] }
+
+export class KeyIndexFile {
+  readonly path: string
+  readonly #files: OpenFiles
+  readonly #shape: IndexShape
+  readonly #header: Growing<IndexHeader>
+  #saved: IndexHeader
+  #slots: KeyIndexSlots | undefined
+  #loading: Promise<void> | undefined
+  #buffer: Buffer | undefined
+  /** Entries before it are in the file. */
+  #writtenEntry: number
+
+  /** `header` says which entries are in the file, `saved` which of them its slots know. */
+  constructor({ files, path, shape }: KeyIndexPlace, header: IndexHeader, saved: IndexHeader) {
+    this.path = path
+    this.#files = files
+    this.#shape = shape
+    this.#header = { ...header }
+    this.#saved = saved
+    this.#writtenEntry = header.nextEntry
+  }
+
+  /** Makes an empty file of its full size, sparse. Throws `DiskError`. */
+  static create(place: KeyIndexPlace, before: IndexHeader | undefined): KeyIndexFile {
+    const header = emptyIndexHeader(before)
+    const fresh = new KeyIndexFile(place, header, header)
+    place.files.create(place.path).setLength(indexFileBytes(place.shape))
+    fresh.#writeHeader(header)
+    return fresh
+  }
+
+  /** What all entries stand for, those in memory included. */
+  get header(): Readonly<IndexHeader> {
+    return this.#header
+  }
+
+  /** What the file stands for in Apache's eyes. */
+  get saved(): IndexHeader {
+    return this.#saved
+  }
+
+  /** Whether `add` may be called. */
+  get hasRoom(): boolean {
+    return this.#slots !== undefined && !this.isFull && !this.#isBufferFull
+  }
+
+  get isFull(): boolean {
+    return this.#header.nextEntry >= this.#shape.entryLimit
+  }
+
+  get #isBufferFull(): boolean {
+    return this.#header.nextEntry - this.#writtenEntry >= INDEX_BUFFER_ENTRIES
+  }
+
+  /** Adds an entry. There must be room. */
+  add(hash: number, logOffset: number, storeTimestamp: number): void {
+    const header = this.#header
+    const entry = header.nextEntry
+    assert(this.#slots !== undefined && this.hasRoom, 'there is no room for a key')
+    if (entry === FIRST_INDEX_ENTRY) {
+      header.beginTimestamp = storeTimestamp
+      header.beginOffset = logOffset
+    }
+    const seconds = indexSeconds(storeTimestamp, header.beginTimestamp)
+    const previous = this.#slots.put(hash, entry)
+    if (previous === 0) header.usedSlots += 1
+    this.#buffer ??= Buffer.allocUnsafeSlow(INDEX_BUFFER_ENTRIES * INDEX_ENTRY_BYTES)
+    const at = (entry - this.#writtenEntry) * INDEX_ENTRY_BYTES
+    writeIndexEntry(this.#buffer, at, hash, logOffset, seconds, previous)
+    header.nextEntry = entry + 1
+    header.endOffset = logOffset
+    header.endTimestamp = storeTimestamp
+  }
+
+  /** Hands the entries in memory to the system. Throws `DiskError`; then they stay in memory. */
+  flush(): void {
+    const { nextEntry } = this.#header
+    if (this.#buffer === undefined || nextEntry === this.#writtenEntry) return
+    const bytes = this.#buffer.subarray(0, (nextEntry - this.#writtenEntry) * INDEX_ENTRY_BYTES)
+    writeBytes(this.#file, bytes, indexEntryAt(this.#shape, this.#writtenEntry))
+    this.#writtenEntry = nextEntry
+  }
+
+  /** Makes what was handed over durable. */
+  sync(): Promise<void> {
+    return this.#file.syncData()
+  }
+
+  /**
+   * Brings the slots into memory, so that entries can be added. Rejects with `CorruptionError` when
+   * the entries cannot be what was written.
+   */
+  async load(): Promise<void> {
+    if (this.#slots !== undefined) return
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined
+    })
+    await this.#loading
+  }
+
+  /**
+   * Makes the file whole: all entries, their slots, and the header that says so. Nothing may be
+   * added meanwhile. At any moment of it Apache would find at least what it found before.
+   */
+  async save(clock: Clock): Promise<void> {
+    const slots = this.#slots
+    const header = { ...this.#header }
+    if (slots === undefined || header.nextEntry === this.#saved.nextEntry) return
+    this.flush()
+    // Slots that name entries behind `nextEntry` would end their chains; an older end offset only
+    // lets Apache add once more what it has.
+    this.#writeHeader({ ...this.#saved, nextEntry: header.nextEntry })
+    await this.sync()
+    for (const { at, bytes } of slots.changedRuns(INDEX_WRITE_BYTES)) {
+      writeBytes(this.#file, bytes, INDEX_HEADER_BYTES + at)
+      await new Promise<void>((next) => clock.soon(next))
+    }
+    await this.sync()
+    this.#writeHeader(header)
+    await this.sync()
+    this.#saved = header
+  }
+
+  /** Gives back the memory of a file that is saved and full. */
+  release(): void {
+    this.#slots = undefined
+    this.#buffer = undefined
+  }
+
+  /** Log offsets of the entries that may be wanted, newest first; others may be among them. */
+  async *find({ hash, beginTimestamp, endTimestamp }: KeyWanted): AsyncGenerator<number> {
+    const { beginTimestamp: fileBegin, endTimestamp: fileEnd, nextEntry } = this.#header
+    if (endTimestamp < fileBegin || beginTimestamp > fileEnd) return
+    const window = new EntryWindow(this.#shape)
+    let limit = nextEntry
+    for (let entry = await this.#newest(hash); entry > 0 && entry < limit; ) {
+      const found = this.#inMemory(entry) ?? (await window.get(this.#file, entry))
+      if (window.reads > INDEX_CHAIN_READS) return
+      // An entry keeps whole seconds: its message may be up to one younger.
+      const earliest = fileBegin + found.seconds * SECOND_MS
+      if (earliest + SECOND_MS <= beginTimestamp) return
+      if (found.hash === hash && earliest <= endTimestamp) yield found.logOffset
+      limit = entry
+      entry = found.previous
+    }
+  }
+
+  get #file(): DiskFile {
+    return this.#files.get(this.path)
+  }
+
+  async #newest(hash: number): Promise<number> {
+    if (this.#slots === undefined && this.#saved.nextEntry !== this.#header.nextEntry) {
+      await this.load()
+    }
+    if (this.#slots !== undefined) return this.#slots.get(hash)
+    const slot = Buffer.alloc(INDEX_SLOT_BYTES)
+    await readBytes(this.#file, slot, indexSlotAt(this.#shape, hash))
+    return slot.readInt32BE(0)
+  }
+
+  #inMemory(entry: number): IndexEntry | undefined {
+    if (entry < this.#writtenEntry || this.#buffer === undefined) return undefined
+    return readIndexEntry(this.#buffer, (entry - this.#writtenEntry) * INDEX_ENTRY_BYTES)
+  }
+
+  async #load(): Promise<void> {
+    const slots = new KeyIndexSlots(this.#shape.slotCount)
+    let from = this.#saved.nextEntry
+    let usedSlots: number | undefined = 0
+    if (from > FIRST_INDEX_ENTRY) {
+      await readBytes(this.#file, slots.bytes, INDEX_HEADER_BYTES)
+      usedSlots = slots.countUsed(this.#header.nextEntry)
+    }
+    if (usedSlots === undefined) {
+      slots.clear()
+      from = FIRST_INDEX_ENTRY
+    }
+    this.#header.usedSlots = (usedSlots ?? 0) + (await this.#replay(slots, from))
+    this.#slots = slots
+  }
+
+  /** Puts the entries from `from` on into the slots; returns how many slots had none before. */
+  async #replay(slots: KeyIndexSlots, from: number): Promise<number> {
+    let usedSlots = 0
+    const window = Buffer.allocUnsafeSlow(INDEX_BUFFER_ENTRIES * INDEX_ENTRY_BYTES)
+    for (let entry = from; entry < this.#writtenEntry; ) {
+      const count = Math.min(INDEX_BUFFER_ENTRIES, this.#writtenEntry - entry)
+      const bytes = window.subarray(0, count * INDEX_ENTRY_BYTES)
+      await readBytes(this.#file, bytes, indexEntryAt(this.#shape, entry))
+      for (let at = 0; at < bytes.length; at += INDEX_ENTRY_BYTES) {
+        this.#check(bytes, at, entry)
+        if (slots.put(bytes.readInt32BE(at), entry) === 0) usedSlots += 1
+        entry += 1
+      }
+    }
+    return usedSlots
+  }
+
+  #check(bytes: Buffer, at: number, entry: number): void {
+    const { hash, logOffset, previous } = readIndexEntry(bytes, at)
+    const { beginOffset, endOffset } = this.#header
+    const isInRange = logOffset >= beginOffset && logOffset <= endOffset
+    if (hash >= 0 && previous >= 0 && previous < entry && isInRange) return
+    throw new CorruptionError(
+      this.path,
+      indexEntryAt(this.#shape, entry),
+      `Entry ${entry} of the index file "${this.path}" cannot be what was written.`,
+    )
+  }
+
+  #writeHeader(header: IndexHeader): void {
+    const bytes = Buffer.alloc(INDEX_HEADER_BYTES)
+    writeIndexHeader(bytes, 0, header)
+    writeBytes(this.#file, bytes, 0)
+  }
+}
+
+/** Reads entries from a file, with their older neighbours, for chains often lead to those. */
+class EntryWindow {
+  /** How often the file was read. */
+  reads = 0
+  readonly #shape: IndexShape
+  readonly #bytes = Buffer.allocUnsafe(INDEX_READ_ENTRIES * INDEX_ENTRY_BYTES)
+  #from = 0
+  #end = 0
+
+  constructor(shape: IndexShape) {
+    this.#shape = shape
+  }
+
+  async get(file: DiskFile, entry: number): Promise<IndexEntry> {
+    if (entry < this.#from || entry >= this.#end) {
+      this.#from = Math.max(FIRST_INDEX_ENTRY, entry + 1 - INDEX_READ_ENTRIES)
+      this.#end = entry + 1
+      this.reads += 1
+      const bytes = this.#bytes.subarray(0, (this.#end - this.#from) * INDEX_ENTRY_BYTES)
+      await readBytes(file, bytes, indexEntryAt(this.#shape, this.#from))
+    }
+    return readIndexEntry(this.#bytes, (entry - this.#from) * INDEX_ENTRY_BYTES)
+  }
+}
+
+/** The header of a file without entries: as Apache does, it goes on where the one before ended. */
+export function emptyIndexHeader(before: IndexHeader | undefined): IndexHeader {
+  const timestamp = before?.endTimestamp ?? 0
+  const offset = before?.endOffset ?? 0
+  return {
+    beginTimestamp: timestamp,
+    endTimestamp: timestamp,
+    beginOffset: offset,
+    endOffset: offset,
+    usedSlots: 0,
+    nextEntry: FIRST_INDEX_ENTRY,
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * Adds the keys of messages to the index as soon as the messages are confirmed: it follows the log,
+ * from its tail in memory, or from its files while it is behind. Owns the mark `indexed`.
+ *
+ * Nobody waits for it but queries: an index without room only falls behind, and comes up again when
+ * there is some. Source: Apache classes ReputMessageService, IndexService; `store-runtime.md` 5.
+ */
+import { type Clock, DiskError, type Logger, pause } from '@rockhopper/host'
+import {
+  BLANK_RECORD_BYTES,
+  MessageKeys,
+  type RecordView,
+  type Scanned,
+  scanView,
+} from '@rockhopper/protocol'
+import type { CommitLog } from './commit-log.ts'
+import { CorruptionError } from './errors.ts'
+import type { KeyIndex } from './key-index.ts'
+import { INDEX_RETRY_MS, INDEX_SAVE_ENTRIES, INDEX_TURN_BYTES, MAX_RECORD_BYTES } from './limits.ts'
+import type { Marks } from './marks.ts'
+import type { OpenFiles } from './open-files.ts'
+import { despiteRemovals } from './removed-files.ts'
+import { Watermark } from './watermark.ts'
+
+interface KeyIndexWriterParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly files: OpenFiles
+  readonly log: CommitLog
+  readonly marks: Marks
+  readonly index: KeyIndex
+}
+
+/** A part of the log: `bytes` begins at `offset`. */
+interface LogSpan {
+  readonly bytes: Buffer
+  readonly offset: number
+}
+
+export class KeyIndexWriter {
+  /** The keys of the log up to here can be found. */
+  readonly indexed: Watermark
+  readonly #parts: KeyIndexWriterParts
+  readonly #keys = new MessageKeys()
+  /** How many keys of the record at the index's offset are added already. */
+  #addedKeys = 0
+  /** How much is read from a file at a time; more for a record that is larger. */
+  #readBytes = INDEX_TURN_BYTES
+  readonly #stopping = new AbortController()
+  #warned = false
+
+  constructor(parts: KeyIndexWriterParts) {
+    this.#parts = parts
+    this.indexed = new Watermark(parts.clock, parts.index.offset)
+  }
+
+  /** Ends after `confirmed` was closed, with all keys added whose records are in memory. */
+  async run(): Promise<void> {
+    const { index, marks } = this.#parts
+    try {
+      await this.#prepare()
+      while (await marks.confirmed.reached(index.offset + 1)) {
+        // Those who wait for the same turn to answer go first.
+        await this.#nextTurn()
+        if (!(await this.#follow(marks.confirmed.value))) break
+      }
+      await this.#withRoom(async () => index.newest?.save(this.#parts.clock))
+    } finally {
+      this.indexed.close()
+    }
+  }
+
+  /** Lets `run` end soon: what is not in memory is left for the next start. */
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /** What a crash left without slots gets them, whether or not keys are added. */
+  async #prepare(): Promise<void> {
+    const { index, log, marks } = this.#parts
+    if (index.offset > marks.confirmed.value) {
+      this.#warnAnew('it is ahead of the commit log')
+      index.forgetAll(log.minOffset)
+    }
+    const { newest } = index
+    if (newest === undefined || newest.saved.nextEntry === newest.header.nextEntry) return
+    await this.#withRoom(() => newest.load())
+  }
+
+  /** Adds the keys up to `to`. False when it was stopped before. */
+  async #follow(to: number): Promise<boolean> {
+    const { index, log } = this.#parts
+    while (index.offset < to) {
+      if (this.#stopping.signal.aborted && index.offset < log.tail.startOffset) return false
+      const span = this.#hotSpan(to) ?? (await this.#coldSpan(to))
+      const hadRoom = this.#take(span, to)
+      this.indexed.advance(index.offset)
+      if (!hadRoom && !(await this.#withRoom(() => this.#makeRoom()))) return false
+      if (index.offset < to) await this.#nextTurn()
+    }
+    return true
+  }
+
+  #hotSpan(to: number): LogSpan | undefined {
+    const { index, log } = this.#parts
+    const chunk = log.tail.find(index.offset)
+    if (chunk === undefined) return undefined
+    const { bytes, startOffset, usedBytes } = chunk
+    const end = Math.min(usedBytes, to - startOffset)
+    return { bytes: bytes.subarray(index.offset - startOffset, end), offset: index.offset }
+  }
+
+  async #coldSpan(to: number): Promise<LogSpan> {
+    const { files, index, log } = this.#parts
+    let span: LogSpan = { bytes: Buffer.alloc(0), offset: index.offset }
+    await despiteRemovals(files, async () => {
+      if (index.offset < log.minOffset) {
+        this.#addedKeys = 0
+        index.advance(log.minOffset)
+      }
+      const { offset } = index
+      const end = Math.min(offset + this.#readBytes, log.segmentEnd(offset), to)
+      span = { bytes: Buffer.allocUnsafe(Math.max(0, end - offset)), offset }
+      await log.read(span.bytes, offset)
+    })
+    return span
+  }
+
+  /** Adds keys from a span, for a turn at the most. False when there is no room for the next. */
+  #take({ bytes, offset }: LogSpan, to: number): boolean {
+    const { index } = this.#parts
+    let at = 0
+    while (at < Math.min(bytes.length, INDEX_TURN_BYTES)) {
+      const scanned = scanView(bytes, at, false)
+      if (scanned.kind !== 'record' || scanned.record.logOffset !== offset + at) {
+        if (at === 0) this.#passOver(offset, to, scanned)
+        break
+      }
+      const { record } = scanned
+      if (this.#addedKeys === 0) this.#keys.read(bytes, record)
+      if (this.#keys.count > 0 && !this.#add(offset + at, record.storeTimestamp)) return false
+      at += record.sizeBytes
+      index.advance(offset + at)
+    }
+    return true
+  }
+
+  /** Adds the keys of a record. False when there is no room for one: then the others are added. */
+  #add(logOffset: number, storeTimestamp: number): boolean {
+    const { count, hashes } = this.#keys
+    const file = this.#parts.index.newest
+    for (; this.#addedKeys < count; this.#addedKeys++) {
+      if (file?.hasRoom !== true) return false
+      file.add(hashes[this.#addedKeys] ?? 0, logOffset, storeTimestamp)
+    }
+    this.#addedKeys = 0
+    return true
+  }
+
+  /** What stands at `offset` is no whole record: it is a longer one, or the end of the segment. */
+  #passOver(offset: number, to: number, scanned: Scanned<RecordView>): void {
+    const { index, log, logger } = this.#parts
+    const segmentEnd = log.segmentEnd(offset)
+    const restBytes = segmentEnd - offset
+    this.#readBytes = INDEX_TURN_BYTES
+    if (scanned.kind === 'blank' || restBytes < BLANK_RECORD_BYTES) {
+      index.advance(segmentEnd)
+    } else if (isLonger(scanned, Math.min(restBytes, MAX_RECORD_BYTES))) {
+      this.#readBytes = Math.max(scanned.sizeBytes, INDEX_TURN_BYTES)
+    } else {
+      const end = Math.min(segmentEnd, to)
+      logger.warn('A part of the log is damaged: its keys are not indexed.', { offset, end })
+      index.advance(end)
+    }
+  }
+
+  /** Makes the newest file ready for the next key, or the next file. Rejects with `DiskError`. */
+  async #makeRoom(): Promise<void> {
+    const { clock, index } = this.#parts
+    const { newest } = index
+    await newest?.load()
+    if (newest === undefined || newest.isFull) {
+      await newest?.save(clock)
+      newest?.release()
+      await (await index.grow()).load()
+      return
+    }
+    newest.flush()
+    if (newest.header.nextEntry - newest.saved.nextEntry >= INDEX_SAVE_ENTRIES) {
+      await newest.save(clock)
+    }
+  }
+
+  /**
+   * Does something with the newest file, again and again while the volume is full. False when the
+   * writer was stopped before. A damaged file is forgotten: its keys are added anew.
+   */
+  async #withRoom(action: () => Promise<void>): Promise<boolean> {
+    const { clock, index, log } = this.#parts
+    for (;;) {
+      try {
+        await action()
+        this.#warned = false
+        return true
+      } catch (error) {
+        if (error instanceof CorruptionError) {
+          this.#warnAnew(error.message)
+          this.#addedKeys = 0
+          index.forgetNewest(log.minOffset)
+          return true
+        }
+        if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error
+        this.#warnFull(error)
+      }
+      if (this.#stopping.signal.aborted) return false
+      await pause(clock, INDEX_RETRY_MS, this.#stopping.signal)
+    }
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((next) => this.#parts.clock.soon(next))
+  }
+
+  #warnFull(error: DiskError): void {
+    if (this.#warned) return
+    this.#warned = true
+    const sentence = 'The key index falls behind, as its volume is full: make room.'
+    this.#parts.logger.warn(sentence, { error })
+  }
+
+  #warnAnew(reason: string): void {
+    this.#parts.logger.warn('The key index is made anew from the log.', { reason })
+  }
+}
+
+/** Whether what was scanned is the beginning of a record that has no more than `limitBytes`. */
+function isLonger(
+  scanned: Scanned<RecordView>,
+  limitBytes: number,
+): scanned is Extract<Scanned<RecordView>, { kind: 'cut-off' }> {
+  return scanned.kind === 'cut-off' && scanned.sizeBytes <= limitBytes
+}

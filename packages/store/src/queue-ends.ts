@@ -1,0 +1,189 @@
+/**
+ * Where each queue ended at the last checkpoint, so that a start knows which files of queues are
+ * missing, short or damaged, instead of believing them. Owns the file `queueends`.
+ *
+ *   one part for each checkpoint, with the queues that had grown since the one before:
+ *     sizeBytes i32, crc32 u32 of what follows, logOffset i64 of the checkpoint,
+ *     then for each queue: endOffset i64 (-1: it was deleted), queueId i32, topic u16 + UTF-8
+ *
+ * A part counts when a checkpoint of its offset or a later one was written. When most of the file is
+ * out of date, it is replaced by one part with all queues. Apache ignores it.
+ */
+import { crc32 } from 'node:zlib'
+import type { Disk } from '@rockhopper/host'
+import { readInt64, writeInt64 } from '@rockhopper/protocol'
+import { parentOf } from './durable-folder.ts'
+import { readWhole, writeBytes } from './file-bytes.ts'
+import { QUEUE_ENDS_SLACK_BYTES } from './limits.ts'
+
+const SUM_AT = 4
+const LOG_OFFSET_AT = 8
+const HEAD_BYTES = 16
+/** Without the topic. */
+const ENTRY_BYTES = 14
+const DELETED = -1
+
+export interface QueueEnd {
+  readonly topic: string
+  readonly queueId: number
+  /** Queue offset behind its last message; -1 when the queue was deleted. */
+  readonly endOffset: number
+}
+
+export class QueueEnds {
+  readonly #disk: Disk
+  readonly #path: string
+  readonly #topics = new Map<string, Map<number, number>>()
+  #fileBytes = 0
+  #isComplete = false
+  /** Whether the file has all that is known here. */
+  #isSaved = false
+  /** Deleted since the last part. */
+  #deleted: QueueEnd[] = []
+
+  /** Reads what belongs to the checkpoint at `logOffset`, or to one before. Throws `DiskError`. */
+  constructor(disk: Disk, path: string, logOffset: number | undefined) {
+    this.#disk = disk
+    this.#path = path
+    if (logOffset !== undefined) this.#load(logOffset)
+  }
+
+  /** Whether every queue that had messages at the checkpoint is known. */
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  /** Behind the last message of a queue at the checkpoint; undefined when it had none. */
+  get(topic: string, queueId: number): number | undefined {
+    return this.#topics.get(topic)?.get(queueId)
+  }
+
+  *all(): Generator<QueueEnd> {
+    for (const [topic, queues] of this.#topics) {
+      for (const [queueId, endOffset] of queues) yield { topic, queueId, endOffset }
+    }
+  }
+
+  /** Forgets a queue: it begins at 0 again. */
+  delete(topic: string, queueId: number): void {
+    if (this.get(topic, queueId) === undefined) return
+    const end = { topic, queueId, endOffset: DELETED }
+    this.#set(end)
+    this.#deleted.push(end)
+  }
+
+  deleteTopic(topic: string): void {
+    for (const queueId of [...(this.#topics.get(topic)?.keys() ?? [])]) this.delete(topic, queueId)
+  }
+
+  /** Makes durable what `ends` say for the checkpoint at `logOffset`, before that is written. */
+  async add(logOffset: number, ends: readonly QueueEnd[]): Promise<void> {
+    const changed = ends.filter(({ topic, queueId, endOffset }) => {
+      return (this.get(topic, queueId) ?? DELETED) !== endOffset
+    })
+    for (const end of changed) this.#set(end)
+    const news = [...this.#deleted, ...changed]
+    this.#deleted = []
+    this.#isComplete = true
+    if (!this.#isSaved) return this.#replace(logOffset)
+    if (news.length === 0) return
+    this.#isSaved = false
+    const part = encodePart(logOffset, news)
+    const file = this.#disk.open(this.#path, 'update')
+    try {
+      // What a crash left there must not be taken for a part behind this one.
+      file.setLength(this.#fileBytes)
+      writeBytes(file, part, this.#fileBytes)
+      await file.syncData()
+    } finally {
+      file.close()
+    }
+    this.#fileBytes += part.length
+    this.#isSaved = true
+  }
+
+  /** Shortens the file if it is worth it, after the checkpoint at `logOffset` was written. */
+  async tidy(logOffset: number): Promise<void> {
+    let neededBytes = HEAD_BYTES
+    for (const { topic } of this.all()) neededBytes += ENTRY_BYTES + Buffer.byteLength(topic)
+    if (this.#fileBytes > 2 * neededBytes + QUEUE_ENDS_SLACK_BYTES) await this.#replace(logOffset)
+  }
+
+  /** All in one part, which takes the place of the file at once or not at all. */
+  async #replace(logOffset: number): Promise<void> {
+    const fresh = `${this.#path}.new`
+    const part = encodePart(logOffset, [...this.all()])
+    const file = this.#disk.open(fresh, 'create')
+    try {
+      file.setLength(0)
+      writeBytes(file, part, 0)
+      await file.syncData()
+    } finally {
+      file.close()
+    }
+    this.#disk.rename(fresh, this.#path)
+    await this.#disk.syncDirectory(parentOf(this.#path))
+    this.#fileBytes = part.length
+    this.#isSaved = true
+  }
+
+  #load(logOffset: number): void {
+    const bytes = readWhole(this.#disk, this.#path) ?? Buffer.alloc(0)
+    let at = 0
+    for (let end = partEnd(bytes, at); end !== undefined; end = partEnd(bytes, at)) {
+      if (readInt64(bytes, at + LOG_OFFSET_AT) > logOffset) break
+      for (const each of decodePart(bytes.subarray(at, end))) this.#set(each)
+      at = end
+    }
+    this.#fileBytes = at
+    this.#isSaved = at > 0
+    this.#isComplete = this.#isSaved
+  }
+
+  #set({ topic, queueId, endOffset }: QueueEnd): void {
+    let queues = this.#topics.get(topic)
+    if (queues === undefined) {
+      queues = new Map()
+      this.#topics.set(topic, queues)
+    }
+    if (endOffset === DELETED) queues.delete(queueId)
+    else queues.set(queueId, endOffset)
+    if (queues.size === 0) this.#topics.delete(topic)
+  }
+}
+
+function encodePart(logOffset: number, ends: readonly QueueEnd[]): Buffer {
+  const topics = ends.map(({ topic }) => Buffer.from(topic))
+  const sizeBytes = topics.reduce((sum, { length }) => sum + ENTRY_BYTES + length, HEAD_BYTES)
+  const part = Buffer.alloc(sizeBytes)
+  part.writeInt32BE(sizeBytes, 0)
+  writeInt64(part, logOffset, LOG_OFFSET_AT)
+  let at = HEAD_BYTES
+  for (const [i, { queueId, endOffset }] of ends.entries()) {
+    const topic = topics[i] ?? Buffer.alloc(0)
+    writeInt64(part, endOffset, at)
+    part.writeInt32BE(queueId, at + 8)
+    part.writeUInt16BE(topic.length, at + 12)
+    at += ENTRY_BYTES + topic.copy(part, at + ENTRY_BYTES)
+  }
+  part.writeUInt32BE(crc32(part.subarray(LOG_OFFSET_AT)), SUM_AT)
+  return part
+}
+
+/** Behind the sound part at `at`; undefined when there is none. */
+function partEnd(bytes: Buffer, at: number): number | undefined {
+  if (bytes.length - at < HEAD_BYTES) return undefined
+  const end = at + bytes.readInt32BE(at)
+  if (end < at + HEAD_BYTES || end > bytes.length) return undefined
+  const sum = crc32(bytes.subarray(at + LOG_OFFSET_AT, end))
+  return sum === bytes.readUInt32BE(at + SUM_AT) ? end : undefined
+}
+
+function* decodePart(part: Buffer): Generator<QueueEnd> {
+  for (let at = HEAD_BYTES; at < part.length; ) {
+    const topicBytes = part.readUInt16BE(at + 12)
+    const topic = part.toString('utf8', at + ENTRY_BYTES, at + ENTRY_BYTES + topicBytes)
+    yield { topic, queueId: part.readInt32BE(at + 8), endOffset: readInt64(part, at) }
+    at += ENTRY_BYTES + topicBytes
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Where a store keeps what. Owns nothing. Source of all but the sums and the queue ends, which are
+ * ours: `store-format.md` section 1.
+ */
+import type { StoreConfig } from './config.ts'
+
+export interface StorePaths {
+  readonly root: string
+  readonly commitLog: string
+  readonly queues: string
+  readonly sums: string
+  readonly queueEnds: string
+  readonly keyIndex: string
+  readonly checkpoint: string
+  readonly abort: string
+}
+
+export function pathsOf({ rootDirectory, commitLogDirectory }: StoreConfig): StorePaths {
+  return {
+    root: rootDirectory,
+    commitLog: commitLogDirectory ?? `${rootDirectory}/commitlog`,
+    queues: `${rootDirectory}/consumequeue`,
+    sums: `${rootDirectory}/logsums`,
+    queueEnds: `${rootDirectory}/queueends`,
+    keyIndex: `${rootDirectory}/index`,
+    checkpoint: `${rootDirectory}/checkpoint`,
+    abort: `${rootDirectory}/abort`,
+  }
+}
