@@ -5,7 +5,7 @@
  */
 const benches = {
   codec: 'heads and frames, encoded and decoded',
-  store: 'append, sync, read, recovery, topics: the store alone beside its physical limits',
+  store: 'append, sync, read, query, recovery, topics: the store alone beside its physical limits',
   send: 'messages through a broker process, with latency and server CPU',
 }
 

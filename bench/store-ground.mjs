@@ -67,7 +67,8 @@ export function uniqueKey(number) {
   return `7F00000168A018B4AAC2118D${number.toString(16).toUpperCase().padStart(8, '0')}`
 }
 
-function propertiesOf(key) {
+/** As a Java client and its broker make them: 100 bytes. */
+export function propertiesOf(key) {
   const pairs = { UNIQ_KEY: key, CLUSTER: 'DefaultCluster', MSG_REGION: 'DefaultRegion', TAGS: TAG }
   const text = Object.entries(pairs).map(([name, value]) => `${name}\x01${value}\x02`)
   return Buffer.from(text.join(''))

@@ -26,7 +26,7 @@ function textOf(name, { nodes, samples, timeDeltas }) {
     .slice(0, SHOWN)
     .map(([label, self]) => `  ${((100 * self) / total).toFixed(1).padStart(5)} %  ${label}`)
   const seconds = (total / 1e6).toFixed(1)
-  return `${name.replace(/-\d+\.cpuprofile$/, '')}, ${seconds} s without idle:\n${lines.join('\n')}\n`
+  return `${basename(name, '.cpuprofile')}, ${seconds} s without idle:\n${lines.join('\n')}\n`
 }
 
 function labelOf({ functionName, url, lineNumber }) {

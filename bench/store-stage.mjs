@@ -13,11 +13,13 @@ export class Stage {
   rows = []
   #options
   #report
+  #started = 0
 
-  /** `report` is told of each row at once. */
-  constructor(options, report) {
+  /** `report` is told of each row at once, `say` of what is to be said besides. */
+  constructor(options, report, say) {
     this.#options = options
     this.#report = report
+    this.say = say
   }
 
   get options() {
@@ -29,13 +31,7 @@ export class Stage {
     const all = { folder: this.#options.folder, ...settings }
     const { profiles } = this.#options
     const execArgv =
-      profiles === undefined
-        ? []
-        : [
-            '--cpu-prof',
-            `--cpu-prof-dir=${profiles}`,
-            `--cpu-prof-name=${part}-${Date.now()}.cpuprofile`,
-          ]
+      profiles === undefined ? [] : profiling(profiles, part, settings, ++this.#started)
     const child = fork(workerFile, [JSON.stringify({ file, part, settings: all })], { execArgv })
     const worker = new Worker(child, part)
     await worker.answer()
@@ -47,6 +43,12 @@ export class Stage {
     this.rows.push(row)
     this.#report(row)
   }
+}
+
+/** A profile is named after the part, when it was started and what it was told. */
+function profiling(folder, part, { storeFolder, logFolder, ...told }, number) {
+  const name = [String(number).padStart(2, '0'), part, ...Object.values(told)].join('-')
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`]
 }
 
 class Worker {

@@ -10,13 +10,14 @@ import { parseArgs } from 'node:util'
 import { loadLine, machineLine } from './machine.mjs'
 import { append, sync } from './store-append.mjs'
 import { profileTexts } from './store-profile.mjs'
+import { query } from './store-query.mjs'
 import { read } from './store-read.mjs'
 import { rebuild, recovery } from './store-recovery.mjs'
 import { Stage } from './store-stage.mjs'
 import { topics } from './store-topics.mjs'
 
 /** All but the last run when none is named. */
-const scenarios = { append, sync, read, recovery, topics, rebuild }
+const scenarios = { append, sync, read, query, recovery, topics, rebuild }
 const MOST_MEMORY_MIB = 200
 
 export async function run(flags) {
@@ -44,7 +45,7 @@ async function runAll(names, { json, folder, messages, profile }) {
   const say = (text) => json || process.stdout.write(`${text}\n`)
   const profiles = profile ? mkdtempSync(join(folder, 'rockhopper-profiles-')) : undefined
   const options = { folder, profiles, messages: Number(messages) }
-  const stage = new Stage(options, (row) => say(lineOf(row)))
+  const stage = new Stage(options, (row) => say(lineOf(row)), say)
   const before = loadLine()
   say(`${machineLine()}\n${before}`)
   for (const name of names) await scenarios[name](stage)
