@@ -10,6 +10,7 @@ import { openStore, readJsonFile, type Store } from '@rockhopper/store'
 import { type BrokerConfig, storeConfigOf } from './config.ts'
 import { handleGroups } from './handlers/groups.ts'
 import { handleHeartbeats } from './handlers/heartbeat.ts'
+import { handleLookups } from './handlers/lookups.ts'
 import { handleOffsets } from './handlers/offsets.ts'
 import { handlePulls } from './handlers/pull.ts'
 import { handleRuntime } from './handlers/runtime.ts'
@@ -184,6 +185,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   })
   handlePulls(router, { clock, config, clients, groups, offsets, topics, store, traffic })
   handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
+  handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })
   handleHeartbeats(router, { config, clients, groups, topics, membership })
   const { systemTopicNames } = tables
   handleTopics(router, { topics, offsets, saved: savedTopics, store, systemTopicNames })

@@ -147,6 +147,34 @@ export const brokerConfigTable = configTable({
     unit: 'ms',
     meaning: 'how often it is looked at what is to be removed; first after six times as long',
   }),
+  messageIndexEnable: bool({
+    default: true,
+    meaning: 'whether messages can be found by their keys and their unique ids',
+  }),
+  maxHashSlotNum: int({
+    default: 5_000_000,
+    min: 1,
+    max: 100_000_000,
+    meaning: 'slots of a key index file; files with another number are made anew from the log',
+  }),
+  maxIndexNum: int({
+    default: 20_000_000,
+    min: 2,
+    max: 80_000_000,
+    meaning: 'entries of a key index file; files with another number are made anew from the log',
+  }),
+  maxMsgsNumBatch: int({
+    default: 64,
+    min: 1,
+    max: 1_024,
+    meaning: 'most messages of one answer to a query by key',
+  }),
+  defaultQueryMaxNum: int({
+    default: 32,
+    min: 1,
+    max: 1_024,
+    meaning: 'messages that a query by unique id asks for, whatever it says',
+  }),
   flushDiskType: choice({
     default: 'ASYNC_FLUSH',
     choices: ['ASYNC_FLUSH', 'SYNC_FLUSH'],
@@ -274,6 +302,12 @@ export function storeConfigOf(config: BrokerConfig): StoreConfig {
     syncFlushTimeoutMs: config.syncFlushTimeout,
     maxMessageBytes: config.maxMessageSize,
     tailMemoryBytes: TAIL_MEMORY_BYTES,
+    keyIndex: {
+      enabled: config.messageIndexEnable,
+      slotCount: config.maxHashSlotNum,
+      entryLimit: config.maxIndexNum,
+      maxMessages: config.maxMsgsNumBatch,
+    },
     retention: retentionOf(config),
   }
 }

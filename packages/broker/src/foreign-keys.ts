@@ -111,6 +111,7 @@ const reasons: readonly Reason[] = [
   {
     why: 'recovery always checks what was not known to be flushed',
     keys: `
+      messageIndexSafe
       checkCRCOnRecover recheckReputOffsetFromCq enabledAppendPropCRC forceVerifyPropCRC
       enableLogConsumeQueueRepeatedlyBuildWhenRecover`,
   },
@@ -127,12 +128,6 @@ const reasons: readonly Reason[] = [
   {
     why: 'every broker goes by the use of the whole volume, whoever else fills it',
     keys: 'replicasPerDiskPartition logicalDiskSpaceCleanForciblyThreshold',
-  },
-  {
-    why: 'the key index is not built yet',
-    keys: `
-      messageIndexEnable maxHashSlotNum maxIndexNum maxMsgsNumBatch messageIndexSafe
-      defaultQueryMaxNum`,
   },
   {
     why: 'cold data control is not part of this broker',

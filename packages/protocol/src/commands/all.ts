@@ -4,6 +4,7 @@
 import type { Command } from '../command.ts'
 import * as clients from './clients.ts'
 import * as groups from './groups.ts'
+import * as lookups from './lookups.ts'
 import * as offsets from './offsets.ts'
 import { LITE_PULL_MESSAGE, PULL_MESSAGE } from './pull.ts'
 import * as routes from './routes.ts'
@@ -16,6 +17,7 @@ export const allCommands: readonly Command[] = [
   ...Object.values(send),
   PULL_MESSAGE,
   LITE_PULL_MESSAGE,
+  ...Object.values(lookups),
   ...Object.values(offsets),
   ...Object.values(clients),
   ...Object.values(topics),
