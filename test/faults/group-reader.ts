@@ -7,7 +7,7 @@ import { type Clock, pause } from '@rockhopper/host'
 import { QUERY_CONSUMER_OFFSET, responseCode, UPDATE_CONSUMER_OFFSET } from '@rockhopper/protocol'
 import { ConnectionError, TimeoutError } from '@rockhopper/remoting'
 import type { Books } from './books.ts'
-import { boundsOf, MAX_MESSAGES, type PullOptions, pull } from './queue-pulls.ts'
+import { type Bounds, boundsOf, MAX_MESSAGES, type PullOptions, pull } from './queue-pulls.ts'
 
 const TIMEOUT_MS = 30_000
 /** So often it looks for new messages. */
@@ -84,11 +84,16 @@ export class GroupReader {
     this.#loops = []
   }
 
-  /** Reads all queues from their first to their last offset, and counts what is there. */
-  async census(): Promise<void> {
+  /** Where the queues begin and end. */
+  bounds(): Promise<readonly Bounds[]> {
+    return Promise.all(this.#places.map((_, queueId) => boundsOf(this.#options, queueId)))
+  }
+
+  /** Reads all queues to their end, from their beginning or from given offsets, and counts. */
+  async census(from: readonly number[] = []): Promise<void> {
     const { books } = this.#options
     books.beginCensus()
-    await Promise.all(this.#places.map((_, queueId) => this.#count(queueId)))
+    await Promise.all(this.#places.map((_, queueId) => this.#count(queueId, from[queueId] ?? 0)))
     books.countCopies()
   }
 
@@ -163,15 +168,16 @@ export class GroupReader {
     return answer.code === responseCode.SUCCESS ? answer.header().offset : undefined
   }
 
-  async #count(queueId: number): Promise<void> {
+  async #count(queueId: number, from: number): Promise<void> {
     const { books } = this.#options
     const { maxOffset, minOffset } = await boundsOf(this.#options, queueId)
-    let offset = minOffset
+    const first = Math.max(minOffset, Math.min(from, maxOffset))
+    let offset = first
     while (offset < maxOffset) {
       const pulled = await pull(this.#options, queueId, offset)
       if (pulled.kind !== 'messages') throw new Error(`queue ${queueId} ends before ${maxOffset}`)
       for (const record of pulled.records) books.noteRead(queueId, offset++, record)
     }
-    books.endCensus(queueId, minOffset, maxOffset)
+    books.endCensus(queueId, first, maxOffset)
   }
 }

@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly clock: Clock
   readonly producer: DefaultProducer
   readonly books: Books
+  /** Of the first message; 0 when absent. */
+  readonly firstNumber?: number
 }
 
 export class Load {
@@ -31,14 +33,20 @@ export class Load {
   /** Attempts that were successful. */
   readonly #successes: Watermark
   readonly #lanes: Promise<void>[]
-  #nextNumber = 0
+  #nextNumber: number
 
   constructor(options: LoadOptions) {
     this.#options = options
+    this.#nextNumber = options.firstNumber ?? 0
     this.#successes = new Watermark(options.clock, 0)
     this.#lanes = Array.from({ length: SINGLE_LANES + BATCH_LANES }, (_, lane) =>
       this.#run(lane, lane < SINGLE_LANES ? 1 : BATCH_MESSAGES),
     )
+  }
+
+  /** The number of the next message. */
+  get nextNumber(): number {
+    return this.#nextNumber
   }
 
   /** Begins no further message and waits until those under way are acknowledged or given up. */

@@ -57,10 +57,15 @@ export async function pull(
 }
 
 /** The first offset of a queue, and the one behind its last. */
+export interface Bounds {
+  readonly minOffset: number
+  readonly maxOffset: number
+}
+
 export async function boundsOf(
   { address, remoting, topic }: PullOptions,
   queueId: number,
-): Promise<{ readonly minOffset: number; readonly maxOffset: number }> {
+): Promise<Bounds> {
   const queue = { topic, queueId }
   const timeoutMs = TIMEOUT_MS
   const first = await remoting.request(address, GET_MIN_OFFSET, queue, { timeoutMs })

@@ -42,10 +42,19 @@ const SETTINGS = {
   mappedFileSizeConsumeQueue: String(20 * 1_000),
   maxHashSlotNum: '2000',
   maxIndexNum: '8000',
+  // Ages are those that the broker's disk tells.
+  fileReservedTime: '1',
+  deleteWhen: Array.from({ length: 24 }, (_, hour) => hour).join(';'),
+  cleanResourceInterval: '100',
+  deleteCommitLogFilesInterval: '10',
+  deleteConsumeQueueFilesInterval: '10',
   flushConsumerOffsetInterval: String(OFFSET_SAVE_MS),
   maxTransferCountOnMessageInMemory: '1024',
   maxTransferBytesOnMessageInMemory: String(MIB),
 }
+
+/** So many times faster do files grow old: an hour in 20 s. */
+export const AGING = 180
 
 export interface SceneOptions {
   readonly flushDiskType: 'ASYNC_FLUSH' | 'SYNC_FLUSH'
@@ -96,7 +105,7 @@ export class Scene {
 
   /** Starts the name server and the broker, makes the topic, and kills the broker again. */
   static async open({ flushDiskType, prepareStore, settings }: SceneOptions): Promise<Scene> {
-    const folder = mkdtempSync(join(tmpdir(), 'rockhopper-faults-'))
+    const folder = mkdtempSync(join(process.env['FAULTS_FOLDER'] ?? tmpdir(), 'rockhopper-faults-'))
     const store = join(folder, 'store')
     mkdirSync(store)
     prepareStore?.(store)
@@ -137,14 +146,18 @@ export class Scene {
     await this.#remoting.request(address, DELETE_TOPIC_IN_BROKER, { topic }, { timeoutMs })
   }
 
-  /** Ends everything. The folder is removed unless it is to be looked into. */
-  async close(keepFolder: boolean): Promise<void> {
+  /** Ends everything that runs. */
+  async close(): Promise<void> {
     await this.reader.stop()
     this.#remoting.close()
     await this.broker.kill()
     await this.producer.close()
     await this.#namesrv.kill()
-    if (!keepFolder) rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** For a scene that is closed, unless somebody is to look into it. */
+  removeFolder(): void {
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   async #untilRouted(): Promise<void> {

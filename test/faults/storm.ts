@@ -13,7 +13,7 @@ import type { OffsetFlaws } from './group-reader.ts'
 import type { Lie } from './lies.mjs'
 import { Load } from './load.ts'
 import { causeOf, drawFates, type Fate, reachablePoints } from './plan.ts'
-import { Scene } from './scene.ts'
+import { AGING, Scene } from './scene.ts'
 import { Tally } from './tally.ts'
 
 /** Far beyond what it takes, for machines that are busy with other things. */
@@ -55,13 +55,16 @@ export async function storm(options: StormOptions): Promise<Aftermath> {
     isGood = Object.values(aftermath.flaws).every((count) => count === 0)
     return aftermath
   } finally {
-    await scene.close(!isGood)
+    await scene.close()
+    if (isGood) scene.removeFolder()
   }
 }
 
 class Storm {
   readonly #scene: Scene
   readonly #orders: Orders
+  /** For lives that end by a kill, in which old files are removed. */
+  readonly #mortal: Orders
   readonly #random: SimRandom
   readonly #load: Load
   readonly #tally: Tally
@@ -72,6 +75,7 @@ class Storm {
     const { books, host, producer } = scene
     this.#scene = scene
     this.#orders = lie === undefined ? {} : { lie }
+    this.#mortal = { ...this.#orders, aging: AGING }
     this.#random = new SimRandom(seed + 1)
     this.#load = new Load({ clock: host.clock, producer, books })
     this.#tally = new Tally(reachablePoints())
@@ -109,11 +113,11 @@ class Storm {
 
   /** A start that is to be killed has only so many changes as the last one had, or about. */
   #ordersFor(fate: Fate): Orders {
-    if (fate.kind !== 'doom') return this.#orders
+    if (fate.kind !== 'doom') return this.#mortal
     const { doom } = fate
-    if (doom.point !== 'recovery') return { ...this.#orders, doom }
+    if (doom.point !== 'recovery') return { ...this.#mortal, doom }
     const nth = 1 + this.#random.below(this.#changesAtStart)
-    return { ...this.#orders, doom: { ...doom, nth } }
+    return { ...this.#mortal, doom: { ...doom, nth } }
   }
 
   /** Whether a message was acknowledged before the process ended. */

@@ -8,6 +8,6 @@ export default mergeConfig(
   { ...house, test: {} },
   defineConfig({
     root: fileURLToPath(new URL('../..', import.meta.url)),
-    test: { include: ['test/cluster/faults.run.ts'], testTimeout: 0, hookTimeout: 0 },
+    test: { include: ['test/faults/faults.run.ts'], testTimeout: 0, hookTimeout: 0 },
   }),
 )

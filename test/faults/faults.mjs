@@ -1,0 +1,89 @@
+/**
+ * The entry of `npm run test:faults`: kills a broker as often as it is told, or cuts the power of its
+ * volume, while messages are sent and read, and says in its last lines what became of them.
+ *
+ *   npm run test:faults -- --kills 200 [--flush SYNC_FLUSH] [--seed 7]
+ *   npm run test:faults -- --power 50                                      (as root, on Linux)
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string' },
+    power: { type: 'string' },
+    flush: { type: 'string', default: 'both' },
+    seed: { type: 'string', default: '1' },
+  },
+})
+const { flush, kills = values.power === undefined ? '100' : '0', power = '0', seed } = values
+if (![kills, power, seed].every((value) => /^\d+$/.test(value))) {
+  end(1, 'faults: --kills, --power and --seed take whole numbers')
+}
+if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
+  end(1, `faults: --flush is ASYNC_FLUSH, SYNC_FLUSH or both, not "${flush}"`)
+}
+
+// The signal ends the run, which is waited for: what it has left is to be tidied up.
+process.on('SIGINT', () => {})
+const folder = mkdtempSync(join(tmpdir(), 'rockhopper-faults-'))
+const resultFile = join(folder, 'result.json')
+const run = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    ...['run', '--config', 'test/faults/vitest.faults.config.ts'],
+  ],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      FAULTS_KILLS: kills,
+      FAULTS_POWER: power,
+      FAULTS_FLUSH: flush,
+      FAULTS_SEED: seed,
+      FAULTS_RESULT: resultFile,
+      FAULTS_FOLDER: folder,
+    },
+  },
+)
+
+sweep()
+let text
+try {
+  text = readFileSync(resultFile, 'utf8')
+} catch {
+  end(1, `faults: failed: the run did not come to its end, see above; its files are in ${folder}`)
+}
+/** @type {{ good: boolean, summary: string }[]} */
+const verdicts = JSON.parse(text)
+const good = run.status === 0 && verdicts.every((verdict) => verdict.good)
+if (good) rmSync(folder, { recursive: true, force: true })
+end(good ? 0 : 1, verdicts.map(({ summary }) => `faults: ${summary}`).join('\n'))
+
+/** Unmounts what a run that was broken off has left mounted, and gives its loop devices back. */
+function sweep() {
+  if (process.platform !== 'linux') return
+  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n')) {
+    const [device = '', directory = ''] = line.split(' ')
+    if (!directory.startsWith(`${folder}/`)) continue
+    spawnSync('umount', ['--lazy', directory])
+    spawnSync('losetup', ['--detach', device])
+  }
+}
+
+/**
+ * @param {number} code
+ * @param {string} lines
+ * @returns {never}
+ */
+function end(code, lines) {
+  process.stdout.write(`${lines}\n`)
+  process.exit(code)
+}

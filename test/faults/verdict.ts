@@ -1,0 +1,83 @@
+/**
+ * What a long run came to, in words, and whether it was as it should be. Owns nothing.
+ */
+import { FragileVolume } from './fragile-volume.ts'
+import { losePower, type PowerLosses, type PowerOptions } from './power.ts'
+import { type StormOptions, storm } from './storm.ts'
+import { percentile } from './tally.ts'
+
+export interface Verdict {
+  readonly good: boolean
+  /** One line. */
+  readonly summary: string
+  /** All of it. */
+  readonly text: string
+}
+
+/** A disk that syncs nothing must lose something in so few cycles, or the harness is blunt. */
+const CONTROL_CYCLES = 3
+
+export async function verdictOnKills(options: StormOptions): Promise<Verdict> {
+  const { flushDiskType, kills, seed } = options
+  const again = `npm run test:faults -- --kills ${kills} --flush ${flushDiskType} --seed ${seed}`
+  try {
+    const { flaws, folder, tally } = await storm(options)
+    const good = Object.values(flaws).every((count) => count === 0)
+    const found = Object.entries(flaws).map(([name, count]) => `${count} ${name}`)
+    const summary =
+      `${good ? 'passed' : 'failed'}: ${tally.kills} kills with ${flushDiskType} at ` +
+      `${Math.round(tally.rate)} msg/s, ${tally.acknowledged} acknowledged: ${found.join(', ')}; ` +
+      `restart to first acknowledgement p50 ${tally.restartMs(50)} ms, p99 ${tally.restartMs(99)} ms`
+    const hint = good ? [] : [`what is left is in ${folder}; the same fates again: ${again}`]
+    return { good, summary, text: [tally.report(), summary, ...hint].join('\n') }
+  } catch (error) {
+    return broken(error, `kills with ${flushDiskType}`, again)
+  }
+}
+
+export async function verdictOnPower(options: PowerOptions): Promise<Verdict> {
+  const { cycles, flushDiskType, seed } = options
+  const again = `npm run test:faults -- --power ${cycles} --flush ${flushDiskType} --seed ${seed}`
+  const reason = FragileVolume.whyNot()
+  if (reason !== undefined) {
+    const summary = `skipped: losses of power with ${flushDiskType}: ${reason}`
+    return { good: true, summary, text: summary }
+  }
+  try {
+    const losses = await losePower(options)
+    const isSync = flushDiskType === 'SYNC_FLUSH'
+    const control = isSync
+      ? await losePower({ ...options, cycles: CONTROL_CYCLES, lie: 'no-syncs' })
+      : losses
+    const isSharp = control.gone > 0
+    const flaws = Object.values(losses.flaws).reduce((sum, count) => sum + count, 0)
+    const good = flaws + losses.gaps === 0 && isSharp && (!isSync || losses.gone === 0)
+    const summary = `${good ? 'passed' : 'failed'}: ${sentence(flushDiskType, losses)}`
+    const lines = [
+      summary,
+      ...(isSync ? [`control, on a disk that syncs nothing: ${sentence('it', control)}`] : []),
+      ...(isSharp ? [] : ['the harness is blunt: nothing was lost that was not synced']),
+      ...(good ? [] : [`what is left is in ${losses.folder}; again: ${again}`]),
+    ]
+    return { good, summary, text: lines.join('\n') }
+  } catch (error) {
+    return broken(error, `losses of power with ${flushDiskType}`, again)
+  }
+}
+
+function sentence(subject: string, losses: PowerLosses): string {
+  const { acknowledged, cycles, cyclesWithLoss, flaws, gaps, gone, recoveryMs } = losses
+  const found = Object.entries(flaws).map(([name, count]) => `${count} ${name}`)
+  const sorted = recoveryMs.toSorted((a, b) => a - b)
+  return (
+    `${cycles} losses of power with ${subject}, ${acknowledged} acknowledged: ${gone} gone at the ` +
+    `end (in ${cyclesWithLoss} cycles), ${gaps} gaps in the log; of the rest ${found.join(', ')}; ` +
+    `start p50 ${Math.round(percentile(sorted, 50))} ms, p99 ${Math.round(percentile(sorted, 99))} ms`
+  )
+}
+
+function broken(error: unknown, what: string, again: string): Verdict {
+  const reason = error instanceof Error ? error.message : String(error)
+  const summary = `failed: ${what}: ${reason.split('\n')[0]}`
+  return { good: false, summary, text: `${summary}\n${reason}\nagain: ${again}` }
+}
