@@ -51,11 +51,14 @@ async function measureWaves(stage, bodyBytes) {
   ])
   const { recordBytes } = await store.close()
   await raw.close()
-  const common = { unit: 'msg/s', memoryPeakMib: store.memoryPeakMib }
+  const common = {
+    name: `append ASYNC ${bodyBytes} B, ${WAVE} a turn (${writeSize(recordBytes * WAVE)} a write)`,
+    unit: 'msg/s',
+    memoryPeakMib: store.memoryPeakMib,
+  }
   const large = bodyBytes >= 1_024
   stage.add({
     ...common,
-    name: `append ASYNC ${bodyBytes} B, ${WAVE} a turn (${writeSize(recordBytes * WAVE)} a write)`,
     ...compare(rounds, rawRounds),
     limitName: 'crc32 + copy + writeSync into zeros written before',
     bytes: recordBytes,
@@ -63,9 +66,8 @@ async function measureWaves(stage, bodyBytes) {
   })
   stage.add({
     ...common,
-    name: '  the same beside a raw loop that writes the zeros ahead itself, as the store does',
     ...compare(rounds, fillingRounds),
-    limitName: 'zeros + crc32 + copy + writeSync',
+    limitName: 'crc32 + copy + writeSync behind zeros that the loop writes, too',
     bytes: recordBytes,
   })
 }
@@ -93,17 +95,16 @@ async function measureWaiting(stage, bodyBytes) {
 }
 
 function addWaiting(stage, store, bodyBytes, waiting, [rounds, rawRounds, lazyRounds]) {
-  const common = { unit: 'msg/s', memoryPeakMib: store.memoryPeakMib }
+  const name = `append SYNC ${bodyBytes} B, ${waiting} waiting`
+  const common = { name, unit: 'msg/s', memoryPeakMib: store.memoryPeakMib }
   stage.add({
     ...common,
-    name: `append SYNC ${bodyBytes} B, ${waiting} waiting`,
     ...compare(rounds, rawRounds),
     limitName: `writeSync of ${waiting} + fdatasync`,
   })
   if (waiting !== MOST_WAITING) return
   stage.add({
     ...common,
-    name: '  the same beside ASYNC',
     ...compare(rounds, lazyRounds),
     limitName: `ASYNC with ${waiting} waiting`,
     target: { leastRatio: 0.6 },

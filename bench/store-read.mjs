@@ -68,17 +68,16 @@ async function measureFiles(stage, storeFolder, count, cold) {
 async function measureSequential(stage, { store, raw, turn, where }) {
   const calls = [turn(store, 'sequential'), turn(raw, 'sequential'), turn(raw, 'asPulls')]
   const [rounds, rawRounds, pullRounds] = await interleave(ROUNDS, calls)
-  const common = { unit: 'MiB/s', memoryPeakMib: store.memoryPeakMib }
+  const name = `read ${where}, ${PULL.maxMessages} messages of ${BODY_BYTES} B after another`
+  const common = { name, unit: 'MiB/s', memoryPeakMib: store.memoryPeakMib }
   stage.add({
     ...common,
-    name: `read ${where}, ${PULL.maxMessages} messages of ${BODY_BYTES} B after another`,
     ...compare(rounds, rawRounds),
     limitName: 'readSync of 1 MiB after another',
     ...(where === 'cold' ? { target: { leastRatio: 0.6 } } : {}),
   })
   stage.add({
     ...common,
-    name: '  the same beside reads of its size',
     ...compare(rounds, pullRounds),
     limitName: `fs.read of ${PULL.maxMessages} records, awaited one by one`,
   })

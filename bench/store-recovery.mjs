@@ -32,14 +32,14 @@ export async function recovery(stage) {
   await beKilled(stage, storeFolder)
   if (dropPages(storeFolder)) {
     const cold = await startOnce(stage, storeFolder)
-    addStarts(stage, '  the same out of the page cache', [cold], MOST_SECONDS_KILLED)
+    addStarts(stage, `start after a kill, cold, ${text}`, [cold], MOST_SECONDS_KILLED)
   } else await startOnce(stage, storeFolder)
   const clean = []
   for (let round = 0; round < ROUNDS; round++) clean.push(await startOnce(stage, storeFolder))
   addStarts(stage, `start after a stop in order, ${text}`, clean, MOST_SECONDS_CLEAN)
   if (dropPages(storeFolder)) {
     const cold = await startOnce(stage, storeFolder)
-    addStarts(stage, '  the same out of the page cache', [cold], MOST_SECONDS_CLEAN)
+    addStarts(stage, `start after a stop in order, cold, ${text}`, [cold], MOST_SECONDS_CLEAN)
   }
   rmSync(storeFolder, { recursive: true })
 }

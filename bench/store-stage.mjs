@@ -15,11 +15,10 @@ export class Stage {
   #report
   #started = 0
 
-  /** `report` is told of each row at once, `say` of what is to be said besides. */
-  constructor(options, report, say) {
+  /** `report` is told of each row at once. */
+  constructor(options, report) {
     this.#options = options
     this.#report = report
-    this.say = say
   }
 
   get options() {

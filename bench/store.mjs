@@ -45,7 +45,7 @@ async function runAll(names, { json, folder, messages, profile }) {
   const say = (text) => json || process.stdout.write(`${text}\n`)
   const profiles = profile ? mkdtempSync(join(folder, 'rockhopper-profiles-')) : undefined
   const options = { folder, profiles, messages: Number(messages) }
-  const stage = new Stage(options, (row) => say(lineOf(row)), say)
+  const stage = new Stage(options, sayRows(say))
   const before = loadLine()
   say(`${machineLine()}\n${before}`)
   for (const name of names) await scenarios[name](stage)
@@ -57,6 +57,15 @@ async function runAll(names, { json, folder, messages, profile }) {
   if (profiles === undefined) return
   for (const text of profileTexts(profiles)) process.stderr.write(`\n${text}`)
   rmSync(profiles, { recursive: true })
+}
+
+/** A second row of the same name is the same figure beside another limit. */
+function sayRows(say) {
+  let last
+  return (row) => {
+    say(lineOf(row.name === last ? { ...row, name: '  the same' } : row))
+    last = row.name
+  }
 }
 
 /** A row as a line: the figure, its limit, their ratio, and whether that is what was aimed at. */
