@@ -205,3 +205,36 @@ describe('all messages of one turn', () => {
     expect(scene.store.marks.dispatched.value).toBe(scene.store.runtime().appendedOffset)
   })
 })
+
+describe('the memory of the newest messages', () => {
+  const large = { body: Buffer.alloc(600_000, 1) }
+
+  function slicesOf(slices: readonly Buffer[]): string[] {
+    return slices.map((slice) => slice.subarray(100, 110).toString('hex'))
+  }
+
+  it('is not written over while a reader may hold it', async () => {
+    const scene = await StoreScene.opened({
+      commitLogSegmentBytes: 64 * 1024 * 1024,
+      maxMessageBytes: 1024 * 1024,
+      tailMemoryBytes: 0,
+    })
+    await scene.put(large)
+    const { slices } = await scene.read()
+    const before = slicesOf(slices)
+    for (let i = 2; i < 10; i++) await scene.put({ body: Buffer.alloc(600_000, i) })
+    expect(slicesOf(slices)).toEqual(before)
+    expect(await scene.readAll()).toHaveLength(9)
+  })
+
+  it('is used again when nobody read from it, and the log has what was written', async () => {
+    const scene = await StoreScene.opened({
+      commitLogSegmentBytes: 64 * 1024 * 1024,
+      maxMessageBytes: 1024 * 1024,
+      tailMemoryBytes: 0,
+    })
+    for (let i = 0; i < 10; i++) await scene.put({ body: Buffer.alloc(600_000, i) })
+    const records = await scene.readAll()
+    expect(records.map(({ body }) => body[599_999])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  })
+})

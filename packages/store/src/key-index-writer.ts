@@ -103,7 +103,7 @@ export class KeyIndexWriter {
 
   #hotSpan(to: number): LogSpan | undefined {
     const { index, log } = this.#parts
-    const chunk = log.tail.find(index.offset)
+    const chunk = log.tail.peek(index.offset)
     if (chunk === undefined) return undefined
     const { bytes, startOffset, usedBytes } = chunk
     const end = Math.min(usedBytes, to - startOffset)

@@ -7,6 +7,9 @@ const MIB = 1024 * KIB
 /** A part of the tail in memory; a larger record or batch gets a part of its own size. */
 export const TAIL_CHUNK_BYTES = MIB
 
+/** Parts of the tail that wait to be used again; more are given back. */
+export const MAX_SPARE_CHUNKS = 4
+
 /** The log is filled with zeros this far at a time before messages are accepted into it. */
 export const PREPARE_BYTES = MIB
 
@@ -27,6 +30,21 @@ export const COLD_WINDOW_BYTES = MIB
 
 /** Records with less than this between them are read from a file together. */
 export const COLD_GAP_BYTES = 64 * KIB
+
+/** Read for a record of unknown size; a longer one is read anew. */
+export const COLD_HEAD_BYTES = 4 * KIB
+
+/** Compared with their sums in one turn of the loop: about 2 ms. */
+export const COLD_CHECK_BYTES = 4 * MIB
+
+/** Read at a time by who goes over the records of the log; a larger record gets its own size. */
+export const WALK_WINDOW_BYTES = MIB
+
+/** Damaged places of the log that are reported; no more are told of until the next start. */
+export const MAX_DAMAGE_NOTICES = 1_000
+
+/** Messages that are known to be lost; those beyond are looked for anew each time they are read. */
+export const MAX_LOST_MESSAGES = 10_000
 
 /** Read at a time by the scan of the log at the start; a larger record gets its own size. */
 export const SCAN_WINDOW_BYTES = 4 * MIB

@@ -1,20 +1,22 @@
 /**
  * The newest part of the log in memory: where records are encoded, what the writer takes to the
- * file, and what readers get slices of. Owns the chunks. Bytes never change once a record is
- * complete, so a slice stays good for as long as somebody holds it.
+ * file, and what readers get slices of. Owns the chunks. Bytes of a complete record do not change
+ * while somebody may hold a slice of them: only a chunk that was never lent is used again.
  *
  *   startOffset                                             endOffset
  *   | chunk, full | chunk, full | chunk: used ... | free …  |
  *
  * A chunk lies within one segment, and a record within one chunk.
  */
-import { TAIL_CHUNK_BYTES } from './limits.ts'
+import { MAX_SPARE_CHUNKS, TAIL_CHUNK_BYTES } from './limits.ts'
 
 export interface TailChunk {
   readonly bytes: Buffer
   /** Log offset of the first byte. */
   readonly startOffset: number
   usedBytes: number
+  /** Whether slices of it may be in other hands. */
+  isLent: boolean
 }
 
 export class LogTail {
@@ -22,10 +24,12 @@ export class LogTail {
   #chunks: TailChunk[]
   #last: TailChunk
   #heldBytes = 0
+  /** New memory costs the time of its pages, and garbage collections. */
+  readonly #spare: Buffer[] = []
 
   constructor(startOffset: number, limitBytes: number) {
     this.#limitBytes = limitBytes
-    this.#last = { bytes: Buffer.alloc(0), startOffset, usedBytes: 0 }
+    this.#last = { bytes: Buffer.alloc(0), startOffset, usedBytes: 0, isLent: false }
     this.#chunks = [this.#last]
   }
 
@@ -54,8 +58,15 @@ export class LogTail {
     this.#add(offset, TAIL_CHUNK_BYTES)
   }
 
-  /** The chunk with the byte at `offset`; undefined when that is not in memory. */
+  /** The chunk with the byte at `offset`, for good; undefined when that is not in memory. */
   find(offset: number): TailChunk | undefined {
+    const chunk = this.peek(offset)
+    if (chunk !== undefined) chunk.isLent = true
+    return chunk
+  }
+
+  /** The same for who keeps no slice of it beyond this turn. */
+  peek(offset: number): TailChunk | undefined {
     const chunks = this.#chunks
     let low = 0
     let high = chunks.length
@@ -85,6 +96,7 @@ export class LogTail {
       if (oldest === undefined || oldest.startOffset + oldest.usedBytes > writtenOffset) return
       this.#chunks.shift()
       this.#heldBytes -= oldest.bytes.length
+      this.#spareOf(oldest)
     }
   }
 
@@ -92,10 +104,18 @@ export class LogTail {
     if (this.#last.usedBytes === 0) {
       this.#chunks.pop()
       this.#heldBytes -= this.#last.bytes.length
+      this.#spareOf(this.#last)
     }
-    this.#last = { bytes: Buffer.allocUnsafeSlow(sizeBytes), startOffset, usedBytes: 0 }
+    const spare = sizeBytes === TAIL_CHUNK_BYTES ? this.#spare.pop() : undefined
+    const bytes = spare ?? Buffer.allocUnsafeSlow(sizeBytes)
+    this.#last = { bytes, startOffset, usedBytes: 0, isLent: false }
     this.#chunks.push(this.#last)
     this.#heldBytes += sizeBytes
     return this.#last
+  }
+
+  #spareOf({ bytes, isLent }: TailChunk): void {
+    const isUsable = !isLent && bytes.length === TAIL_CHUNK_BYTES
+    if (isUsable && this.#spare.length < MAX_SPARE_CHUNKS) this.#spare.push(bytes)
   }
 }
