@@ -28,6 +28,8 @@ export {
   type SimulationReport,
   simulate,
 } from './simulation.ts'
+export { type StoreLifeOptions, type StoreReport, simulateStore } from './store-life.ts'
+export { storyOfStore } from './store-story.ts'
 export { storyOf } from './story.ts'
 export { SimTrace } from './trace.ts'
 export type { SimWorld, WorldOptions } from './world.ts'

@@ -1,0 +1,100 @@
+/**
+ * What a seed chooses before a store is opened: how it is configured and on what a disk. Pure.
+ */
+import type { RetentionConfig, StoreConfig } from '@rockhopper/store'
+import type { NameFate } from './directory.ts'
+import type { SimDiskOptions } from './disk.ts'
+import type { SimRandom } from './random.ts'
+import { STORE_TOPICS } from './store-messages.ts'
+
+/** Where simulated stores are. */
+export const STORE_ROOT = '/store'
+const KIB = 1024
+const UNIT_BYTES = 20
+
+export interface StoreSetting {
+  readonly config: StoreConfig
+  readonly disk: Pick<SimDiskOptions, 'shortCallChance' | 'tornCallChance'>
+  readonly topics: readonly string[]
+  readonly queueCount: number
+  readonly largestBodyBytes: number
+  /** How many times the store is opened, worked with and ended. */
+  readonly rounds: number
+  /** Whether calls of the disk meet errors. */
+  readonly hasErrors: boolean
+  /** Whether the volume is full at times. */
+  readonly hasFullDisk: boolean
+  /** What a loss of power does to names that were not synced. */
+  readonly nameFate: NameFate
+}
+
+/** What the caller fixes; the seed chooses the rest. */
+export interface SettingChoice {
+  readonly flushDisk?: 'sync' | 'async'
+  readonly errors?: boolean
+  /** How many rounds; 2 to 4 when absent. */
+  readonly rounds?: number
+}
+
+export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): StoreSetting {
+  const commitLogSegmentBytes = [8, 16, 16, 32, 64][random.below(5)] ?? 16
+  const segmentBytes = commitLogSegmentBytes * KIB
+  const topics = STORE_TOPICS.slice(0, 1 + random.below(STORE_TOPICS.length))
+  const flushDisk = random.chance(0.5) ? 'sync' : 'async'
+  const hasErrors = random.chance(0.3)
+  return {
+    config: {
+      rootDirectory: STORE_ROOT,
+      commitLogSegmentBytes: segmentBytes,
+      consumeQueueSegmentBytes: ([5, 10, 25, 100][random.below(4)] ?? 10) * UNIT_BYTES,
+      flushDisk: choice.flushDisk ?? flushDisk,
+      flushIntervalMs: [10, 100, 500][random.below(3)] ?? 500,
+      syncFlushTimeoutMs: 5_000,
+      maxMessageBytes: 8 * KIB,
+      tailMemoryBytes: random.chance(0.5) ? segmentBytes : 64 * KIB,
+      ...(random.chance(0.25) ? { retention: retentionOf(random) } : {}),
+    },
+    disk: {
+      shortCallChance: [0, 0, 0.02, 0.3][random.below(4)] ?? 0,
+      tornCallChance: 0.5,
+    },
+    topics,
+    queueCount: 1 + random.below(3),
+    largestBodyBytes: Math.min(8 * KIB, segmentBytes / 2),
+    rounds: choice.rounds ?? 2 + random.below(3),
+    hasErrors: choice.errors ?? hasErrors,
+    hasFullDisk: random.chance(0.2),
+    nameFate: 'random',
+  }
+}
+
+/** Files expire within the seconds that a life takes. */
+function retentionOf(random: SimRandom): RetentionConfig {
+  return {
+    reservedMs: 200 + random.below(3_000),
+    deleteHours: Array.from({ length: 24 }, (_, hour) => hour),
+    cleanAbovePercent: 75,
+    forceAbovePercent: 85,
+    refuseAbovePercent: 90,
+    mayForce: true,
+    periodMs: 100 + random.below(300),
+    maxFilesPerRun: 1 + random.below(5),
+    logPauseMs: random.below(20),
+    queuePauseMs: random.below(20),
+  }
+}
+
+/** The setting as a sentence of the story. */
+export function settingSentence(setting: StoreSetting): string {
+  const { config, disk, queueCount, rounds, topics } = setting
+  const parts = [
+    `${config.flushDisk} flush`,
+    `${topics.length} topics of ${queueCount} queues`,
+    `segments of ${config.commitLogSegmentBytes / KIB} KiB and ` +
+      `${config.consumeQueueSegmentBytes / UNIT_BYTES} units`,
+    `${rounds} rounds`,
+  ]
+  if (disk.shortCallChance !== 0) parts.push(`${disk.shortCallChance} of the calls are short`)
+  if (config.retention !== undefined) parts.push(`kept for ${config.retention.reservedMs} ms`)
+  return parts.join(', ')
+}

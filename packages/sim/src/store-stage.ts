@@ -1,0 +1,79 @@
+/**
+ * What the parts of one simulated life of a store share: its world, its disk, the model of what it
+ * must hold, and what was found. Owns what was found and what the story will tell.
+ */
+import type { Host } from '@rockhopper/host'
+import type { Finding } from './checker.ts'
+import type { SimHost } from './host.ts'
+import type { SimRandom } from './random.ts'
+import type { Incident } from './simulation.ts'
+import { StoreModel } from './store-model.ts'
+import { chooseSetting, type SettingChoice, type StoreSetting } from './store-setting.ts'
+import { createWorld, type SimWorld } from './world.ts'
+
+/** How long a call may take before it is said to hang, in virtual time. */
+const CALL_LIMIT_MS = 600_000
+/** More broken promises of one life are not kept. */
+const MAX_FINDINGS = 8
+
+/** How something that was waited for ended; `died`: the process ended before. */
+export type Ended<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'died' }
+
+export class StoreStage {
+  readonly world: SimWorld
+  readonly host: SimHost
+  readonly random: SimRandom
+  readonly setting: StoreSetting
+  readonly model = new StoreModel()
+  readonly findings: Finding[] = []
+  readonly incidents: Incident[] = []
+  readonly counts = { appended: 0, acknowledged: 0, opened: 0, read: 0 }
+  readonly #doors: (doors: Host) => Host
+
+  constructor(seed: number, choice: SettingChoice, doors: (doors: Host) => Host) {
+    this.world = createWorld(seed)
+    this.random = this.world.random
+    this.setting = chooseSetting(this.random, choice)
+    this.host = this.world.host('store', { disk: this.setting.disk })
+    this.#doors = doors
+  }
+
+  /** The doors of the present process, as the store gets them. */
+  doors(): Host {
+    return this.#doors(this.host.doors)
+  }
+
+  /** Tells the story what happened. */
+  tell(sentence: string): void {
+    this.incidents.push({ atMs: this.world.clock.monotonicMs(), sentence })
+  }
+
+  /** Notes a broken promise. */
+  broke(rule: string, sentence: string): void {
+    if (this.findings.length < MAX_FINDINGS) this.findings.push({ rule, sentence })
+  }
+
+  /** Lets time go on until the outcome is there or the process is dead. */
+  async wait<T>(outcome: T | Promise<T>): Promise<Ended<T>> {
+    let ended: Ended<T> | undefined
+    Promise.resolve(outcome).then(
+      (value) => {
+        ended = { kind: 'done', value }
+      },
+      (error: unknown) => {
+        ended = { kind: 'failed', error }
+      },
+    )
+    const { clock } = this.world
+    try {
+      await clock.run(() => ended !== undefined || !this.host.running, CALL_LIMIT_MS)
+    } catch (error) {
+      this.broke('every call ends', String(error))
+      return { kind: 'failed', error }
+    }
+    return this.host.running ? (ended ?? { kind: 'died' }) : { kind: 'died' }
+  }
+}
