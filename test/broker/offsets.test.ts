@@ -51,3 +51,21 @@ test('topics of a group and groups of a topic are told apart by the whole name',
   offsets.deleteTopic('T')
   expect(offsets.groupsOf('T')).toEqual([])
 })
+
+test('offsets of queues that begin anew are forgotten, and only those', () => {
+  const offsets = table()
+  for (const topic of ['T', 'TT']) {
+    for (const queueId of [1, 11]) offsets.commit('g', topic, queueId, 7)
+    offsets.notePull('g', topic, 1, 8)
+  }
+  const { commits } = offsets
+  offsets.deleteQueues([{ topic: 'T', queueId: 1 }])
+  expect(offsets.get('g', 'T', 1)).toBeUndefined()
+  expect(offsets.pulled('g', 'T', 1)).toBeUndefined()
+  expect([
+    offsets.get('g', 'T', 11),
+    offsets.get('g', 'TT', 1),
+    offsets.pulled('g', 'TT', 1),
+  ]).toEqual([7, 7, 8])
+  expect(offsets.commits).toBeGreaterThan(commits)
+})

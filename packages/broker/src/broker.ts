@@ -13,6 +13,7 @@ import { handleHeartbeats } from './handlers/heartbeat.ts'
 import { handleLookups } from './handlers/lookups.ts'
 import { handleOffsets } from './handlers/offsets.ts'
 import { handlePulls } from './handlers/pull.ts'
+import { handleRetention } from './handlers/retention.ts'
 import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
 import { handleStatistics } from './handlers/statistics.ts'
@@ -191,6 +192,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleTopics(router, { topics, offsets, saved: savedTopics, store, systemTopicNames })
   handleGroups(router, { groups, offsets, saved: savedGroups })
   handleStatistics(router, { brokerName, clients, offsets, topics, store, traffic })
+  handleRetention(router, { offsets, store, topics })
   handleRuntime(router, { clock, config, store, traffic })
 }
 

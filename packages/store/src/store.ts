@@ -169,10 +169,16 @@ export class Store {
     return answer ?? { records: [], indexLastUpdateTimestamp: 0, indexLastUpdateOffset: 0 }
   }
 
-  /** Forgets a topic: its queues begin at 0 again. Its messages stay in the log until they age. */
-  async deleteTopic(topic: string): Promise<void> {
-    this.#parts.queues.deleteTopic(topic)
+  /** Forgets topics: their queues begin at 0 again. Their messages stay in the log until they age. */
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    if (topics.length === 0) return
+    for (const topic of topics) this.#parts.queues.deleteTopic(topic)
     await this.#settleRemoval()
+  }
+
+  /** The same for one topic. */
+  deleteTopic(topic: string): Promise<void> {
+    return this.deleteTopics([topic])
   }
 
   /** Topics that have a queue, whether or not anybody still knows them. */

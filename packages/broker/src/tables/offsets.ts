@@ -79,6 +79,20 @@ export class OffsetTable {
     for (const group of this.groupsOf(topic)) this.#delete(keyOf(topic, group))
   }
 
+  /** Forgets how far anybody is in these queues. */
+  deleteQueues(queues: readonly { readonly topic: string; readonly queueId: number }[]): void {
+    if (queues.length === 0) return
+    const gone = new Set(queues.map(({ topic, queueId }) => keyOf(topic, String(queueId))))
+    for (const table of [this.#offsets, this.#pulled]) {
+      for (const [key, offsets] of table) {
+        const topic = key.slice(0, key.indexOf(SEPARATOR))
+        for (const id of offsets.keys()) if (gone.has(keyOf(topic, String(id)))) offsets.delete(id)
+      }
+    }
+    this.#commits++
+    this.#nextVersion()
+  }
+
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */
   load(value: unknown): void {
     const json = asObject(value)
