@@ -95,7 +95,8 @@ function start(
   const lookup = index && lookupIn(index, host, config, { files, log, logReader, marks, failure })
   const rules = config.retention
   const usage = rules && new DiskUsage(disk, logger, rules, [paths.commitLog, paths.queues])
-  const retentionParts = { disk, clock, logger, failure, folder, sums, queues, checkpointer }
+  const derived = { sums, queues, keyIndex: index }
+  const retentionParts = { disk, clock, logger, failure, folder, checkpointer, ...derived }
   const retention = usage && new Retention({ ...retentionParts, config: rules, usage })
   return new Store({
     config,

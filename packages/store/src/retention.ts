@@ -2,7 +2,7 @@
  * Removes what is old: files of the commit log as the rules say, and behind them what was derived
  * from them. Owns the loop, and what an operator has asked for.
  *
- *   look at the volumes → oldest file of the log → … → its sums → files of the queues
+ *   look at the volumes → oldest file of the log → … → its sums → key index → files of the queues
  *
  * The oldest goes first, the newest never, and nothing that a start would need. Each removal in a
  * folder is durable before the next, so that a loss of power leaves no gap. What a run that was cut
@@ -22,6 +22,7 @@ import type { RetentionConfig } from './config.ts'
 import type { DiskUsage } from './disk-usage.ts'
 import { CorruptionError } from './errors.ts'
 import type { Failure } from './failure.ts'
+import type { KeyIndex } from './key-index.ts'
 import { ASKED_RETENTION_RUNS, QUEUES_PER_TURN, RETENTION_PERIODS_BEFORE_FIRST } from './limits.ts'
 import type { LogSums } from './log-sums.ts'
 import type { QueuePlace, QueueTable } from './queue-table.ts'
@@ -39,6 +40,7 @@ export interface RetentionParts {
   readonly folder: SegmentFolder
   readonly sums: LogSums
   readonly queues: QueueTable
+  readonly keyIndex: KeyIndex | undefined
   readonly checkpointer: Checkpointer
 }
 
@@ -135,8 +137,9 @@ export class Retention {
   /** Removes what only tells of what the log has no more. */
   async #removeDerived(logMinOffset: number): Promise<void> {
     if (logMinOffset <= this.#derivedOffset) return
-    const { clock, config, queues, sums } = this.#parts
+    const { clock, config, keyIndex, queues, sums } = this.#parts
     sums.removeBefore(logMinOffset)
+    keyIndex?.removeBefore(logMinOffset)
     let count = 0
     let isComplete = true
     for (const place of queues.places()) {
