@@ -48,6 +48,7 @@ async function readFlags(args) {
     .option('-d, --data <folder>', 'folder that holds everything', DEFAULT_DATA)
     .option('--namesrvPort <port>', 'port of the name server', '9876')
     .option('--listenPort <port>', 'port of the broker (10911)')
+    .addHelpText('after', '\nrockhopper store --help tells how to look into a store.')
     .allowExcessArguments(false)
     .parse(args, { from: 'user' })
     .opts()

@@ -70,6 +70,14 @@ export interface Disk {
   lock(directory: string): DiskLock
 }
 
+/** An open file for who may only read it. */
+export type ReadOnlyFile = Pick<DiskFile, 'path' | 'readSync' | 'read' | 'sizeBytes' | 'close'>
+
+/** A disk for who may only read: there is no way to change anything through it. */
+export interface ReadOnlyDisk extends Pick<Disk, 'list' | 'stat'> {
+  open(path: string, mode: 'read'): ReadOnlyFile
+}
+
 /** The disk refused or failed. `code` is the system's word: ENOSPC, EIO, ENOENT, EACCES … */
 export class DiskError extends Error {
   override readonly name = 'DiskError'

@@ -16,12 +16,14 @@ import { spawnSync } from 'node:child_process'
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -38,6 +40,34 @@ const ABSTRACT_NAME_BYTES = 107
 const O_EXLOCK = 0x20
 /** What `flock -n` ends with when another has the lock. */
 const FLOCK_IS_TAKEN = 1
+
+/** Whether a process has a folder, as far as can be seen without asking for the lock. */
+export type FolderUse =
+  | { readonly kind: 'free' }
+  /** `holder` is, as far as it can be told, `process 4711 (its command line)`. */
+  | { readonly kind: 'held'; readonly holder: string }
+  /** This system does not tell. */
+  | { readonly kind: 'unknown' }
+
+/**
+ * Looks who has a folder, and changes nothing: brokers, ours and Apache's, keep the file `lock` open
+ * as long as they run. Throws `DiskError`.
+ */
+export function folderUse(directory: string): FolderUse {
+  const path = join(directory, LOCK_NAME)
+  try {
+    if (!existsSync(path)) return { kind: 'free' }
+    if (process.platform !== 'linux') return { kind: 'unknown' }
+    const [holder] = holdersOf(realpathSync(path))
+    if (holder !== undefined) return { kind: 'held', holder }
+    const { dev, ino } = statSync(path, { bigint: true })
+    const guard = `@rockhopper-store-${dev}-${ino}.`
+    if (!readFileSync('/proc/net/unix', 'latin1').includes(guard)) return { kind: 'free' }
+    return { kind: 'held', holder: 'a process of another user or container' }
+  } catch (error) {
+    throw diskError(error, 'look at the lock of', directory)
+  }
+}
 
 export function lockFolder(directory: string): DiskLock {
   const path = join(directory, LOCK_NAME)
@@ -127,14 +157,19 @@ function inUse(directory: string, path: string): DiskError {
 
 /** Who has the file open, as far as this user may see. */
 function holderOf(path: string): string {
-  const self = String(process.pid)
-  const holders = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && name !== self && timesOpen(name, path) > 0)
-    .map((pid) => `process ${pid} (${commandOf(pid)})`)
+  const holders = holdersOf(path)
   if (holders.length > 0) return holders.join(', ')
   // Once for this attempt; more than once when an earlier attempt succeeded.
-  if (timesOpen(self, path) > 1) return 'this very process'
+  if (timesOpen(String(process.pid), path) > 1) return 'this very process'
   return 'a process of another user or container'
+}
+
+/** The other processes that have the file open, with their command lines. */
+function holdersOf(path: string): string[] {
+  const self = String(process.pid)
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && name !== self && timesOpen(name, path) > 0)
+    .map((pid) => `process ${pid} (${commandOf(pid)})`)
 }
 
 function timesOpen(pid: string, path: string): number {

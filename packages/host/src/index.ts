@@ -2,8 +2,18 @@
  * The doors to the machine. Only this package touches files, sockets, clocks and chance.
  */
 export type { Clock, Timer } from './clock.ts'
-export type { Disk, DiskFile, DiskLock, FileStat, OpenMode, VolumeSpace } from './disk.ts'
+export type {
+  Disk,
+  DiskFile,
+  DiskLock,
+  FileStat,
+  OpenMode,
+  ReadOnlyDisk,
+  ReadOnlyFile,
+  VolumeSpace,
+} from './disk.ts'
 export { DiskError } from './disk.ts'
+export { type FolderUse, folderUse } from './folder-lock.ts'
 export type { LogFields, Logger } from './logger.ts'
 export { silentLogger } from './logger.ts'
 export type { Host, Machine } from './machine.ts'

@@ -15,7 +15,10 @@ export interface StorePaths {
   readonly abort: string
 }
 
-export function pathsOf({ rootDirectory, commitLogDirectory }: StoreConfig): StorePaths {
+export function pathsOf({
+  rootDirectory,
+  commitLogDirectory,
+}: Pick<StoreConfig, 'rootDirectory' | 'commitLogDirectory'>): StorePaths {
   return {
     root: rootDirectory,
     commitLog: commitLogDirectory ?? `${rootDirectory}/commitlog`,
