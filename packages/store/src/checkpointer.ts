@@ -105,12 +105,13 @@ export class Checkpointer {
     try {
       await this.#sync()
       await keyIndex?.sync()
-      flusher.hurry()
       const durable = {
         keyIndex: keyIndex?.durable,
         indexTimestamp: keyIndex?.durableTimestamp ?? 0,
       }
-      if (!(await marks.flushed.reached(Math.max(logOffset, durable.keyIndex?.offset ?? 0)))) return
+      // What is in the index by now is confirmed, but maybe not on the device.
+      flusher.hurry()
+      if (!(await marks.flushed.reached(marks.confirmed.value))) return
       await log.sums.sync()
       await writeCheckpoint(disk, path, { storeTimestamp, logOffset, ...durable })
       keyIndex?.removeForgotten()

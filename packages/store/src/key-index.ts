@@ -57,6 +57,7 @@ export class KeyIndex {
   #removable: readonly string[]
   /** What the device has for certain. */
   #durable: KeyIndexState
+  #durableTimestamp: number
 
   constructor(parts: KeyIndexParts, found: KeyIndexFound) {
     this.#parts = parts
@@ -65,6 +66,7 @@ export class KeyIndex {
     this.#unwanted = found.unwanted
     this.#removable = found.namesUnwanted ? [] : found.unwanted
     this.#durable = this.#state()
+    this.#durableTimestamp = this.newest?.saved.endTimestamp ?? 0
   }
 
   /** Every key of the log up to here is in the index. */
@@ -89,7 +91,7 @@ export class KeyIndex {
 
   /** For Apache: files that end no later are whole on the device. Ms since 1970. */
   get durableTimestamp(): number {
-    return this.newest?.saved.endTimestamp ?? 0
+    return this.#durableTimestamp
   }
 
   /** Whether a checkpoint would say something new. */
@@ -131,8 +133,10 @@ export class KeyIndex {
       newest?.flush()
       const state = this.#state()
       const unwanted = this.#unwanted
+      const timestamp = newest?.saved.endTimestamp ?? 0
       await newest?.sync()
       this.#durable = state
+      this.#durableTimestamp = timestamp
       this.#removable = unwanted
     } catch (error) {
       if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error
