@@ -2,6 +2,13 @@
  * What lies on disk and in bodies, record by record.
  */
 export { type BatchEntry, decodeBatch, encodeBatch } from './batch.ts'
+export {
+  CRC_PROPERTY_BYTES,
+  hasSoundCrcProperty,
+  withCrcPlace,
+  writeCrcProperty,
+} from './crc-property.ts'
+export { unitTagsCodeOf } from './delay-levels.ts'
 export { parseFastjson } from './fastjson.ts'
 export { type HostAddress, hostAddress, ipText } from './host-address.ts'
 export {
