@@ -265,6 +265,36 @@ describe('damage in the log', () => {
   })
 })
 
+describe('a checksum of whole records', () => {
+  const config = { appendWholeCrc: true, verifyWholeCrc: true }
+
+  it('ends each record if so configured, those of a batch, too', async () => {
+    const scene = await StoreScene.opened(config)
+    await scene.put({ properties: [Buffer.from('A\x01b\x02')] })
+    const { body: _, flag: __, properties: ___, tagsCode: ____, ...common } = message()
+    const entry = { flag: 0, body: Buffer.from('b'), properties: [], tagsCode: 0 }
+    const outcome = scene.store.appendBatch(common, [entry, entry])
+    if (outcome.kind !== 'appended') throw new Error(outcome.reason)
+    await scene.settled(outcome)
+    const texts = (await scene.readAll()).map(({ properties }) => {
+      return String(properties).replaceAll('\x01', '=').replaceAll('\x02', ';')
+    })
+    expect(texts).toHaveLength(3)
+    expect(texts[0]).toMatch(/^A=b;__CRC32#=\d{10};$/)
+    for (const properties of texts.slice(1)) expect(properties).toMatch(/^__CRC32#=\d{10};$/)
+    await scene.reopenAfterKill()
+    expect(await scene.readAll()).toHaveLength(3)
+  })
+
+  it('is demanded at a start if so configured', async () => {
+    const scene = await StoreScene.opened({ verifyWholeCrc: true })
+    await scene.put()
+    scene.host.kill()
+    scene.host.restart()
+    expect((await damageOf(scene)).message).toMatch(/the log went on|__CRC32#/)
+  })
+})
+
 /** What a start says that must fail for damage. */
 async function damageOf(scene: StoreScene): Promise<CorruptionError> {
   const opened = scene.settle(openStore(scene.host.doors, scene.config))

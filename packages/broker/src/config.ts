@@ -192,6 +192,14 @@ export const brokerConfigTable = configTable({
     unit: 'ms',
     meaning: 'how long a send waits for the device before it is answered FLUSH_DISK_TIMEOUT',
   }),
+  enabledAppendPropCRC: bool({
+    default: false,
+    meaning: 'whether each record ends with a checksum of all of it, the property __CRC32#',
+  }),
+  forceVerifyPropCRC: bool({
+    default: false,
+    meaning: 'whether a start takes only records with that checksum, and a right one',
+  }),
   maxMessageSize: int({
     default: 4 * MIB,
     min: 1,
@@ -301,6 +309,8 @@ export function storeConfigOf(config: BrokerConfig): StoreConfig {
     flushIntervalMs: config.flushIntervalCommitLog,
     syncFlushTimeoutMs: config.syncFlushTimeout,
     maxMessageBytes: config.maxMessageSize,
+    appendWholeCrc: config.enabledAppendPropCRC,
+    verifyWholeCrc: config.forceVerifyPropCRC,
     tailMemoryBytes: TAIL_MEMORY_BYTES,
     keyIndex: {
       enabled: config.messageIndexEnable,

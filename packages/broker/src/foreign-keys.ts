@@ -112,7 +112,7 @@ const reasons: readonly Reason[] = [
     why: 'recovery always checks what was not known to be flushed',
     keys: `
       messageIndexSafe
-      checkCRCOnRecover recheckReputOffsetFromCq enabledAppendPropCRC forceVerifyPropCRC
+      checkCRCOnRecover recheckReputOffsetFromCq
       enableLogConsumeQueueRepeatedlyBuildWhenRecover`,
   },
   {

@@ -10,13 +10,17 @@ import {
   MAX_PROPERTIES_BYTES,
   propertiesBytes,
   type RecordContent,
+  type RecordPlace,
   recordBytes,
+  withCrcPlace,
+  writeCrcProperty,
   writeRecord,
 } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { MAX_TOPIC_BYTES } from './limits.ts'
+import type { TailChunk } from './log-tail.ts'
 import type { LogWriter } from './log-writer.ts'
 import type {
   AppendOutcome,
@@ -35,6 +39,7 @@ interface AppenderParts {
   readonly dispatcher: Dispatcher
   readonly writer: LogWriter
   readonly maxMessageBytes: number
+  readonly appendWholeCrc: boolean
 }
 
 /** Behind the last queue that an int32 can name. */
@@ -47,6 +52,7 @@ export class Appender {
   readonly #dispatcher: Dispatcher
   readonly #writer: LogWriter
   readonly #maxMessageBytes: number
+  readonly #appendWholeCrc: boolean
   #turnTimestamp = 0
 
   constructor(parts: AppenderParts) {
@@ -56,12 +62,13 @@ export class Appender {
     this.#dispatcher = parts.dispatcher
     this.#writer = parts.writer
     this.#maxMessageBytes = parts.maxMessageBytes
+    this.#appendWholeCrc = parts.appendWholeCrc
   }
 
   append(message: MessageToStore): AppendOutcome {
     const queue = this.#queueOf(message.topic, message.queueId)
     if ('reason' in queue) return queue
-    const content = contentOf(message, message, queue)
+    const content = this.#contentOf(message, message, queue)
     const sizeBytes = recordBytes(content)
     const problem = this.#problemOf(content) ?? this.#tooLarge(sizeBytes)
     if (problem !== undefined) return problem
@@ -72,7 +79,7 @@ export class Appender {
       logOffset: this.#log.endOffset,
       storeTimestamp: this.#now(),
     }
-    writeRecord(chunk.bytes, chunk.usedBytes, sizeBytes, content, place)
+    this.#write(chunk, sizeBytes, content, place)
     this.#take(queue, sizeBytes, content.sysFlag, message.tagsCode, place.storeTimestamp)
     this.#writer.wake()
     return {
@@ -88,7 +95,7 @@ export class Appender {
   appendBatch(common: BatchToStore, entries: readonly BatchEntryToStore[]): BatchOutcome {
     const queue = this.#queueOf(common.topic, common.queueId)
     if ('reason' in queue) return queue
-    const contents = entries.map((entry) => contentOf(common, entry, queue))
+    const contents = entries.map((entry) => this.#contentOf(common, entry, queue))
     const sizes = contents.map(recordBytes)
     const totalBytes = sizes.reduce((sum, size) => sum + size, 0)
     const problem = this.#batchProblem(contents) ?? this.#tooLarge(totalBytes)
@@ -103,13 +110,29 @@ export class Appender {
       const logOffset = this.#log.endOffset
       const nextOffset = isQueued(common.sysFlag) ? queue.nextOffset : 0
       const place = { queueOffset: nextOffset, logOffset, storeTimestamp }
-      writeRecord(chunk.bytes, chunk.usedBytes, sizeBytes, content, place)
+      this.#write(chunk, sizeBytes, content, place)
       this.#take(queue, sizeBytes, common.sysFlag, entries[i]?.tagsCode ?? 0, storeTimestamp)
       logOffsets.push(logOffset)
     }
     this.#writer.wake()
     const endOffset = this.#log.endOffset
     return { kind: 'appended', logOffsets, queueOffset, endOffset, storeTimestamp }
+  }
+
+  #contentOf(common: BatchToStore, entry: BatchEntryToStore, queue: ConsumeQueue): RecordContent {
+    const content = contentOf(common, entry, queue)
+    if (!this.#appendWholeCrc) return content
+    return { ...content, properties: withCrcPlace(content.properties) }
+  }
+
+  #write(
+    { bytes, usedBytes }: TailChunk,
+    sizeBytes: number,
+    content: RecordContent,
+    place: RecordPlace,
+  ): void {
+    writeRecord(bytes, usedBytes, sizeBytes, content, place)
+    if (this.#appendWholeCrc) writeCrcProperty(bytes, usedBytes, sizeBytes)
   }
 
   /** Counts a record that was just encoded, in the log and in its queue. */

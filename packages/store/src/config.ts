@@ -44,6 +44,10 @@ export interface StoreConfig {
   readonly syncFlushTimeoutMs: number
   /** Largest body (maxMessageSize). */
   readonly maxMessageBytes: number
+  /** Whether each record ends with a checksum of all of it (enabledAppendPropCRC). */
+  readonly appendWholeCrc?: boolean
+  /** Whether a start takes only records that have it (forceVerifyPropCRC). */
+  readonly verifyWholeCrc?: boolean
   /** How much of the newest log is kept in memory for readers. */
   readonly tailMemoryBytes: number
   /** Without it nothing is removed, and messages are accepted until the volume is full. */

@@ -73,8 +73,9 @@ function start(
   const pauseMs = config.flushDisk === 'sync' ? 0 : config.flushIntervalMs
   const flusher = new LogFlusher(log, marks, clock, pauseMs)
   const dispatcher = new Dispatcher(marks, recovered.storeTimestamp)
-  const { maxMessageBytes } = config
-  const appender = new Appender({ clock, log, queues, dispatcher, writer, maxMessageBytes })
+  const { appendWholeCrc = false, maxMessageBytes } = config
+  const limits = { appendWholeCrc, maxMessageBytes }
+  const appender = new Appender({ clock, log, queues, dispatcher, writer, ...limits })
   const logReader = new LogReader(log)
   const checkpointer = new Checkpointer(
     {

@@ -126,21 +126,17 @@ async function recoverFrom(
   ends: QueueEnds,
   floor: QueueEnds,
 ): Promise<Recovered> {
-  const { checkpoint, folder, host, keyIndex, left, paths, sums } = ground
+  const { checkpoint, config, folder, host, keyIndex, left, paths, sums } = ground
   const afterCrash = left.wasKilled || checkpoint.logOffset !== from
   const queues = openQueues(ground, from, afterCrash, ends)
   if (ends.isComplete) await refill(ground, queues, from)
   let { storeTimestamp } = checkpoint
   const restore = restorerOf(queues)
-  const { offset: endOffset, problem } = await scanLog(
-    folder,
-    from,
-    left.systemCrashed,
-    (record) => {
-      storeTimestamp = record.storeTimestamp
-      restore(record)
-    },
-  )
+  const checks = { maybeTorn: left.systemCrashed, wholeCrc: config.verifyWholeCrc ?? false }
+  const { offset: endOffset, problem } = await scanLog(folder, from, checks, (record) => {
+    storeTimestamp = record.storeTimestamp
+    restore(record)
+  })
   await verifyPages(folder, sums, from, endOffset)
   if (afterCrash || endOffset > from) {
     if (problem !== undefined) await judgeEnd(folder, endOffset, problem, left.systemCrashed)
@@ -181,7 +177,11 @@ function openQueues(
 }
 
 /** Fills the queues whose files are missing or damaged with what the log has before `from`. */
-async function refill({ folder, host }: Ground, queues: QueueTable, from: number): Promise<void> {
+async function refill(
+  { config, folder, host }: Ground,
+  queues: QueueTable,
+  from: number,
+): Promise<void> {
   const damaged = queues.findDamaged()
   if (damaged.length === 0) return
   const names = damaged.map(({ queueId, topic }) => `${topic}/${queueId}`)
@@ -191,7 +191,8 @@ async function refill({ folder, host }: Ground, queues: QueueTable, from: number
   })
   const wanted = new Set(names)
   const restore = restorerOf(queues)
-  const end = await scanLog(folder, folder.firstOffset ?? 0, false, (record) => {
+  const checks = { maybeTorn: false, wholeCrc: config.verifyWholeCrc ?? false }
+  const end = await scanLog(folder, folder.firstOffset ?? 0, checks, (record) => {
     const isWanted = record.logOffset < from && wanted.has(`${record.topic}/${record.queueId}`)
     if (isWanted) restore(record)
   })

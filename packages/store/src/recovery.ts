@@ -9,6 +9,7 @@
  * leaves nothing that the next one cannot do over. Source: `store-runtime.md` section 6.
  */
 import {
+  hasSoundCrcProperty,
   isQueued,
   type RecordView,
   STORE_TIMESTAMP_WITHIN_BYTES,
@@ -16,7 +17,7 @@ import {
   scanView,
   storeTimestampOf,
   sysFlag,
-  tagsCodeOf,
+  unitTagsCodeOf,
 } from '@rockhopper/protocol'
 import type { Checkpoint } from './checkpoint-file.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
@@ -59,6 +60,14 @@ function startByTime(folder: SegmentFolder, timestampMs: number): number {
   return folder.firstOffset ?? 0
 }
 
+/** What ends a scan besides a record that contradicts itself. */
+export interface ScanChecks {
+  /** Sectors of a record seem to be missing. */
+  readonly maybeTorn: boolean
+  /** It has no right checksum of the whole record (forceVerifyPropCRC). */
+  readonly wholeCrc: boolean
+}
+
 /** Where a scan of the log ended. */
 export interface ScanEnd {
   /** Behind the last sound record. */
@@ -68,13 +77,13 @@ export interface ScanEnd {
 }
 
 /**
- * Calls `visit` for each sound record from `from` on, and says where and why that ended. With
- * `maybeTorn` a record of which sectors seem to be missing ends it, too. Rejects with `DiskError`.
+ * Calls `visit` for each sound record from `from` on, and says where and why that ended. Rejects
+ * with `DiskError`.
  */
 export async function scanLog(
   folder: SegmentFolder,
   from: number,
-  maybeTorn: boolean,
+  checks: ScanChecks,
   visit: (record: RecordView) => void,
 ): Promise<ScanEnd> {
   let window = Buffer.allocUnsafeSlow(Math.min(SCAN_WINDOW_BYTES, folder.segmentBytes))
@@ -83,7 +92,7 @@ export async function scanLog(
     const segmentEnd = folder.startOf(offset) + folder.segmentBytes
     const bytes = window.subarray(0, Math.min(window.length, segmentEnd - offset))
     await folder.read(bytes, offset)
-    const { at, stop, neededBytes, problem } = scanWindow(bytes, offset, maybeTorn, visit)
+    const { at, stop, neededBytes, problem } = scanWindow(bytes, offset, checks, visit)
     offset += at
     if (stop === 'invalid') return { offset, problem }
     // The bytes behind the last record of a segment are too few for a blank one, or one says so.
@@ -110,7 +119,7 @@ interface WindowEnd {
 function scanWindow(
   bytes: Buffer,
   offset: number,
-  maybeTorn: boolean,
+  checks: ScanChecks,
   visit: (record: RecordView) => void,
 ): WindowEnd {
   const invalid = (at: number, problem: string): WindowEnd => {
@@ -129,8 +138,11 @@ function scanWindow(
     if (record.logOffset !== offset + at) {
       return invalid(at, `the record there says that its offset is ${record.logOffset}`)
     }
-    if (maybeTorn && isTornBehindBody(record)) {
+    if (checks.maybeTorn && isTornBehindBody(record)) {
       return invalid(at, 'a part of topic or properties is missing')
+    }
+    if (checks.wholeCrc && !hasSoundCrcProperty(bytes, at, record.sizeBytes)) {
+      return invalid(at, 'the record has no checksum of all of it (__CRC32#), or a wrong one')
     }
     visit(record)
     at += record.sizeBytes
@@ -170,7 +182,7 @@ export function restoreUnit(queues: QueueTable, record: RecordView): void {
   queue.push({
     logOffset: record.logOffset,
     sizeBytes: record.sizeBytes,
-    tagsCode: tagsCodeOf(record.properties),
+    tagsCode: unitTagsCodeOf(record),
   })
   queues.live.add(queue)
 }
