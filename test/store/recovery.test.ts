@@ -69,11 +69,11 @@ describe('a checkpoint', () => {
     await scene.close()
     const page = Buffer.alloc(8)
     page.writeBigInt64BE(1_700_000_000_000n)
-    scene.putBytes(CHECKPOINT, page, 16)
+    scene.putBytes(CHECKPOINT, page, 24)
     await scene.open()
     await scene.put()
     await scene.close()
-    expect(scene.fileBytes(CHECKPOINT).readBigInt64BE(16)).toBe(1_700_000_000_000n)
+    expect(scene.fileBytes(CHECKPOINT).readBigInt64BE(24)).toBe(1_700_000_000_000n)
   })
 })
 
