@@ -1,14 +1,17 @@
 /**
  * Plays the simulations of many seeds, one after the other, and tells the story of those that broke
- * a promise. A seed repeats its run exactly, whatever was run before it.
+ * a promise. A seed repeats its run exactly, whatever was run before it. With `--store` they are
+ * lives of a store alone.
  */
 import { built } from './built.mjs'
 
 const DEFAULT_SEEDS = 100
 
 /**
- * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean }} Flags
+ * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean, store?: boolean }} Flags
  * @typedef {import('@rockhopper/sim').SimulationReport} Report
+ * @typedef {import('@rockhopper/sim').StoreReport} StoreReport
+ * @typedef {import('@rockhopper/sim').Finding} Finding
  */
 
 /**
@@ -16,8 +19,16 @@ const DEFAULT_SEEDS = 100
  * @param {readonly string[]} args
  */
 export async function runSimulations(args) {
-  const { simulate, storyOf } = await built('sim')
-  const { seeds, seed, story, faults } = await readFlags(args)
+  const sim = await built('sim')
+  const flags = await readFlags(args)
+  return flags.store === true ? runStores(sim, flags) : runClusters(sim, flags)
+}
+
+/**
+ * @param {typeof import('@rockhopper/sim')} sim
+ * @param {Flags} flags
+ */
+async function runClusters({ simulate, storyOf }, { seeds, seed, story, faults }) {
   const strays = collectStrays()
   const interruption = interrupted()
   const startMs = performance.now()
@@ -45,6 +56,37 @@ export async function runSimulations(args) {
 }
 
 /**
+ * @param {typeof import('@rockhopper/sim')} sim
+ * @param {Flags} flags
+ */
+async function runStores({ simulateStore, storyOfStore }, { seeds, seed, story }) {
+  const strays = collectStrays()
+  const interruption = interrupted()
+  const startMs = performance.now()
+  const sums = { failures: 0, appended: 0, acknowledged: 0, opened: 0 }
+  let played = 0
+  for (; played < Number(seeds) && !interruption.aborted; played++) {
+    /** @type {StoreReport} */
+    const report = await simulateStore(Number(seed) + played)
+    const found = [...report.findings, ...strays.splice(0)]
+    sums.appended += report.appendedCount
+    sums.acknowledged += report.acknowledgedCount
+    sums.opened += report.openedCount
+    if (found.length > 0) sums.failures++
+    if (found.length > 0 || story) say(storyOfStore({ ...report, findings: found }))
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  say(
+    `sim: ${played} lives of a store from seed ${seed}, ${sums.failures} broke a promise; ` +
+      `${sums.appended.toLocaleString('en')} messages appended, ` +
+      `${sums.acknowledged.toLocaleString('en')} acknowledged, ` +
+      `${sums.opened.toLocaleString('en')} times opened in ${seconds.toFixed(1)} s ` +
+      `(${((1000 * seconds) / Math.max(1, played)).toFixed(1)} ms per life)`,
+  )
+  return sums.failures === 0 ? 0 : 1
+}
+
+/**
  * @param {readonly string[]} args
  * @returns {Promise<Flags>}
  */
@@ -59,6 +101,7 @@ async function readFlags(args) {
     .option('--seeds <count>', 'how many seeds', wholeNumber, String(DEFAULT_SEEDS))
     .option('--seed <first>', 'the first seed', wholeNumber, '1')
     .option('--story', 'tell the story of every seed, not only of those that broke a promise')
+    .option('--store', 'lives of a store alone instead of clusters')
     .option('--no-faults', 'let nothing go wrong')
     .allowExcessArguments(false)
     .parse([...args], { from: 'user' })
@@ -67,7 +110,7 @@ async function readFlags(args) {
 
 /** A rejection that nobody handles ends a real process: here it is a finding. */
 function collectStrays() {
-  /** @type {Report['findings'][number][]} */
+  /** @type {Finding[]} */
   const strays = []
   process.on('unhandledRejection', (reason) => {
     const sentence = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)

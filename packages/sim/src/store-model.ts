@@ -61,6 +61,17 @@ export class StoreModel {
   readonly #byLogOffset = new Map<number, Kept>()
   #written = 0
   #flushed = 0
+  #expired = 0
+
+  /** What lies before this log offset was seen to be gone: it may come back, but need not. */
+  get expiredOffset(): number {
+    return this.#expired
+  }
+
+  /** The log was seen to begin here. */
+  beganAt(minOffset: number): void {
+    this.#expired = Math.max(this.#expired, minOffset)
+  }
 
   get floors(): Floors {
     return { written: this.#written, flushed: this.#flushed }
@@ -86,8 +97,7 @@ export class StoreModel {
 
   /** The offset that the next message of a queue must get. */
   nextOffset(topic: string, queueId: number): number {
-    const generation = currentOf(this.queue(topic, queueId))
-    return (generation.messages.at(-1)?.queueOffset ?? generation.startOffset - 1) + 1
+    return endOf(currentOf(this.queue(topic, queueId)))
   }
 
   /** The message that begins at a log offset. */
@@ -163,6 +173,11 @@ export class StoreModel {
     generation.startOffset = startOffset
     queue.generations = [generation]
   }
+}
+
+/** The offset behind the last message. */
+export function endOf({ messages, startOffset }: Generation): number {
+  return (messages.at(-1)?.queueOffset ?? startOffset - 1) + 1
 }
 
 /** The messages that a queue must have of a log that begins at an offset. */

@@ -5,6 +5,7 @@
 import type { QueueBounds, ReadRequest, Store, TimeBoundary } from '@rockhopper/store'
 import {
   currentOf,
+  endOf,
   type Generation,
   type Kept,
   type QueueModel,
@@ -32,6 +33,7 @@ interface QueueContent {
 export async function surveyStore(stage: StoreStage, store: Store): Promise<void> {
   const { minOffset, appendedOffset } = store.runtime()
   checkEnd(stage, store)
+  stage.model.beganAt(minOffset)
   stage.model.recovered(appendedOffset)
   for (const queue of stage.model.queues()) {
     const content = await readQueue(stage, store, queue)
@@ -136,29 +138,57 @@ function checkQueue(
   content: QueueContent,
   logMin: number,
 ): void {
-  const shown = queue.generations.findLast((each) => visibleIn(each, logMin).length > 0)
-  const [first] = content.records
-  const kept = first === undefined ? undefined : keptOf(stage.model, first)
-  // A deletion that was not durable may be undone, at first in part.
-  if (shown !== undefined && kept !== undefined && shown.messages.includes(kept)) {
-    const isEarlier = kept.queueOffset < shown.startOffset
-    if (shown.isDeleted || isEarlier) stage.model.cameBack(queue, shown, kept.queueOffset)
-  }
+  learnDeletion(stage.model, queue, content, logMin)
   const generation = currentOf(queue)
   compare(stage, queue, generation, content, logMin)
   // A durable message of the new queue ends the old one for good.
   if (generation.messages.length > 0) queue.generations = [generation]
 }
 
+/** A deletion that was not durable may be undone by a crash, at first in part. */
+function learnDeletion(
+  model: StoreModel,
+  queue: QueueModel,
+  { bounds, records: [first] }: QueueContent,
+  logMin: number,
+): void {
+  if (first === undefined) {
+    // Its messages had expired before: only its end is left of it.
+    const isUndone = (each: Generation): boolean =>
+      each.isDeleted && endOf(each) === bounds.maxOffset
+    const undone = bounds.maxOffset === 0 ? undefined : queue.generations.findLast(isUndone)
+    if (undone !== undefined) model.cameBack(queue, undone, undone.startOffset)
+    return
+  }
+  const shown = queue.generations.findLast((each) => visibleIn(each, logMin).length > 0)
+  const kept = keptOf(model, first)
+  if (shown === undefined || kept === undefined || !shown.messages.includes(kept)) return
+  const isEarlier = kept.queueOffset < shown.startOffset
+  if (shown.isDeleted || isEarlier) model.cameBack(queue, shown, kept.queueOffset)
+}
+
+/** The messages that a queue must have; of those that had expired, those that it shows. */
+function expectedOf(
+  { expiredOffset }: StoreModel,
+  generation: Generation,
+  { bounds }: QueueContent,
+  logMin: number,
+): Kept[] {
+  return visibleIn(generation, logMin).filter(
+    (each) => each.logOffset >= expiredOffset || each.queueOffset >= bounds.minOffset,
+  )
+}
+
 function compare(
   stage: StoreStage,
   queue: QueueModel,
   generation: Generation,
-  { bounds, records }: QueueContent,
+  content: QueueContent,
   logMin: number,
 ): void {
+  const { bounds, records } = content
   const name = `queue ${queue.queueId} of "${queue.topic}"`
-  const expected = visibleIn(generation, logMin)
+  const expected = expectedOf(stage.model, generation, content, logMin)
   const next = stage.model.nextOffset(queue.topic, queue.queueId)
   const min = expected[0]?.queueOffset ?? next
   if (bounds.maxOffset !== next || bounds.minOffset !== min) {
@@ -195,6 +225,12 @@ function describe(record: Buffer, kept: Kept): string {
   )
 }
 
+/** The messages that the queue shows, as was compared before. */
+function inSight(store: Store, queue: QueueModel, logMin: number): Kept[] {
+  const { minOffset } = store.queueBounds(queue.topic, queue.queueId)
+  return visibleIn(currentOf(queue), logMin).filter((each) => each.queueOffset >= minOffset)
+}
+
 async function checkTimes(
   stage: StoreStage,
   store: Store,
@@ -202,7 +238,7 @@ async function checkTimes(
   logMin: number,
 ): Promise<void> {
   const { queueId, topic } = queue
-  const messages = visibleIn(currentOf(queue), logMin)
+  const messages = inSight(store, queue, logMin)
   const [first] = messages
   const last = messages.at(-1)
   if (first === undefined || last === undefined || stage.random.chance(0.5)) return
@@ -236,7 +272,7 @@ async function checkFilter(
   logMin: number,
 ): Promise<void> {
   const { queueId, topic } = queue
-  const messages = visibleIn(currentOf(queue), logMin)
+  const messages = inSight(store, queue, logMin)
   const [first] = messages
   if (first === undefined || stage.random.chance(0.7)) return
   const wanted = messages[stage.random.below(messages.length)]?.tagsCode ?? 0

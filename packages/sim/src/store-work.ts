@@ -73,7 +73,7 @@ export class StoreWork {
       } catch (error) {
         this.#judgeFailure('a call', error)
       }
-      if (this.#isAlive) this.#noteFailedSync()
+      if (this.#isAlive) this.#look()
     }
   }
 
@@ -210,8 +210,9 @@ export class StoreWork {
     )
   }
 
-  #noteFailedSync(): void {
-    const { host, world } = this.#stage
+  #look(): void {
+    const { host, model, setting, world } = this.#stage
+    if (setting.config.retention !== undefined) model.beganAt(this.#store.runtime().minOffset)
     const failed = host.disk.metFaults.some(
       ({ operation, path }) => operation === 'sync' && path.includes('/commitlog/'),
     )

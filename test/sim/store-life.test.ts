@@ -1,0 +1,53 @@
+/**
+ * Lives of a store from seeds: no promise is broken, and a seed repeats itself.
+ */
+import {
+  type StoreLifeOptions,
+  type StoreReport,
+  simulateStore,
+  storyOfStore,
+} from '@rockhopper/sim'
+import { describe, expect, test } from 'vitest'
+
+function expectKept(report: StoreReport): void {
+  expect(report.findings.length === 0 ? '' : storyOfStore(report)).toBe('')
+}
+
+async function play(from: number, to: number, options?: StoreLifeOptions): Promise<StoreReport[]> {
+  const reports: StoreReport[] = []
+  for (let seed = from; seed <= to; seed++) reports.push(await simulateStore(seed, options))
+  return reports
+}
+
+describe('no promise of a store is broken', () => {
+  for (const [from, to] of [
+    [1, 40],
+    [41, 80],
+    [81, 120],
+  ] as const) {
+    test(`in the lives of the seeds ${from} to ${to}`, async () => {
+      for (const report of await play(from, to)) expectKept(report)
+    })
+  }
+
+  test('in lives that do what the tests count on', async () => {
+    const reports = await play(1, 10)
+    const sum = (count: (report: StoreReport) => number): number => {
+      return reports.reduce((total, report) => total + count(report), 0)
+    }
+    expect(sum(({ acknowledgedCount }) => acknowledgedCount)).toBeGreaterThan(200)
+    expect(sum(({ openedCount }) => openedCount)).toBeGreaterThan(40)
+    expect(sum(({ readCount }) => readCount)).toBeGreaterThan(1_000)
+  })
+})
+
+describe('the seed of a life', () => {
+  test('repeats it event for event', async () => {
+    for (const seed of [5, 12]) expect(await simulateStore(seed)).toEqual(await simulateStore(seed))
+  })
+
+  test('makes another one of each neighbour', async () => {
+    const reports = await play(1, 4)
+    expect(new Set(reports.map(({ trace }) => trace)).size).toBe(4)
+  })
+})
