@@ -135,7 +135,7 @@ describe('a read from files', () => {
     await scene.putNumbered(0, 5)
     await scene.reopen()
     scene.putBytes(`${ROOT}/commitlog/00000000000000000000`, Buffer.alloc(30))
-    await expect(scene.read()).rejects.toThrow('no record of 102 bytes at offset 0')
+    await expect(scene.read()).rejects.toThrow('is damaged at byte 0')
   })
 
   it('holds no more than a few files open, however many queues there are', async () => {

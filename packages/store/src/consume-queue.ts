@@ -140,6 +140,20 @@ export class ConsumeQueue {
     return readUnit(await this.coldUnits(queueOffset, 1), 0)
   }
 
+  /** Puts the unit of a message right in the file. Throws `DiskError`. */
+  mend(queueOffset: number, unit: QueueUnit): void {
+    if (this.#removed) return
+    writeUnit(this.#scratch, 0, unit)
+    this.#folder.write(this.#scratch, queueOffset * UNIT_BYTES)
+    this.#unsynced.add(queueOffset * UNIT_BYTES)
+  }
+
+  /** Where the unit of a message is, for who has to look at it. */
+  placeOf(queueOffset: number): { readonly path: string; readonly byte: number } {
+    const offset = queueOffset * UNIT_BYTES
+    return { path: this.#folder.pathOf(offset), byte: offset - this.#folder.startOf(offset) }
+  }
+
   /** The first offset whose segment comes behind that of `queueOffset`. */
   nextSegmentOffset(queueOffset: number): number {
     return this.#segmentEnd(queueOffset)

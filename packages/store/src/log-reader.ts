@@ -1,33 +1,63 @@
 /**
  * Reads records by their offsets: from the tail in memory at once, from files off the loop. Owns
- * nothing. What a file gives is checked to be the record that was asked for.
+ * nothing. What a file gives is compared with the sums of its pages, or where they have none with
+ * the sum of its body, and it must be the very record that is meant.
  */
 import assert from 'node:assert/strict'
-import {
-  readInt64,
-  STORE_TIMESTAMP_WITHIN_BYTES,
-  scanRecord,
-  storeTimestampOf,
-} from '@rockhopper/protocol'
+import { type RecordView, readInt64, scanView, storeTimestampOf } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
-import { CorruptionError } from './errors.ts'
-import { COLD_GAP_BYTES, COLD_WINDOW_BYTES } from './limits.ts'
+import type { DamageNotices } from './damage-notices.ts'
+import { COLD_GAP_BYTES, COLD_HEAD_BYTES, COLD_WINDOW_BYTES } from './limits.ts'
+import type { LogPages } from './log-pages.ts'
+import { type LogStretch, verdict } from './log-stretch.ts'
 
-/** Where a record is. */
+/** Where a queue says that a record is. */
 export interface RecordSpot {
+  readonly queueOffset: number
   readonly logOffset: number
   readonly sizeBytes: number
 }
 
+/** The queue whose records are read. */
+export interface QueueName {
+  readonly topicBytes: Buffer
+  readonly queueId: number
+}
+
+/** What a queue says of the place of a record is not what the log has there. */
+export interface Misplaced {
+  readonly kind: 'misplaced'
+  readonly queueOffset: number
+}
+
+export type ColdSlices = { readonly kind: 'read'; readonly slices: Buffer[] } | Misplaced
+export type ColdTime = { readonly kind: 'read'; readonly timestampMs: number } | Misplaced
+
 /** The shortest record: what must be behind an offset for a record to be there. */
-const HEAD_BYTES = STORE_TIMESTAMP_WITHIN_BYTES
+const HEAD_BYTES = 91
+const QUEUE_ID_AT = 12
+const QUEUE_OFFSET_AT = 20
 const LOG_OFFSET_AT = 28
 
 export class LogReader {
   readonly #log: CommitLog
+  readonly #pages: LogPages
+  readonly #notices: DamageNotices
 
-  constructor(log: CommitLog) {
+  constructor(log: CommitLog, pages: LogPages, notices: DamageNotices) {
     this.#log = log
+    this.#pages = pages
+    this.#notices = notices
+  }
+
+  /** Whether a record can be at a place: it is no place that only a damaged queue names. */
+  canHave({ logOffset, sizeBytes }: { logOffset: number; sizeBytes: number }): boolean {
+    const end = logOffset + sizeBytes
+    return (
+      sizeBytes >= HEAD_BYTES &&
+      logOffset >= this.#log.minOffset &&
+      end <= Math.min(this.#log.endOffset, this.#log.segmentEnd(logOffset))
+    )
   }
 
   /** Slices with these records, which follow each other in the log; all must be in memory. */
@@ -47,10 +77,43 @@ export class LogReader {
     return slices
   }
 
-  /** The same from files. Throws `CorruptionError` when a record is not there. */
-  async coldSlices(spots: readonly RecordSpot[]): Promise<Buffer[]> {
-    const slices = await Promise.all(windowsOf(spots, this.#log).map((each) => this.#window(each)))
-    return slices.flat()
+  /**
+   * The same from files, or the first of them of which the queue is wrong. Each spot must lie within
+   * one segment. Rejects with `CorruptionError` when the log is.
+   */
+  async coldSlices(queue: QueueName, spots: readonly RecordSpot[]): Promise<ColdSlices> {
+    const groups = groupsOf(spots, this.#log)
+    const stretches = await Promise.all(groups.map((group) => this.#stretchOf(group)))
+    const slices: Buffer[] = []
+    for (const [i, group] of groups.entries()) {
+      const stretch = stretches[i]
+      if (stretch === undefined) continue
+      for (const spot of group) {
+        if (!this.#isRecord(stretch, queue, spot)) {
+          return { kind: 'misplaced', queueOffset: spot.queueOffset }
+        }
+      }
+      slices.push(...slicesOf(stretch, group))
+    }
+    return { kind: 'read', slices }
+  }
+
+  /** When the record at a spot in files was stored, in ms since 1970. */
+  async coldTime(queue: QueueName, spot: RecordSpot): Promise<ColdTime> {
+    const { logOffset, queueOffset } = spot
+    const to = logOffset + HEAD_BYTES
+    const stretch = await this.#pages.read(logOffset, to)
+    this.#demandUndamaged(stretch, logOffset, to)
+    const head = stretch.slice(logOffset, to)
+    if (!isHeadOf(head, 0, queue, spot)) return { kind: 'misplaced', queueOffset }
+    return { kind: 'read', timestampMs: storeTimestampOf(head) }
+  }
+
+  /** When the record at an offset in memory was stored; undefined when it is not in memory. */
+  hotTime(logOffset: number): number | undefined {
+    const chunk = this.#log.tail.find(logOffset)
+    if (chunk === undefined) return undefined
+    return storeTimestampOf(chunk.bytes.subarray(logOffset - chunk.startOffset, chunk.usedBytes))
   }
 
   /** The record that begins at an offset; undefined when none does. */
@@ -59,89 +122,127 @@ export class LogReader {
     const chunk = this.#log.tail.find(logOffset)
     if (chunk === undefined) return this.#coldRecord(logOffset, endOffset)
     const at = logOffset - chunk.startOffset
-    return recordIn(chunk.bytes.subarray(0, chunk.usedBytes), at, logOffset)
-  }
-
-  /** When the record at an offset was stored, in ms since 1970. */
-  storeTimeAt(logOffset: number): number | Promise<number> {
-    const chunk = this.#log.tail.find(logOffset)
-    if (chunk === undefined) return this.#coldStoreTime(logOffset)
-    return storeTimestampOf(chunk.bytes.subarray(logOffset - chunk.startOffset, chunk.usedBytes))
+    return bytesOf(viewAt(chunk.bytes.subarray(0, chunk.usedBytes), at, logOffset), chunk.bytes, at)
   }
 
   async #coldRecord(logOffset: number, endOffset: number): Promise<Buffer | undefined> {
-    const head = Buffer.alloc(HEAD_BYTES)
     const readableEnd = Math.min(endOffset, this.#log.segmentEnd(logOffset))
     if (logOffset + HEAD_BYTES > readableEnd) return undefined
-    await this.#log.read(head, logOffset)
-    const sizeBytes = head.readInt32BE(0)
-    if (
-      readInt64(head, LOG_OFFSET_AT) !== logOffset ||
-      scanRecord(head, 0, false).kind !== 'cut-off'
-    )
-      return undefined
-    if (logOffset + sizeBytes > readableEnd) return undefined
-    const record = Buffer.alloc(sizeBytes)
-    await this.#log.read(record, logOffset)
-    return recordIn(record, 0, logOffset)
+    const headEnd = Math.min(logOffset + COLD_HEAD_BYTES, readableEnd)
+    let stretch = await this.#pages.read(logOffset, headEnd)
+    this.#demandUndamaged(stretch, logOffset, logOffset + HEAD_BYTES)
+    const sizeBytes = stretch.slice(logOffset, headEnd).readInt32BE(0)
+    const end = logOffset + sizeBytes
+    if (sizeBytes < HEAD_BYTES || end > readableEnd) return undefined
+    if (!stretch.has(logOffset, end)) {
+      if (readInt64(stretch.slice(logOffset, headEnd), LOG_OFFSET_AT) !== logOffset)
+        return undefined
+      stretch = await this.#pages.read(logOffset, end)
+    }
+    const at = logOffset - stretch.startOffset
+    const view = viewAt(stretch.bytes, at, logOffset)
+    if (view !== undefined) this.#demandSound(stretch, view)
+    return bytesOf(view, stretch.bytes, at)
   }
 
-  async #coldStoreTime(logOffset: number): Promise<number> {
-    const head = Buffer.alloc(HEAD_BYTES)
-    await this.#log.read(head, logOffset)
-    return storeTimestampOf(head)
+  #stretchOf(group: readonly RecordSpot[]): Promise<LogStretch> {
+    return this.#pages.read(group[0]?.logOffset ?? 0, endOf(group.at(-1)))
   }
 
-  async #window(spots: readonly RecordSpot[]): Promise<Buffer[]> {
-    const start = spots[0]?.logOffset ?? 0
-    const bytes = Buffer.allocUnsafeSlow(endOf(spots.at(-1)) - start)
-    await this.#log.read(bytes, start)
-    return spots.map((spot) => {
-      const at = spot.logOffset - start
-      if (
-        bytes.readInt32BE(at) !== spot.sizeBytes ||
-        readInt64(bytes, at + LOG_OFFSET_AT) !== spot.logOffset
-      ) {
-        throw notThere(this.#log.directory, spot)
-      }
-      return bytes.subarray(at, at + spot.sizeBytes)
-    })
+  /** Whether the record at the spot is the one that the queue means. Throws when it is damaged. */
+  #isRecord(stretch: LogStretch, queue: QueueName, spot: RecordSpot): boolean {
+    const end = endOf(spot)
+    this.#demandUndamaged(stretch, spot.logOffset, end)
+    const view = viewAt(stretch.bytes, spot.logOffset - stretch.startOffset, spot.logOffset)
+    if (view === undefined || !isMeant(view, stretch.bytes, queue, spot)) return false
+    this.#demandSound(stretch, view)
+    return true
+  }
+
+  #demandUndamaged(stretch: LogStretch, from: number, to: number): void {
+    if (stretch.verdictOf(from, to) !== verdict.damaged) return
+    const problem = 'the checksum of the 4 KiB there is wrong'
+    throw this.#notices.damageAt(stretch.damageFrom(from), problem)
+  }
+
+  /** Without sums of its pages, a record has that of its body. */
+  #demandSound(stretch: LogStretch, view: RecordView): void {
+    const { logOffset, sizeBytes } = view
+    this.#demandUndamaged(stretch, logOffset, logOffset + sizeBytes)
+    if (stretch.verdictOf(logOffset, logOffset + sizeBytes) === verdict.sound) return
+    const scanned = scanView(stretch.bytes, logOffset - stretch.startOffset, true)
+    if (scanned.kind !== 'invalid') return
+    throw this.#notices.damageAt(logOffset, scanned.reason)
   }
 }
 
 /** Groups records that are close together in one segment, so that each group is one read. */
-function windowsOf(spots: readonly RecordSpot[], log: CommitLog): RecordSpot[][] {
-  const windows: RecordSpot[][] = []
+function groupsOf(spots: readonly RecordSpot[], log: CommitLog): RecordSpot[][] {
+  const groups: RecordSpot[][] = []
   for (const spot of spots) {
-    const window = windows.at(-1)
-    const end = endOf(window?.at(-1))
+    const group = groups.at(-1)
+    const end = endOf(group?.at(-1))
     const joins =
-      window !== undefined &&
+      group !== undefined &&
+      spot.logOffset >= end &&
       spot.logOffset - end <= COLD_GAP_BYTES &&
-      endOf(spot) - (window[0]?.logOffset ?? 0) <= COLD_WINDOW_BYTES &&
+      endOf(spot) - (group[0]?.logOffset ?? 0) <= COLD_WINDOW_BYTES &&
       spot.logOffset < log.segmentEnd(end - 1)
-    if (joins) window.push(spot)
-    else windows.push([spot])
+    if (joins) group.push(spot)
+    else groups.push([spot])
   }
-  return windows
+  return groups
+}
+
+/** Records that follow one another directly are one slice. */
+function slicesOf(stretch: LogStretch, group: readonly RecordSpot[]): Buffer[] {
+  const slices: Buffer[] = []
+  for (let i = 0; i < group.length; ) {
+    const start = group[i]?.logOffset ?? 0
+    let end = start
+    for (; i < group.length && group[i]?.logOffset === end; i++) end += group[i]?.sizeBytes ?? 0
+    slices.push(stretch.slice(start, end))
+  }
+  return slices
 }
 
 function endOf(spot: RecordSpot | undefined): number {
   return spot === undefined ? 0 : spot.logOffset + spot.sizeBytes
 }
 
-function recordIn(bytes: Buffer, at: number, logOffset: number): Buffer | undefined {
-  const scanned = scanRecord(bytes, at, false)
+/** The record at a position of some bytes, if one with this offset begins there. */
+function viewAt(bytes: Buffer, at: number, logOffset: number): RecordView | undefined {
+  const scanned = scanView(bytes, at, false)
   if (scanned.kind !== 'record' || scanned.record.logOffset !== logOffset) return undefined
-  return bytes.subarray(at, at + scanned.record.sizeBytes)
+  return scanned.record
 }
 
-function notThere(directory: string, spot: RecordSpot): CorruptionError {
-  return new CorruptionError(
-    directory,
-    spot.logOffset,
-    `The commit log in "${directory}" has no record of ${spot.sizeBytes} bytes at offset ` +
-      `${spot.logOffset}, where a queue says it is: the disk has lost or changed it. Bring the ` +
-      'files back from a copy.',
+function bytesOf(view: RecordView | undefined, bytes: Buffer, at: number): Buffer | undefined {
+  return view === undefined ? undefined : bytes.subarray(at, at + view.sizeBytes)
+}
+
+function isMeant(view: RecordView, bytes: Buffer, queue: QueueName, spot: RecordSpot): boolean {
+  const { propertiesAt, topicAt } = view.parts
+  return (
+    view.sizeBytes === spot.sizeBytes &&
+    view.queueOffset === spot.queueOffset &&
+    view.queueId === queue.queueId &&
+    isSame(bytes, topicAt, propertiesAt - 2, queue.topicBytes)
   )
+}
+
+/** The same for who has only the beginning of a record, without its topic. */
+function isHeadOf(head: Buffer, at: number, queue: QueueName, spot: RecordSpot): boolean {
+  return (
+    head.readInt32BE(at) === spot.sizeBytes &&
+    head.readInt32BE(at + QUEUE_ID_AT) === queue.queueId &&
+    readInt64(head, at + QUEUE_OFFSET_AT) === spot.queueOffset &&
+    readInt64(head, at + LOG_OFFSET_AT) === spot.logOffset
+  )
+}
+
+function isSame(bytes: Buffer, from: number, to: number, wanted: Buffer): boolean {
+  if (to - from !== wanted.length) return false
+  for (let i = 0; i < wanted.length; i++) if (bytes[from + i] !== wanted[i]) return false
+  return true
 }

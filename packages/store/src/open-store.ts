@@ -14,13 +14,13 @@ import type { KeyIndex } from './key-index.ts'
 import { KeyIndexReader } from './key-index-reader.ts'
 import { KeyIndexWriter } from './key-index-writer.ts'
 import { LogFlusher } from './log-flusher.ts'
-import { LogReader } from './log-reader.ts'
+import type { LogReader } from './log-reader.ts'
 import { LogTail } from './log-tail.ts'
 import { LogWriter } from './log-writer.ts'
 import type { Marks } from './marks.ts'
 import { OpenFiles } from './open-files.ts'
-import { QueueReader } from './queue-reader.ts'
 import { type Recovered, recoverStore } from './recover-store.ts'
+import { makeReaders } from './readers.ts'
 import { Retention } from './retention.ts'
 import { type KeyLookup, Store } from './store.ts'
 import { pathsOf, type StorePaths } from './store-paths.ts'
@@ -76,7 +76,9 @@ function start(
   const { appendWholeCrc = false, maxMessageBytes } = config
   const limits = { appendWholeCrc, maxMessageBytes }
   const appender = new Appender({ clock, log, queues, dispatcher, writer, ...limits })
-  const logReader = new LogReader(log)
+  const { written } = marks
+  const readers = { clock, logger, log, folder, sums, queues, written }
+  const { logReader, queueReader } = makeReaders(readers)
   const checkpointer = new Checkpointer(
     {
       disk,
@@ -115,7 +117,7 @@ function start(
     flusher,
     checkpointer,
     logReader,
-    queueReader: new QueueReader(queues, log, logReader),
+    queueReader,
     usage,
     retention,
     lookup,

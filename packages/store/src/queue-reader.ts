@@ -3,16 +3,23 @@
  *
  *   units of the queue → wanted by tag? → spots in the log → slices of the tail, or of files
  *
+ * A unit from a file that cannot be right, or whose record is not where it says, is put right from
+ * the log, and the read begins anew.
  * Source: Apache class DefaultMessageStore.getMessage; `store-runtime.md` section 8.
  */
+import assert from 'node:assert/strict'
 import { DiskError } from '@rockhopper/host'
-import { isPreBlank, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
+import { isPreBlank, type QueueUnit, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import { MAX_COLD_MESSAGES, MAX_UNITS_PER_READ } from './limits.ts'
 import type { LogReader, RecordSpot } from './log-reader.ts'
 import type { ReadOutcome, ReadRequest, ReadStatus } from './outcome.ts'
 import type { QueueTable } from './queue-table.ts'
+import type { UnitRepair } from './unit-repair.ts'
+
+/** What a unit says of its message; only one from a file can be wrong. */
+type UnitState = 'live' | 'removed' | 'wrong'
 
 /** What was chosen of the units that were looked at. */
 interface Choice {
@@ -24,15 +31,25 @@ interface Choice {
   readonly removed: boolean
 }
 
+/** The unit that has to be put right before there can be an answer. */
+interface WrongUnit {
+  readonly status: 'WRONG_UNIT'
+  readonly queueOffset: number
+}
+
+type Attempt = ReadOutcome | WrongUnit
+
 export class QueueReader {
   readonly #queues: QueueTable
   readonly #log: CommitLog
   readonly #reader: LogReader
+  readonly #repair: UnitRepair
 
-  constructor(queues: QueueTable, log: CommitLog, reader: LogReader) {
+  constructor(queues: QueueTable, log: CommitLog, reader: LogReader, repair: UnitRepair) {
     this.#queues = queues
     this.#log = log
     this.#reader = reader
+    this.#repair = repair
   }
 
   read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
@@ -40,46 +57,116 @@ export class QueueReader {
     if (queue === undefined) return nothing('NO_MATCHED_LOGIC_QUEUE', 0, undefined)
     const outside = outsideOf(queue, request.offset)
     if (outside !== undefined) return outside
-    if (request.offset < queue.tailOffset) return this.#readCold(queue, request)
-    const units = queue.hotUnits(request.offset, unitsFor(request))
-    return this.#fetch(queue, request, choose(units, request, this.#log.minOffset, false))
+    const attempt = this.#attempt(queue, request)
+    return attempt instanceof Promise ? this.#seeThrough(queue, request, attempt) : attempt
   }
 
-  async #readCold(queue: ConsumeQueue, request: ReadRequest): Promise<ReadOutcome> {
-    let units: Buffer
-    try {
-      units = await queue.coldUnits(request.offset, unitsFor(request))
-    } catch (error) {
-      if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error
-      return nothing('OFFSET_FOUND_NULL', queue.nextSegmentOffset(request.offset), queue)
-    }
-    return this.#fetch(queue, request, choose(units, request, this.#log.minOffset, true))
+  /** When the message at a queue offset was stored, in ms since 1970; -1 when there is none. */
+  async storeTimeOf(queue: ConsumeQueue, queueOffset: number): Promise<number> {
+    if (queueOffset < queue.minOffset || queueOffset >= queue.end.value) return -1
+    const time = await this.#timeAt(queue, queueOffset)
+    if (time !== undefined) return time
+    await this.#repair.repair(queue, queueOffset)
+    const again = await this.#timeAt(queue, queueOffset)
+    assert(again !== undefined, `unit ${queueOffset} was put right, and is wrong`)
+    return again
   }
 
-  #fetch(
+  /** Puts units right until there is an answer. */
+  async #seeThrough(
     queue: ConsumeQueue,
     request: ReadRequest,
-    choice: Choice,
-  ): ReadOutcome | Promise<ReadOutcome> {
-    const nextOffset = request.offset + choice.scanned
+    first: Promise<Attempt>,
+  ): Promise<ReadOutcome> {
+    const repaired = new Set<number>()
+    let attempt = await first
+    while (attempt.status === 'WRONG_UNIT') {
+      const { queueOffset } = attempt
+      assert(!repaired.has(queueOffset), `unit ${queueOffset} was put right, and is wrong`)
+      await this.#repair.repair(queue, queueOffset)
+      repaired.add(queueOffset)
+      attempt = await this.#attempt(queue, request)
+    }
+    return attempt
+  }
+
+  #attempt(queue: ConsumeQueue, request: ReadRequest): ReadOutcome | Promise<Attempt> {
+    if (request.offset < queue.tailOffset) return this.#readCold(queue, request)
+    const logMin = this.#log.minOffset
+    const stateOf = (unit: QueueUnit): UnitState => (unit.logOffset < logMin ? 'removed' : 'live')
+    const units = queue.hotUnits(request.offset, unitsFor(request))
+    const choice = choose(units, request, request.maxMessages, stateOf)
     const [first] = choice.spots
-    if (first === undefined) {
-      const status = choice.removed ? 'MESSAGE_WAS_REMOVING' : 'NO_MATCHED_MESSAGE'
-      return nothing(status, nextOffset, queue)
+    if (first !== undefined && first.logOffset < this.#log.tail.startOffset) {
+      return this.#fetch(queue, request, choice)
     }
-    const hotFrom = this.#log.tail.startOffset
-    if (first.logOffset >= hotFrom) {
-      return found(queue, nextOffset, choice, this.#reader.hotSlices(choice.spots))
+    return found(queue, request, choice, this.#reader.hotSlices(choice.spots))
+  }
+
+  async #readCold(queue: ConsumeQueue, request: ReadRequest): Promise<Attempt> {
+    const { offset } = request
+    let units: Buffer
+    try {
+      units = await queue.coldUnits(offset, unitsFor(request))
+    } catch (error) {
+      if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error
+      return nothing('OFFSET_FOUND_NULL', queue.nextSegmentOffset(offset), queue)
     }
-    return this.#fetchCold(queue, nextOffset, choice)
+    const stateOf = await this.#judgeOf(queue, offset, units)
+    const most = Math.min(request.maxMessages, MAX_COLD_MESSAGES)
+    const choice = choose(units, request, most, stateOf)
+    if (choice.scanned === 0) return { status: 'WRONG_UNIT', queueOffset: offset }
+    return this.#fetch(queue, request, choice)
+  }
+
+  /** Judges units from a file one behind the other: what was removed is only before what was not. */
+  async #judgeOf(
+    queue: ConsumeQueue,
+    offset: number,
+    units: Buffer,
+  ): Promise<(unit: QueueUnit) => UnitState> {
+    const first = this.#stateOf(readUnit(units, 0))
+    let behindLive = first === 'removed' && (await this.#isLive(queue, offset - 1))
+    return (unit) => {
+      const state = this.#stateOf(unit)
+      if (state === 'removed' && behindLive) return 'wrong'
+      behindLive ||= state === 'live'
+      return state
+    }
+  }
+
+  async #isLive(queue: ConsumeQueue, offset: number): Promise<boolean> {
+    return offset >= queue.minOffset && this.#stateOf(await queue.unitAt(offset)) === 'live'
+  }
+
+  #stateOf(unit: QueueUnit): UnitState {
+    if (isPreBlank(unit)) return 'removed'
+    if (this.#reader.canHave(unit)) return 'live'
+    const { logOffset, sizeBytes } = unit
+    return sizeBytes > 0 && logOffset >= 0 && logOffset < this.#log.minOffset ? 'removed' : 'wrong'
   }
 
   /** The slices in memory are taken before the wait, during which the tail may move on. */
-  async #fetchCold(queue: ConsumeQueue, nextOffset: number, choice: Choice): Promise<ReadOutcome> {
+  async #fetch(queue: ConsumeQueue, request: ReadRequest, choice: Choice): Promise<Attempt> {
     const hotFrom = this.#log.tail.startOffset
     const cold = choice.spots.filter(({ logOffset }) => logOffset < hotFrom)
     const hot = this.#reader.hotSlices(choice.spots.slice(cold.length))
-    return found(queue, nextOffset, choice, [...(await this.#reader.coldSlices(cold)), ...hot])
+    const read = await this.#reader.coldSlices(queue, cold)
+    if (read.kind === 'misplaced') return { status: 'WRONG_UNIT', queueOffset: read.queueOffset }
+    return found(queue, request, choice, [...read.slices, ...hot])
+  }
+
+  /** Undefined when the unit is wrong. */
+  async #timeAt(queue: ConsumeQueue, queueOffset: number): Promise<number | undefined> {
+    const isHot = queueOffset >= queue.tailOffset
+    const unit = await queue.unitAt(queueOffset)
+    const hotTime = isHot ? this.#reader.hotTime(unit.logOffset) : undefined
+    if (hotTime !== undefined) return hotTime
+    const state = this.#stateOf(unit)
+    if (state === 'removed') return (await this.#isLive(queue, queueOffset - 1)) ? undefined : -1
+    if (state === 'wrong') return undefined
+    const read = await this.#reader.coldTime(queue, { ...unit, queueOffset })
+    return read.kind === 'read' ? read.timestampMs : undefined
   }
 }
 
@@ -97,10 +184,14 @@ function outsideOf(queue: ConsumeQueue, offset: number): ReadOutcome | undefined
   return offset > max ? nothing('OFFSET_OVERFLOW_BADLY', max, queue) : undefined
 }
 
-/** Goes over units until enough of them are wanted. */
-function choose(units: Buffer, request: ReadRequest, logMin: number, cold: boolean): Choice {
-  const { tagHashes, maxBytes } = request
-  const maxMessages = cold ? Math.min(request.maxMessages, MAX_COLD_MESSAGES) : request.maxMessages
+/** Goes over units until enough of them are wanted, or one is wrong. */
+function choose(
+  units: Buffer,
+  request: ReadRequest,
+  maxMessages: number,
+  stateOf: (unit: QueueUnit) => UnitState,
+): Choice {
+  const { maxBytes, offset, tagHashes } = request
   const spots: RecordSpot[] = []
   let bytes = 0
   let removed = false
@@ -109,11 +200,14 @@ function choose(units: Buffer, request: ReadRequest, logMin: number, cold: boole
     const unit = readUnit(units, at)
     const full = spots.length >= maxMessages || bytes + unit.sizeBytes > maxBytes
     if (full && spots.length > 0) break
-    if (isPreBlank(unit) || unit.logOffset < logMin) {
+    const state = stateOf(unit)
+    if (state === 'wrong') break
+    if (state === 'removed') {
       removed = true
     } else if (tagHashes === undefined || tagHashes.has(unit.tagsCode | 0)) {
-      spots.push(unit)
-      bytes += unit.sizeBytes
+      const { logOffset, sizeBytes } = unit
+      spots.push({ queueOffset: offset + at / UNIT_BYTES, logOffset, sizeBytes })
+      bytes += sizeBytes
     }
   }
   return { spots, bytes, scanned: at / UNIT_BYTES, removed }
@@ -121,10 +215,14 @@ function choose(units: Buffer, request: ReadRequest, logMin: number, cold: boole
 
 function found(
   queue: ConsumeQueue,
-  nextOffset: number,
-  { spots, bytes }: Choice,
+  request: ReadRequest,
+  { bytes, removed, scanned, spots }: Choice,
   slices: readonly Buffer[],
 ): ReadOutcome {
+  const nextOffset = request.offset + scanned
+  if (spots.length === 0) {
+    return nothing(removed ? 'MESSAGE_WAS_REMOVING' : 'NO_MATCHED_MESSAGE', nextOffset, queue)
+  }
   return {
     status: 'FOUND',
     nextOffset,

@@ -39,7 +39,7 @@ import type { QueueReader } from './queue-reader.ts'
 import type { QueuePlace, QueueTable } from './queue-table.ts'
 import { despiteRemovals } from './removed-files.ts'
 import type { Retention } from './retention.ts'
-import { searchByTime, storeTimeIn } from './time-search.ts'
+import { searchByTime } from './time-search.ts'
 import type { Watermark } from './watermark.ts'
 
 /** What finds messages by their keys. */
@@ -140,18 +140,18 @@ export class Store {
     timestampMs: number,
     boundary: TimeBoundary,
   ): Promise<number> {
-    const { files, log, logReader, queues } = this.#parts
+    const { files, queueReader, queues } = this.#parts
     const queue = queues.find(topic, queueId)
     if (queue === undefined) return 0
-    return despiteRemovals(files, () => searchByTime(queue, timestampMs, boundary, log, logReader))
+    return despiteRemovals(files, () => searchByTime(queue, timestampMs, boundary, queueReader))
   }
 
   /** When the message at a queue offset was stored, ms since 1970; -1 when there is none. */
   async storeTimeOf(topic: string, queueId: number, queueOffset: number): Promise<number> {
-    const { files, log, logReader, queues } = this.#parts
+    const { files, queueReader, queues } = this.#parts
     const queue = queues.find(topic, queueId)
     if (queue === undefined) return -1
-    return despiteRemovals(files, () => storeTimeIn(queue, queueOffset, log, logReader))
+    return despiteRemovals(files, () => queueReader.storeTimeOf(queue, queueOffset))
   }
 
   /** The record that begins at a log offset; undefined when none does. */

@@ -1,0 +1,38 @@
+/**
+ * Puts together the parts that read a store. Owns nothing.
+ */
+import type { Clock, Logger } from '@rockhopper/host'
+import type { CommitLog } from './commit-log.ts'
+import { DamageNotices } from './damage-notices.ts'
+import { LogPages } from './log-pages.ts'
+import { LogReader } from './log-reader.ts'
+import type { LogSums } from './log-sums.ts'
+import { QueueReader } from './queue-reader.ts'
+import type { QueueTable } from './queue-table.ts'
+import type { SegmentFolder } from './segment-folder.ts'
+import { UnitRepair } from './unit-repair.ts'
+import type { Watermark } from './watermark.ts'
+
+interface ReaderParts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly log: CommitLog
+  readonly folder: SegmentFolder
+  readonly sums: LogSums
+  readonly queues: QueueTable
+  readonly written: Watermark
+}
+
+interface Readers {
+  readonly logReader: LogReader
+  readonly queueReader: QueueReader
+}
+
+export function makeReaders(parts: ReaderParts): Readers {
+  const { clock, folder, log, logger, queues, sums, written } = parts
+  const pages = new LogPages(folder, sums, written, clock)
+  const notices = new DamageNotices(folder, logger)
+  const logReader = new LogReader(log, pages, notices)
+  const repair = new UnitRepair({ log, pages, notices, reader: logReader, queues, logger })
+  return { logReader, queueReader: new QueueReader(queues, log, logReader, repair) }
+}
