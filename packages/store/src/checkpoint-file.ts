@@ -9,7 +9,7 @@
  *   256  magic i32, CRC-32 of the rest i32, logOffset i64, bytes 0 to 16 again
  *   288  magic i32, CRC-32 of the rest i32, bytes 0 to 24 again, offset i64,
  *        names of the oldest and the newest file (17 characters and 3 zeros each),
- *        sealedSum u32, savedEntry i32, header of the newest file (40 bytes)
+ *        sealedSum u32, two headers of the newest file (40 bytes each)
  *
  * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The others are
  * ours, in the same sector, so that a torn write cannot part them: up to `logOffset` log and queues
@@ -43,13 +43,13 @@ interface OwnPart {
 const LOG_PART: OwnPart = { at: 256, end: 288, magic: 0x524b4850, timesAt: 272, timesBytes: 16 }
 const LOG_OFFSET_AT = 264
 
-const INDEX_PART: OwnPart = { at: 288, end: 416, magic: 0x524b4849, timesAt: 296, timesBytes: 24 }
+const INDEX_PART: OwnPart = { at: 288, end: 452, magic: 0x524b4849, timesAt: 296, timesBytes: 24 }
 const INDEX_OFFSET_AT = 320
 const NAMES_AT = 328
 const NAME_BYTES = 20
 const SEALED_SUM_AT = 368
-const SAVED_ENTRY_AT = 372
-const HEADER_AT = 376
+const HEADER_AT = 372
+const SAVED_AT = 412
 
 /** How far the key index is durable, and which of its files are to be believed. */
 export interface KeyIndexState {
@@ -62,8 +62,8 @@ export interface KeyIndexState {
   readonly sealedSum: number
   /** What the entries of the newest file stand for. */
   readonly header: IndexHeader
-  /** The slots in the newest file know its entries before this one. */
-  readonly savedEntry: number
+  /** What its slots stand for, and the header in it says. */
+  readonly saved: IndexHeader
 }
 
 export interface Checkpoint {
@@ -140,8 +140,8 @@ function readState(page: Buffer): KeyIndexState {
     oldest: readName(page, NAMES_AT),
     newest: readName(page, NAMES_AT + NAME_BYTES),
     sealedSum: page.readUInt32BE(SEALED_SUM_AT),
-    savedEntry: page.readInt32BE(SAVED_ENTRY_AT),
     header: readIndexHeader(page, HEADER_AT),
+    saved: readIndexHeader(page, SAVED_AT),
   }
 }
 
@@ -151,8 +151,8 @@ function writeState(page: Buffer, state: KeyIndexState): void {
   page.write(state.oldest, NAMES_AT, 'latin1')
   page.write(state.newest, NAMES_AT + NAME_BYTES, 'latin1')
   page.writeUInt32BE(state.sealedSum, SEALED_SUM_AT)
-  page.writeInt32BE(state.savedEntry, SAVED_ENTRY_AT)
   writeIndexHeader(page, HEADER_AT, state.header)
+  writeIndexHeader(page, SAVED_AT, state.saved)
 }
 
 function readName(page: Buffer, at: number): string {

@@ -87,7 +87,8 @@ export class Checkpointer {
     const { clock, keyIndex, marks } = this.#parts
     const bytes = marks.dispatched.value - this.#lastOffset
     const sinceMs = clock.monotonicMs() - this.#lastMs
-    if (bytes >= CHECKPOINT_LOG_BYTES) return sinceMs >= this.#lastDurationMs
+    const isUrgent = bytes >= CHECKPOINT_LOG_BYTES || keyIndex?.isSavedAnew === true
+    if (isUrgent) return sinceMs >= this.#lastDurationMs
     const hasNews = bytes > 0 || keyIndex?.hasNews === true
     return hasNews && sinceMs >= CHECKPOINT_INTERVAL_MS
   }
@@ -105,15 +106,14 @@ export class Checkpointer {
     try {
       await this.#sync()
       await keyIndex?.sync()
-      const durable = {
-        keyIndex: keyIndex?.durable,
-        indexTimestamp: keyIndex?.durableTimestamp ?? 0,
-      }
+      const durable = keyIndex?.durable
+      const indexTimestamp = durable?.saved.endTimestamp ?? 0
       // What is in the index by now is confirmed, but maybe not on the device.
       flusher.hurry()
       if (!(await marks.flushed.reached(marks.confirmed.value))) return
       await log.sums.sync()
-      await writeCheckpoint(disk, path, { storeTimestamp, logOffset, ...durable })
+      const checkpoint = { storeTimestamp, logOffset, indexTimestamp, keyIndex: durable }
+      await writeCheckpoint(disk, path, checkpoint)
       keyIndex?.removeForgotten()
     } catch (error) {
       failure.report(error)

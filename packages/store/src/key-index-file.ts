@@ -34,6 +34,7 @@ import {
   INDEX_BUFFER_ENTRIES,
   INDEX_CHAIN_READS,
   INDEX_READ_ENTRIES,
+  INDEX_SAVE_ENTRIES,
   INDEX_WRITE_BYTES,
 } from './limits.ts'
 import type { OpenFiles } from './open-files.ts'
@@ -64,18 +65,28 @@ export class KeyIndexFile {
   readonly #header: Growing<IndexHeader>
   #saved: IndexHeader
   #slots: KeyIndexSlots | undefined
+  #areSlotsTrusted: boolean
   #loading: Promise<void> | undefined
   #buffer: Buffer | undefined
   /** Entries before it are in the file. */
   #writtenEntry: number
 
-  /** `header` says which entries are in the file, `saved` which of them its slots know. */
-  constructor({ files, path, shape }: KeyIndexPlace, header: IndexHeader, saved: IndexHeader) {
+  /**
+   * `header` says which entries are in the file, `saved` which of them its slots know. Slots that
+   * are not trusted may know entries that are not there any more.
+   */
+  constructor(
+    { files, path, shape }: KeyIndexPlace,
+    header: IndexHeader,
+    saved: IndexHeader,
+    areSlotsTrusted = true,
+  ) {
     this.path = path
     this.#files = files
     this.#shape = shape
     this.#header = { ...header }
     this.#saved = saved
+    this.#areSlotsTrusted = areSlotsTrusted
     this.#writtenEntry = header.nextEntry
   }
 
@@ -101,6 +112,17 @@ export class KeyIndexFile {
   /** Whether `add` may be called. */
   get hasRoom(): boolean {
     return this.#slots !== undefined && !this.isFull && !this.#isBufferFull
+  }
+
+  /** Whether the slots in the file know all entries. */
+  get isWhole(): boolean {
+    return this.#areSlotsTrusted && this.#saved.nextEntry === this.#header.nextEntry
+  }
+
+  /** Whether it is time for `save`. */
+  get isSaveDue(): boolean {
+    const unsaved = this.#header.nextEntry - this.#saved.nextEntry
+    return !this.#areSlotsTrusted || unsaved >= INDEX_SAVE_ENTRIES
   }
 
   get isFull(): boolean {
@@ -164,7 +186,7 @@ export class KeyIndexFile {
   async save(clock: Clock): Promise<void> {
     const slots = this.#slots
     const header = { ...this.#header }
-    if (slots === undefined || header.nextEntry === this.#saved.nextEntry) return
+    if (slots === undefined || this.isWhole) return
     this.flush()
     // Slots that name entries behind `nextEntry` would end their chains; an older end offset only
     // lets Apache add once more what it has.
@@ -178,6 +200,7 @@ export class KeyIndexFile {
     this.#writeHeader(header)
     await this.sync()
     this.#saved = header
+    this.#areSlotsTrusted = true
   }
 
   /** Gives back the memory of a file that is saved and full. */
@@ -209,9 +232,7 @@ export class KeyIndexFile {
   }
 
   async #newest(hash: number): Promise<number> {
-    if (this.#slots === undefined && this.#saved.nextEntry !== this.#header.nextEntry) {
-      await this.load()
-    }
+    if (this.#slots === undefined && !this.isWhole) await this.load()
     if (this.#slots !== undefined) return this.#slots.get(hash)
     const slot = Buffer.alloc(INDEX_SLOT_BYTES)
     await readBytes(this.#file, slot, indexSlotAt(this.#shape, hash))
@@ -225,16 +246,15 @@ export class KeyIndexFile {
 
   async #load(): Promise<void> {
     const slots = new KeyIndexSlots(this.#shape.slotCount)
-    let from = this.#saved.nextEntry
+    const { nextEntry } = this.#saved
     let usedSlots: number | undefined = 0
-    if (from > FIRST_INDEX_ENTRY) {
+    if (this.#areSlotsTrusted && nextEntry > FIRST_INDEX_ENTRY) {
       await readBytes(this.#file, slots.bytes, INDEX_HEADER_BYTES)
-      usedSlots = slots.countUsed(this.#header.nextEntry)
+      usedSlots = slots.countUsed(nextEntry)
     }
-    if (usedSlots === undefined) {
-      slots.clear()
-      from = FIRST_INDEX_ENTRY
-    }
+    if (usedSlots === undefined) this.#areSlotsTrusted = false
+    if (!this.#areSlotsTrusted) slots.clear()
+    const from = this.#areSlotsTrusted ? nextEntry : FIRST_INDEX_ENTRY
     this.#header.usedSlots = (usedSlots ?? 0) + (await this.#replay(slots, from))
     this.#slots = slots
   }

@@ -7,6 +7,7 @@
  * the files that the checkpoint knows to be whole, as Apache has it, too.
  * Source: Apache class IndexService; `store-format.md` section 11.2.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '@rockhopper/host'
 import {
   FIRST_INDEX_ENTRY,
@@ -106,7 +107,7 @@ function ownFiles(
   const files = kept.map((name) => {
     const header = readHeader(parts, name)
     if (name !== state.newest) return open(parts, name, header, header)
-    return open(parts, name, state.header, { ...header, nextEntry: state.savedEntry })
+    return open(parts, name, state.header, state.saved, isDeepStrictEqual(header, state.saved))
   })
   return { ...nothing, files, offset, unwanted }
 }
@@ -164,9 +165,10 @@ function open(
   name: string,
   header: IndexHeader,
   saved: IndexHeader,
+  areSlotsTrusted = true,
 ): NamedFile {
   const place = { files, path: `${directory}/${name}`, shape }
-  return { name, file: new KeyIndexFile(place, header, saved) }
+  return { name, file: new KeyIndexFile(place, header, saved, areSlotsTrusted) }
 }
 
 function sizeProblem({ directory, disk, shape }: KeyIndexParts, name: string): string | undefined {

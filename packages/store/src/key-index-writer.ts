@@ -16,7 +16,8 @@ import {
 import type { CommitLog } from './commit-log.ts'
 import { CorruptionError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
-import { INDEX_RETRY_MS, INDEX_SAVE_ENTRIES, INDEX_TURN_BYTES, MAX_RECORD_BYTES } from './limits.ts'
+import type { KeyIndexFile } from './key-index-file.ts'
+import { INDEX_RETRY_MS, INDEX_TURN_BYTES, MAX_RECORD_BYTES } from './limits.ts'
 import type { Marks } from './marks.ts'
 import type { OpenFiles } from './open-files.ts'
 import { despiteRemovals } from './removed-files.ts'
@@ -83,8 +84,7 @@ export class KeyIndexWriter {
       index.forgetAll(log.minOffset)
     }
     const { newest } = index
-    if (newest === undefined || newest.saved.nextEntry === newest.header.nextEntry) return
-    await this.#withRoom(() => newest.load())
+    if (newest?.isWhole === false) await this.#withRoom(() => this.#ready(newest))
   }
 
   /** Adds the keys up to `to`. False when it was stopped before. */
@@ -178,17 +178,18 @@ export class KeyIndexWriter {
   async #makeRoom(): Promise<void> {
     const { clock, index } = this.#parts
     const { newest } = index
-    await newest?.load()
-    if (newest === undefined || newest.isFull) {
-      await newest?.save(clock)
-      newest?.release()
-      await (await index.grow()).load()
-      return
-    }
-    newest.flush()
-    if (newest.header.nextEntry - newest.saved.nextEntry >= INDEX_SAVE_ENTRIES) {
-      await newest.save(clock)
-    }
+    if (newest !== undefined) await this.#ready(newest)
+    if (newest !== undefined && !newest.isFull) return
+    await newest?.save(clock)
+    newest?.release()
+    await (await index.grow()).load()
+  }
+
+  /** Brings the slots of a file into memory and what it lacks into it, as far as that is due. */
+  async #ready(file: KeyIndexFile): Promise<void> {
+    await file.load()
+    file.flush()
+    if (file.isSaveDue) await file.save(this.#parts.clock)
   }
 
   /**

@@ -11,7 +11,6 @@
 import { crc32 } from 'node:zlib'
 import { type Clock, type Disk, DiskError } from '@rockhopper/host'
 import {
-  FIRST_INDEX_ENTRY,
   INDEX_HEADER_BYTES,
   type IndexHeader,
   type IndexShape,
@@ -57,7 +56,6 @@ export class KeyIndex {
   #removable: readonly string[]
   /** What the device has for certain. */
   #durable: KeyIndexState
-  #durableTimestamp: number
 
   constructor(parts: KeyIndexParts, found: KeyIndexFound) {
     this.#parts = parts
@@ -66,7 +64,6 @@ export class KeyIndex {
     this.#unwanted = found.unwanted
     this.#removable = found.namesUnwanted ? [] : found.unwanted
     this.#durable = this.#state()
-    this.#durableTimestamp = this.newest?.saved.endTimestamp ?? 0
   }
 
   /** Every key of the log up to here is in the index. */
@@ -89,14 +86,16 @@ export class KeyIndex {
     return this.#durable
   }
 
-  /** For Apache: files that end no later are whole on the device. Ms since 1970. */
-  get durableTimestamp(): number {
-    return this.#durableTimestamp
-  }
-
   /** Whether a checkpoint would say something new. */
   get hasNews(): boolean {
     return this.#offset !== this.#durable.offset || this.#unwanted.length > 0
+  }
+
+  /** Whether the newest file was made or saved: until a checkpoint a start would do it over. */
+  get isSavedAnew(): boolean {
+    const { newest, saved } = this.#durable
+    const last = this.#named.at(-1)
+    return last !== undefined && (last.name !== newest || last.file.saved !== saved)
   }
 
   /** The keys of what lies before `offset` in the log are added. */
@@ -133,10 +132,8 @@ export class KeyIndex {
       newest?.flush()
       const state = this.#state()
       const unwanted = this.#unwanted
-      const timestamp = newest?.saved.endTimestamp ?? 0
       await newest?.sync()
       this.#durable = state
-      this.#durableTimestamp = timestamp
       this.#removable = unwanted
     } catch (error) {
       if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error
@@ -179,13 +176,14 @@ export class KeyIndex {
 
   #state(): KeyIndexState {
     const newest = this.#named.at(-1)
+    const none = emptyIndexHeader(undefined)
     return {
       offset: this.#offset,
       oldest: this.#named[0]?.name ?? '',
       newest: newest?.name ?? '',
       sealedSum: sealedSum(this.#named),
-      header: { ...(newest?.file.header ?? emptyIndexHeader(undefined)) },
-      savedEntry: newest?.file.saved.nextEntry ?? FIRST_INDEX_ENTRY,
+      header: { ...(newest?.file.header ?? none) },
+      saved: newest?.file.saved ?? none,
     }
   }
 }
