@@ -2,6 +2,7 @@
  * The program `rockhopper store`: gives `inspect/program.ts` the real disk, for reading, and the real
  * terminal. It and the host are the only ones of this package that know the machine.
  */
+import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { folderUse, nodeHost } from '@rockhopper/host'
 import { runStoreProgram } from './inspect/program.ts'
@@ -15,6 +16,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     timeText,
     print: (text) => process.stdout.write(text),
     complain: (text) => process.stderr.write(text),
+    saveFile: writeFileSync,
   })
 }
 
