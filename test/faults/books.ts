@@ -43,6 +43,8 @@ const READ = 2
 const COUNTED = 4
 const CONDEMNED = 8
 
+const MOST_EXAMPLES = 20
+
 /** One queue, by queue offset. */
 interface QueueBook {
   readonly numbers: Row
@@ -56,6 +58,8 @@ export class Books {
   /** How many messages were acknowledged. */
   readonly acknowledged: Watermark
   readonly flaws: Flaws = { ...flawless }
+  /** The first things that were wrong, in words. */
+  readonly examples: string[] = []
   readonly #queues: readonly QueueBook[]
   /** How often each number was sent, and how often it was found by the last census. */
   readonly #attempts = new Row(Uint8Array)
@@ -87,11 +91,23 @@ export class Books {
     const { logOffset, queueId, queueOffset, uniqueKey } = acknowledgement
     const book = this.#book(queueId)
     const bits = book.bits.get(queueOffset)
-    if ((bits & ACKNOWLEDGED) !== 0) this.flaws.repeats++
-    else if ((bits & READ) !== 0) {
-      if (book.numbers.get(queueOffset) !== number) this.#condemn(book, queueOffset, 'lost')
-      else if (book.logOffsets.get(queueOffset) !== logOffset) this.flaws.wrong++
-      else if (book.keySums.get(queueOffset) !== crc32(uniqueKey)) this.flaws.wrong++
+    const known = book.numbers.get(queueOffset)
+    if ((bits & ACKNOWLEDGED) !== 0) {
+      this.#note(
+        'repeats',
+        `${nameOf(queueId, queueOffset)} was acknowledged for ${known} and for ${number}`,
+      )
+    } else if ((bits & READ) !== 0) {
+      if (known !== number) {
+        const place = nameOf(queueId, queueOffset)
+        this.#condemn(book, queueOffset, 'lost', `${place} had ${known}, not ${number}`)
+      } else if (
+        book.logOffsets.get(queueOffset) !== logOffset ||
+        book.keySums.get(queueOffset) !== crc32(uniqueKey)
+      ) {
+        const place = nameOf(queueId, queueOffset)
+        this.#condemn(book, queueOffset, 'wrong', `${place} has another id than acknowledged`)
+      }
     } else enter(book, queueOffset, number, logOffset, uniqueKey)
     book.bits.set(queueOffset, book.bits.get(queueOffset) | ACKNOWLEDGED)
     this.acknowledged.advance(this.acknowledged.value + 1)
@@ -101,27 +117,37 @@ export class Books {
   /** Takes what a reader found at a place of a queue. */
   noteRead(queueId: number, queueOffset: number, record: StoredRecord): void {
     if (record.queueId !== queueId || record.queueOffset !== queueOffset) {
-      this.flaws.holes++
+      const place = nameOf(queueId, queueOffset)
+      this.#note('holes', `${place} has a message of ${record.queueId} at ${record.queueOffset}`)
       return
     }
     const book = this.#book(queueId)
     const bits = book.bits.get(queueOffset)
     const known = recognize(record, this.topic)
     if (known === undefined) {
-      this.#condemn(book, queueOffset, 'wrong')
+      this.#condemn(
+        book,
+        queueOffset,
+        'wrong',
+        `${nameOf(queueId, queueOffset)} has none of our messages`,
+      )
       return
     }
     const { number, uniqueKey } = known
-    if (this.#attempts.get(number) === 0) this.flaws.phantoms++
+    if (this.#attempts.get(number) === 0)
+      this.#note('phantoms', `${nameOf(queueId, queueOffset)} has ${number}, not sent`)
     if ((bits & (ACKNOWLEDGED | READ)) === 0) {
       enter(book, queueOffset, number, record.logOffset, uniqueKey)
     } else if (book.numbers.get(queueOffset) !== number) {
-      this.#condemn(book, queueOffset, 'lost')
+      const had = book.numbers.get(queueOffset)
+      const place = nameOf(queueId, queueOffset)
+      this.#condemn(book, queueOffset, 'lost', `${place} had ${had} and has ${number} now`)
     } else if (
       book.logOffsets.get(queueOffset) !== record.logOffset ||
       book.keySums.get(queueOffset) !== crc32(uniqueKey)
     ) {
-      this.#condemn(book, queueOffset, 'wrong')
+      const place = nameOf(queueId, queueOffset)
+      this.#condemn(book, queueOffset, 'wrong', `${place} has another id or log offset now`)
     }
     if ((bits & COUNTED) === 0) this.#copies.set(number, this.#copies.get(number) + 1)
     book.bits.set(queueOffset, book.bits.get(queueOffset) | READ | COUNTED)
@@ -141,17 +167,24 @@ export class Books {
     for (let at = 0; at < Math.max(bits.length, maxOffset); at++) {
       const each = bits.get(at)
       if (at < minOffset) {
-        if ((each & (ACKNOWLEDGED | READ)) === ACKNOWLEDGED) this.flaws.unread++
+        const isUnread = (each & (ACKNOWLEDGED | READ)) === ACKNOWLEDGED
+        if (isUnread) this.#note('unread', `${nameOf(queueId, at)} was removed before it was read`)
       } else if (at >= maxOffset) {
-        if ((each & (ACKNOWLEDGED | READ)) !== 0 && (each & CONDEMNED) === 0) this.flaws.lost++
-      } else if ((each & (COUNTED | CONDEMNED)) === 0) this.flaws.holes++
+        const isLost = (each & (ACKNOWLEDGED | READ)) !== 0 && (each & CONDEMNED) === 0
+        if (isLost)
+          this.#note('lost', `${nameOf(queueId, at)} is gone, the queue ends at ${maxOffset}`)
+      } else if ((each & (COUNTED | CONDEMNED)) === 0)
+        this.#note('holes', `${nameOf(queueId, at)} was not found`)
     }
   }
 
   /** After all of that: messages that were found more often than sent. */
   countCopies(): void {
     for (let number = 0; number < this.#copies.length; number++) {
-      if (this.#copies.get(number) > this.#attempts.get(number)) this.flaws.phantoms++
+      const copies = this.#copies.get(number)
+      const attempts = this.#attempts.get(number)
+      if (copies > attempts)
+        this.#note('phantoms', `${number}, sent ${attempts}, is there ${copies}`)
     }
   }
 
@@ -171,9 +204,15 @@ export class Books {
     return { count, lowestGone, highestKept: highestIn(bits, logOffsets, maxOffset) }
   }
 
-  #condemn(book: QueueBook, queueOffset: number, kind: 'lost' | 'wrong'): void {
+  #note(kind: keyof Flaws, sentence: string): void {
+    this.flaws[kind]++
+    if (this.examples.length < MOST_EXAMPLES) this.examples.push(`${kind}: ${sentence}`)
+  }
+
+  /** A place counts once. */
+  #condemn(book: QueueBook, queueOffset: number, kind: 'lost' | 'wrong', sentence: string): void {
     const bits = book.bits.get(queueOffset)
-    if ((bits & CONDEMNED) === 0) this.flaws[kind]++
+    if ((bits & CONDEMNED) === 0) this.#note(kind, sentence)
     book.bits.set(queueOffset, bits | CONDEMNED)
   }
 
@@ -190,6 +229,10 @@ export interface Forgotten {
   readonly count: number
   readonly lowestGone: number
   readonly highestKept: number
+}
+
+function nameOf(queueId: number, queueOffset: number): string {
+  return `queue ${queueId} at ${queueOffset}`
 }
 
 function enter(

@@ -19,7 +19,8 @@ const READY = /boot success after (\d+) changes/
 export interface Orders {
   readonly doom?: Doom
   readonly lie?: Lie
-  readonly aging?: number
+  /** Files last written before this wall time look a day older, in ms since 1970. */
+  readonly agedBeforeMs?: number
   readonly bootId?: string
 }
 

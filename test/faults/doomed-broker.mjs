@@ -1,32 +1,32 @@
 /**
  * A broker as `bin/mqbroker` starts it, on a disk that ends the process at a chosen call, lies, or
- * lets files age: `node doomed-broker.mjs CONFIG_FILE`, with the rest as JSON in DOOMED.
+ * makes files look old: `node doomed-broker.mjs CONFIG_FILE`, with the rest as JSON in DOOMED.
  */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { completeBrokerConfig, readBrokerConfig, startBroker } from '@rockhopper/broker'
 import { nodeHost, pinoLogger } from '@rockhopper/host'
 import { doomedDisk, Fate } from './doomed-disk.mjs'
-import { agingDisk, lyingDisk } from './lies.mjs'
+import { agedDisk, lyingDisk } from './lies.mjs'
 import { pointNamed } from './points.mjs'
 
 /**
  * @typedef {object} Orders
  * @property {import('./points.mjs').Doom} [doom]
  * @property {import('./lies.mjs').Lie} [lie]
- * @property {number} [aging] so many times faster files grow old
+ * @property {number} [agedBeforeMs] files last written before this wall time look a day older
  * @property {string} [bootId] instead of the machine's
  */
 
 const [, , configFile = ''] = process.argv
 /** @type {Orders} */
-const { aging, bootId, doom, lie } = JSON.parse(process.env['DOOMED'] ?? '{}')
+const { agedBeforeMs, bootId, doom, lie } = JSON.parse(process.env['DOOMED'] ?? '{}')
 const fate = new Fate(doom === undefined ? undefined : pointNamed(doom.point), doom)
 const real = nodeHost({ logger: pinoLogger({ destination: 2 }) })
 const { disk: realDisk, machine: realMachine } = real
 let disk = doomedDisk(realDisk, fate)
 if (lie !== undefined) disk = lyingDisk(disk, lie)
-if (aging !== undefined) disk = agingDisk(disk, aging)
+if (agedBeforeMs !== undefined) disk = agedDisk(disk, agedBeforeMs)
 const machine = { ...realMachine, ...(bootId === undefined ? {} : { bootId }) }
 const host = { ...real, disk, machine }
 const { values } = readBrokerConfig(readFileSync(configFile, 'utf8'), configFile)

@@ -4,10 +4,15 @@
  * far the group is on each queue.
  */
 import { type Clock, pause } from '@rockhopper/host'
-import { QUERY_CONSUMER_OFFSET, responseCode, UPDATE_CONSUMER_OFFSET } from '@rockhopper/protocol'
+import {
+  QUERY_CONSUMER_OFFSET,
+  responseCode,
+  type StoredRecord,
+  UPDATE_CONSUMER_OFFSET,
+} from '@rockhopper/protocol'
 import { ConnectionError, TimeoutError } from '@rockhopper/remoting'
 import type { Books } from './books.ts'
-import { type Bounds, boundsOf, MAX_MESSAGES, type PullOptions, pull } from './queue-pulls.ts'
+import { type Bounds, boundsOf, type PullOptions, pull } from './queue-pulls.ts'
 
 const TIMEOUT_MS = 30_000
 /** So often it looks for new messages. */
@@ -44,6 +49,8 @@ interface Place {
   highestCommit: number
   /** Answered commits, oldest first. */
   commits: Commit[]
+  /** All that was stored before this wall time, in ms since 1970, was read. */
+  readUpToMs: number
   /** When the broker was killed that got them; undefined while it lives. */
   killedAtMs: number | undefined
 }
@@ -60,7 +67,7 @@ export class GroupReader {
   constructor(options: GroupReaderOptions) {
     this.#options = options
     this.#places = Array.from({ length: options.queueCount }, () => {
-      return { nextOffset: 0, highestCommit: 0, commits: [], killedAtMs: undefined }
+      return { nextOffset: 0, highestCommit: 0, commits: [], readUpToMs: 0, killedAtMs: undefined }
     })
   }
 
@@ -69,6 +76,11 @@ export class GroupReader {
     this.#stopping = new AbortController()
     for (const [queueId, place] of this.#places.entries()) await this.#takeUp(queueId, place)
     this.#loops = this.#places.map((place, queueId) => this.#follow(queueId, place))
+  }
+
+  /** All messages that were stored before this wall time, in ms since 1970, were read. */
+  get readUpToMs(): number {
+    return Math.min(...this.#places.map(({ readUpToMs }) => readUpToMs))
   }
 
   /** The broker was killed: what it has kept of the offsets is judged when reading is resumed. */
@@ -121,8 +133,8 @@ export class GroupReader {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       try {
-        const count = await this.#step(queueId, place)
-        if (count < MAX_MESSAGES) await pause(this.#options.clock, PAUSE_MS, signal)
+        const isAtEnd = await this.#step(queueId, place)
+        if (isAtEnd) await pause(this.#options.clock, PAUSE_MS, signal)
       } catch (error) {
         // The broker was killed; who did it ends this loop and begins the next.
         if (!(error instanceof ConnectionError || error instanceof TimeoutError)) throw error
@@ -131,20 +143,39 @@ export class GroupReader {
     }
   }
 
-  /** Reads what is there, commits it, and says how much it was. */
-  async #step(queueId: number, place: Place): Promise<number> {
+  /** Reads what is there, commits it, and says whether there was no more. */
+  async #step(queueId: number, place: Place): Promise<boolean> {
+    const nowMs = this.#options.clock.nowMs()
     const pulled = await pull(this.#options, queueId, place.nextOffset)
-    if (this.#stopping.signal.aborted || pulled.kind === 'nothing') return 0
+    if (this.#stopping.signal.aborted) return true
+    if (pulled.kind === 'nothing') {
+      place.readUpToMs = nowMs
+      return true
+    }
     if (pulled.kind === 'moved') {
       place.nextOffset = pulled.nextOffset
-      return 0
+      return true
     }
+    await this.#skipRemoved(queueId, place, pulled.records[0])
     for (const record of pulled.records) {
       this.#options.books.noteRead(queueId, place.nextOffset, record)
       place.nextOffset++
     }
     await this.#commit(queueId, place)
-    return pulled.records.length
+    const isAtEnd = place.nextOffset >= pulled.maxOffset
+    if (isAtEnd) place.readUpToMs = nowMs
+    return isAtEnd
+  }
+
+  /** What was removed for its age just now is no hole. */
+  async #skipRemoved(
+    queueId: number,
+    place: Place,
+    first: StoredRecord | undefined,
+  ): Promise<void> {
+    if (first === undefined || first.queueOffset <= place.nextOffset) return
+    const { minOffset } = await boundsOf(this.#options, queueId)
+    if (minOffset > place.nextOffset) place.nextOffset = first.queueOffset
   }
 
   async #commit(queueId: number, place: Place): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Disks that do not do what they say, to see whether the tests notice, and one that lets files grow
- * old quickly. Owns the writes that a lying disk holds back.
+ * Disks that do not do what they say, to see whether the tests notice, and one whose files
+ * are older than they are. Owns the writes that a lying disk holds back.
  */
 
 /**
@@ -10,6 +10,7 @@
  */
 
 const HELD_BACK_MS = 60
+const DAY_MS = 24 * 3_600_000
 
 /** @type {Readonly<Record<Lie, (disk: Disk) => Disk>>} */
 const lies = {
@@ -81,19 +82,19 @@ function lateFile(file) {
 }
 
 /**
- * A disk whose files grow old so many times faster, for a broker that removes what is hours old.
+ * A disk that says of files which were last written before a wall time that this was a day earlier,
+ * for a broker that removes what is hours old.
  * @param {Disk} disk
- * @param {number} factor
+ * @param {number} beforeMs since 1970
  * @returns {Disk}
  */
-export function agingDisk(disk, factor) {
+export function agedDisk(disk, beforeMs) {
   return {
     ...disk,
     stat(path) {
       const stat = disk.stat(path)
-      if (stat === undefined) return undefined
-      const nowMs = Date.now()
-      return { ...stat, modifiedMs: nowMs - (nowMs - stat.modifiedMs) * factor }
+      if (stat === undefined || stat.modifiedMs >= beforeMs) return stat
+      return { ...stat, modifiedMs: stat.modifiedMs - DAY_MS }
     },
   }
 }

@@ -37,6 +37,8 @@ export interface PowerLosses {
   readonly gaps: number
   /** What is wrong with the messages that were left. */
   readonly flaws: Flaws
+  /** The first of those things, in words. */
+  readonly examples: readonly string[]
   /** From the start of the process to the end of recovery. */
   readonly recoveryMs: readonly number[]
   readonly folder: string
@@ -98,7 +100,7 @@ class PowerCuts {
     await this.#scene.reader.census()
     return {
       ...{ cycles, gone: this.#gone, cyclesWithLoss: this.#cyclesWithLoss, gaps: this.#gaps },
-      ...{ flaws: books.flaws, acknowledged: books.acknowledged.value },
+      ...{ flaws: books.flaws, examples: books.examples, acknowledged: books.acknowledged.value },
       ...{ recoveryMs: this.#recoveryMs, folder },
     }
   }

@@ -13,7 +13,7 @@ import {
 import type { RemotingClient } from '@rockhopper/remoting'
 
 const TIMEOUT_MS = 30_000
-export const MAX_MESSAGES = 1_024
+const MAX_MESSAGES = 1_024
 
 export interface PullOptions {
   readonly remoting: RemotingClient
@@ -25,7 +25,12 @@ export interface PullOptions {
 
 /** The messages from an offset on; none when the queue ends there, `moved` when it begins later. */
 export type Pulled =
-  | { readonly kind: 'messages'; readonly records: readonly StoredRecord[] }
+  | {
+      readonly kind: 'messages'
+      readonly records: readonly StoredRecord[]
+      /** Where the queue ended. */
+      readonly maxOffset: number
+    }
   | { readonly kind: 'nothing' }
   | { readonly kind: 'moved'; readonly nextOffset: number }
 
@@ -45,7 +50,11 @@ export async function pull(
   const answer = await remoting.call(address, PULL_MESSAGE, header, { timeoutMs: TIMEOUT_MS })
   switch (answer.code) {
     case responseCode.SUCCESS:
-      return { kind: 'messages', records: [...recordsIn(answer.body)] }
+      return {
+        kind: 'messages',
+        records: [...recordsIn(answer.body)],
+        maxOffset: answer.header().maxOffset,
+      }
     case responseCode.PULL_NOT_FOUND:
       return { kind: 'nothing' }
     case responseCode.PULL_OFFSET_MOVED:

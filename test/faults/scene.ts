@@ -42,7 +42,7 @@ const SETTINGS = {
   mappedFileSizeConsumeQueue: String(20 * 1_000),
   maxHashSlotNum: '2000',
   maxIndexNum: '8000',
-  // Ages are those that the broker's disk tells.
+  // The broker's disk tells which files are old.
   fileReservedTime: '1',
   deleteWhen: Array.from({ length: 24 }, (_, hour) => hour).join(';'),
   cleanResourceInterval: '100',
@@ -52,9 +52,6 @@ const SETTINGS = {
   maxTransferCountOnMessageInMemory: '1024',
   maxTransferBytesOnMessageInMemory: String(MIB),
 }
-
-/** So many times faster do files grow old: an hour in 20 s. */
-export const AGING = 180
 
 export interface SceneOptions {
   readonly flushDiskType: 'ASYNC_FLUSH' | 'SYNC_FLUSH'

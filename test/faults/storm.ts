@@ -13,13 +13,17 @@ import type { OffsetFlaws } from './group-reader.ts'
 import type { Lie } from './lies.mjs'
 import { Load } from './load.ts'
 import { causeOf, drawFates, type Fate, reachablePoints } from './plan.ts'
-import { AGING, Scene } from './scene.ts'
+import { Scene } from './scene.ts'
 import { Tally } from './tally.ts'
 
 /** Far beyond what it takes, for machines that are busy with other things. */
 const PROGRESS_TIMEOUT_MS = 60_000
 /** A point that is not met within this time is given up. */
 const POINT_TIMEOUT_MS = 15_000
+/** Files of the log stay so long, that there is something to look at in the end. */
+const KEPT_MS = 10_000
+/** The system's clock for files may be a little late. */
+const MARGIN_MS = 100
 /** Pause between requests that make the broker save topics and write checkpoints. */
 const PROVOCATION_PAUSE_MS = 150
 const PASSING_TOPIC = 'passing'
@@ -41,6 +45,8 @@ export interface StormOptions {
 export interface Aftermath {
   readonly flaws: Flaws & OffsetFlaws
   readonly tally: Tally
+  /** The first things that were wrong, in words. */
+  readonly examples: readonly string[]
   readonly folder: string
 }
 
@@ -63,8 +69,6 @@ export async function storm(options: StormOptions): Promise<Aftermath> {
 class Storm {
   readonly #scene: Scene
   readonly #orders: Orders
-  /** For lives that end by a kill, in which old files are removed. */
-  readonly #mortal: Orders
   readonly #random: SimRandom
   readonly #load: Load
   readonly #tally: Tally
@@ -75,7 +79,6 @@ class Storm {
     const { books, host, producer } = scene
     this.#scene = scene
     this.#orders = lie === undefined ? {} : { lie }
-    this.#mortal = { ...this.#orders, aging: AGING }
     this.#random = new SimRandom(seed + 1)
     this.#load = new Load({ clock: host.clock, producer, books })
     this.#tally = new Tally(reachablePoints())
@@ -85,7 +88,8 @@ class Storm {
     const { folder } = this.#scene
     for (const fate of fates) await this.#live(fate)
     await this.#end()
-    return { flaws: this.#flaws(), tally: this.#tally, folder }
+    const { examples } = this.#scene.books
+    return { flaws: this.#flaws(), tally: this.#tally, examples, folder }
   }
 
   /** One life of the broker. */
@@ -113,11 +117,18 @@ class Storm {
 
   /** A start that is to be killed has only so many changes as the last one had, or about. */
   #ordersFor(fate: Fate): Orders {
-    if (fate.kind !== 'doom') return this.#mortal
+    const mortal = { ...this.#orders, agedBeforeMs: this.#agedBeforeMs }
+    if (fate.kind !== 'doom') return mortal
     const { doom } = fate
-    if (doom.point !== 'recovery') return { ...this.#mortal, doom }
+    if (doom.point !== 'recovery') return { ...mortal, doom }
     const nth = 1 + this.#random.below(this.#changesAtStart)
-    return { ...this.#mortal, doom: { ...doom, nth } }
+    return { ...mortal, doom: { ...doom, nth } }
+  }
+
+  /** What was read and is some seconds old may be removed. */
+  get #agedBeforeMs(): number {
+    const { host, reader } = this.#scene
+    return Math.min(reader.readUpToMs, host.clock.nowMs() - KEPT_MS) - MARGIN_MS
   }
 
   /** Whether a message was acknowledged before the process ended. */

@@ -21,7 +21,7 @@ export async function verdictOnKills(options: StormOptions): Promise<Verdict> {
   const { flushDiskType, kills, seed } = options
   const again = `npm run test:faults -- --kills ${kills} --flush ${flushDiskType} --seed ${seed}`
   try {
-    const { flaws, folder, tally } = await storm(options)
+    const { examples, flaws, folder, tally } = await storm(options)
     const good = Object.values(flaws).every((count) => count === 0)
     const found = Object.entries(flaws).map(([name, count]) => `${count} ${name}`)
     const summary =
@@ -29,7 +29,7 @@ export async function verdictOnKills(options: StormOptions): Promise<Verdict> {
       `${Math.round(tally.rate)} msg/s, ${tally.acknowledged} acknowledged: ${found.join(', ')}; ` +
       `restart to first acknowledgement p50 ${tally.restartMs(50)} ms, p99 ${tally.restartMs(99)} ms`
     const hint = good ? [] : [`what is left is in ${folder}; the same fates again: ${again}`]
-    return { good, summary, text: [tally.report(), summary, ...hint].join('\n') }
+    return { good, summary, text: [tally.report(), ...examples, summary, ...hint].join('\n') }
   } catch (error) {
     return broken(error, `kills with ${flushDiskType}`, again)
   }
@@ -56,6 +56,7 @@ export async function verdictOnPower(options: PowerOptions): Promise<Verdict> {
     const lines = [
       summary,
       ...(isSync ? [`control, on a disk that syncs nothing: ${sentence('it', control)}`] : []),
+      ...losses.examples,
       ...(isSharp ? [] : ['the harness is blunt: nothing was lost that was not synced']),
       ...(good ? [] : [`what is left is in ${losses.folder}; again: ${again}`]),
     ]
