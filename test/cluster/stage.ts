@@ -46,6 +46,9 @@ const SMALL_FILES = {
   mappedFileSizeConsumeQueue: String(20 * 3_000),
 }
 
+/** How full the volume of this machine is must not matter to tests that are about other things. */
+const NO_RETENTION = { cleanResourceInterval: String(24 * 3_600_000) }
+
 /** So that consumers keep up with producers that share a processor with them. */
 const LARGE_PULLS = {
   maxTransferCountOnMessageInMemory: '1024',
@@ -84,6 +87,7 @@ export async function openStage(test: TestContext, options: StageOptions = {}): 
       flushConsumerOffsetInterval: '100',
       ...LARGE_PULLS,
       ...SMALL_FILES,
+      ...NO_RETENTION,
       ...options.settings,
       ...settings,
     })
