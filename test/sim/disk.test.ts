@@ -418,6 +418,24 @@ test('a machine that loses power in the midst of a write has none of it afterwar
   }
 })
 
+test('a process that ends in the midst of a call has not made, moved or removed anything', () => {
+  for (const end of ['processKill', 'crash'] as const) {
+    const { disk } = setUp()
+    disk.open('/data/a', 'create').close()
+    disk.makeDurable()
+    const calls = [
+      () => disk.open('/data/b', 'create'),
+      () => disk.makeDirectory('/data/b'),
+      () => disk.rename('/data/a', '/data/b'),
+      () => disk.remove('/data/a'),
+    ]
+    disk.watch(() => disk[end]())
+    for (const call of calls) expect(codeOf(call)).toBe('EBADF')
+    disk.clearFaults()
+    expect(disk.list('/data')).toEqual(['a'])
+  }
+})
+
 test('a write that meets an error of the device may have left a part of itself', () => {
   const contents = new Set<string>()
   for (let seed = 1; seed <= 60; seed += 1) {

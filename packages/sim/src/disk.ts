@@ -268,7 +268,11 @@ export class SimDisk implements Disk {
 
   #pass(operation: DiskOperation, path: string, position = 0, sizeBytes = 0): void {
     this.#trace.note(operation, position, sizeBytes)
+    const process = this.#process
     this.#faults.meet(operation, path)
+    if (process === this.#process) return
+    // A watcher has ended the process in the midst of the call.
+    throw diskError('EBADF', operation, path, 'the process has ended')
   }
 
   #share(sizeBytes: number): number {

@@ -11,6 +11,7 @@ import type { SimVolume } from './volume.ts'
 export const PAGE_BYTES = 4096
 /** What a device writes whole; a page can be torn between sectors. */
 const SECTOR_BYTES = 512
+const SLAB_PAGES = 32
 /** How often a page that was being written is found torn after a crash. */
 const TORN_CHANCE = 0.3
 
@@ -180,7 +181,7 @@ export class SimInode {
     if (page === undefined && !this.#volume.take(1)) return undefined
     this.#remember(index, page)
     if (page !== undefined) return page
-    const fresh = Buffer.alloc(PAGE_BYTES)
+    const fresh = newPage().fill(0)
     this.#pages.set(index, fresh)
     return fresh
   }
@@ -189,7 +190,7 @@ export class SimInode {
   #remember(index: number, page: Page): void {
     const undo = this.#unsynced.get(this.#epoch)
     if (undo === undefined || undo.has(index)) return
-    undo.set(index, page === undefined ? undefined : Buffer.from(page))
+    undo.set(index, page === undefined ? undefined : copyOf(page))
   }
 
   #setPage(index: number, page: Page): void {
@@ -215,6 +216,25 @@ export class SimInode {
   }
 }
 
+let slab = Buffer.alloc(0)
+let slabUsedBytes = 0
+
+/** A page of whatever bytes. Pages are cut from larger pieces, which are made much faster. */
+function newPage(): Buffer {
+  if (slabUsedBytes === slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_PAGES * PAGE_BYTES)
+    slabUsedBytes = 0
+  }
+  slabUsedBytes += PAGE_BYTES
+  return slab.subarray(slabUsedBytes - PAGE_BYTES, slabUsedBytes)
+}
+
+function copyOf(page: Buffer): Buffer {
+  const copy = newPage()
+  page.copy(copy)
+  return copy
+}
+
 function survivingSize(durable: number, present: number, random: SimRandom, fate: Fate): number {
   if (fate === 'lost') return durable
   if (fate === 'kept') return present
@@ -235,7 +255,7 @@ function survivingPage(versions: readonly Page[], random: SimRandom, fate: Fate)
 
 /** A page of which some sectors are from one version and the others from another. */
 function tear(one: Page, other: Page, random: SimRandom): Page {
-  const page = Buffer.alloc(PAGE_BYTES)
+  const page = newPage().fill(0)
   for (let start = 0; start < PAGE_BYTES; start += SECTOR_BYTES) {
     const source = random.chance(0.5) ? one : other
     source?.copy(page, start, start, start + SECTOR_BYTES)

@@ -16,6 +16,8 @@ import { SimRandom } from './random.ts'
 const NOISE = new SimRandom(2_718_281_828).bytes(1 << 16)
 const LONGEST_BODY_BYTES = 8 * 1024
 const TAGS = ['red', 'green', 'blue']
+/** Keys that many messages have. */
+const SHARED_KEYS = ['ape', 'bee', 'cat', 'dog'] as const
 const HOSTS: readonly HostAddress[] = [
   hostAddress('192.168.1.10', 54_321),
   hostAddress('10.0.0.9', 40_000),
@@ -26,6 +28,19 @@ const LONG_TOPIC = 'long-topic-'.padEnd(140, 'x')
 
 /** Names of topics; the longest makes records of the second version. */
 export const STORE_TOPICS = ['orders', 'bills', 'mail', LONG_TOPIC] as const
+
+/** One of the two keys of a record: that which many have, or that which no other has. */
+export function keyOf(record: Buffer, isShared: boolean): string {
+  const text = record.toString('latin1')
+  const at = text.lastIndexOf('KEYS\x01') + 5
+  const [shared = '', own = ''] = text.slice(at, text.indexOf('\x02', at)).split(' ')
+  return isShared ? shared : own
+}
+
+/** Whether a record has the key. */
+export function hasKey(record: Buffer, key: string): boolean {
+  return keyOf(record, true) === key || keyOf(record, false) === key
+}
 
 export class MessageMaker {
   readonly #random: SimRandom
@@ -78,8 +93,8 @@ export class MessageMaker {
     const random = this.#random
     this.#count += 1
     const tag = random.chance(0.6) ? TAGS[random.below(TAGS.length)] : undefined
-    const key = `key-${this.#count}`
-    const properties = [propertyPair('KEYS', key), propertyPair('UNIQ_KEY', `U${this.#count}`)]
+    const keys = `${SHARED_KEYS[random.below(SHARED_KEYS.length)]} key-${this.#count}`
+    const properties = [propertyPair('KEYS', keys), propertyPair('UNIQ_KEY', `U${this.#count}`)]
     if (tag !== undefined) properties.push(propertyPair('TAGS', tag))
     const at = random.below(NOISE.length - LONGEST_BODY_BYTES)
     return {

@@ -1,7 +1,7 @@
 /**
  * What a seed chooses before a store is opened: how it is configured and on what a disk. Pure.
  */
-import type { RetentionConfig, StoreConfig } from '@rockhopper/store'
+import type { KeyIndexConfig, RetentionConfig, StoreConfig } from '@rockhopper/store'
 import type { NameFate } from './directory.ts'
 import type { SimDiskOptions } from './disk.ts'
 import type { SimRandom } from './random.ts'
@@ -11,6 +11,8 @@ import { STORE_TOPICS } from './store-messages.ts'
 export const STORE_ROOT = '/store'
 const KIB = 1024
 const UNIT_BYTES = 20
+/** More than one life has. */
+const MANY = 100_000
 
 export interface StoreSetting {
   readonly config: StoreConfig
@@ -52,6 +54,7 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
       syncFlushTimeoutMs: 5_000,
       maxMessageBytes: 8 * KIB,
       tailMemoryBytes: random.chance(0.5) ? segmentBytes : 64 * KIB,
+      ...(random.chance(0.4) ? { keyIndex: keyIndexOf(random) } : {}),
       ...(random.chance(0.25) ? { retention: retentionOf(random) } : {}),
     },
     disk: {
@@ -66,6 +69,12 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
     hasFullDisk: random.chance(0.2),
     nameFate: 'random',
   }
+}
+
+/** Files of the index are full after a few dozen messages, and have few slots. */
+function keyIndexOf(random: SimRandom): KeyIndexConfig {
+  const entryLimit = 10 + random.below(90)
+  return { enabled: true, slotCount: 3 + random.below(40), entryLimit, maxMessages: MANY }
 }
 
 /** Files expire within the seconds that a life takes. */
@@ -95,6 +104,7 @@ export function settingSentence(setting: StoreSetting): string {
     `${rounds} rounds`,
   ]
   if (disk.shortCallChance !== 0) parts.push(`${disk.shortCallChance} of the calls are short`)
+  if (config.keyIndex !== undefined) parts.push(`${config.keyIndex.entryLimit} keys in a file`)
   if (config.retention !== undefined) parts.push(`kept for ${config.retention.reservedMs} ms`)
   return parts.join(', ')
 }

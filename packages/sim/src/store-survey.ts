@@ -3,6 +3,7 @@
  * model. Owns nothing; what the model did not know for certain, it learns here.
  */
 import type { QueueBounds, ReadRequest, Store, TimeBoundary } from '@rockhopper/store'
+import { hasKey, keyOf } from './store-messages.ts'
 import {
   currentOf,
   endOf,
@@ -42,6 +43,7 @@ export async function surveyStore(stage: StoreStage, store: Store): Promise<void
     await checkFilter(stage, store, queue, minOffset)
   }
   await checkSingles(stage, store, minOffset)
+  if (stage.setting.config.keyIndex !== undefined) await checkKeys(stage, store, minOffset)
 }
 
 /** Takes slices apart into records. */
@@ -209,19 +211,22 @@ function compare(
     stage.broke(
       'a message is what was stored, byte for byte',
       `${name} has at ${kept.queueOffset}, where the message of log offset ${kept.logOffset} ` +
-        `belongs, ${describe(record, kept)}`,
+        `belongs, ${describeRecord(record)}, which differs from byte ${differsAt(record, kept)} on`,
     )
     return
   }
 }
 
-function describe(record: Buffer, kept: Kept): string {
+function differsAt(record: Buffer, { bytes }: Kept): number {
+  return record.findIndex((byte, i) => byte !== bytes[i])
+}
+
+/** What a record says of itself. */
+export function describeRecord(record: Buffer): string {
   if (record.length < LOG_OFFSET_AT + 8) return `${record.length} bytes that are no record`
-  const logOffset = record.readBigInt64BE(LOG_OFFSET_AT)
-  const first = record.findIndex((byte, i) => byte !== kept.bytes[i])
   return (
-    `a record of ${record.length} bytes that says it is of log offset ${logOffset} and queue ` +
-    `offset ${queueOffsetOf(record)}, and differs from byte ${first} on`
+    `a record of ${record.length} bytes of log offset ${record.readBigInt64BE(LOG_OFFSET_AT)} and ` +
+    `queue offset ${queueOffsetOf(record)}`
   )
 }
 
@@ -311,4 +316,26 @@ async function checkSingles(stage: StoreStage, store: Store, logMin: number): Pr
     if ((await store.messageAt(within)) === undefined) continue
     stage.broke('no message is where none begins', `there is one at log offset ${within}`)
   }
+}
+
+/** The messages of a key that many have, and of one that no other has. */
+async function checkKeys(stage: StoreStage, store: Store, logMin: number): Promise<void> {
+  const { model, random } = stage
+  const kept = model.messages[random.below(model.messages.length)]
+  if (kept === undefined) return
+  const key = keyOf(kept.bytes, random.chance(0.5))
+  const everything = { maxMessages: 1_000, beginTimestamp: 0, endTimestamp: 2 ** 45 }
+  const { records } = await store.queryByKey(kept.topic, key, everything)
+  const expected = model.messages.filter(
+    ({ bytes, isQueued, logOffset, topic }) =>
+      isQueued && logOffset >= logMin && topic === kept.topic && hasKey(bytes, key),
+  )
+  const found = records.map((record) => keptOf(model, record))
+  const isRight = found.every((each) => each?.topic === kept.topic && hasKey(each.bytes, key))
+  if (isRight && expected.every((each) => found.includes(each))) return
+  stage.broke(
+    'a key finds its messages and no others',
+    `key "${key}" of "${kept.topic}" finds ${found.map((each) => each?.logOffset)} instead of ` +
+      `${expected.map(({ logOffset }) => logOffset)}`,
+  )
 }

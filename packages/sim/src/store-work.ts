@@ -7,9 +7,9 @@ import { DiskError, type Host } from '@rockhopper/host'
 import type { ReadOutcome, ReadRequest, Rejected, Store } from '@rockhopper/store'
 import type { DiskFault, DiskOperation } from './disk-faults.ts'
 import type { MessageMaker } from './store-messages.ts'
-import type { Place } from './store-model.ts'
+import { currentOf, type Place } from './store-model.ts'
 import type { StoreStage } from './store-stage.ts'
-import { keptOf, queueOffsetOf, recordsOf } from './store-survey.ts'
+import { describeRecord, keptOf, queueOffsetOf, recordsOf } from './store-survey.ts'
 
 /** So long after a sync of the log failed, at the latest, nothing may be accepted any more. */
 const FAILURE_LIMIT_MS = 5_000
@@ -240,6 +240,8 @@ export class StoreWork {
     if (!this.#isAlive) return
     const { counts, model, setting } = this.#stage
     const confirmed = this.#store.marks.confirmed.value
+    const [first] = recordsOf(outcome.slices)
+    const offset = first === undefined ? 0 : this.#firstOffset(request, first)
     for (const [i, record] of recordsOf(outcome.slices).entries()) {
       counts.read += 1
       const kept = keptOf(model, record)
@@ -247,11 +249,11 @@ export class StoreWork {
         kept?.topic === request.topic &&
         kept.queueId === request.queueId &&
         kept.isQueued &&
-        queueOffsetOf(record) === request.offset + i
+        queueOffsetOf(record) === offset + i
       if (!isRight) {
         const sentence =
-          `a read of queue ${request.queueId} of "${request.topic}" gave at ${request.offset + i} ` +
-          'what was not stored there'
+          `a read of queue ${request.queueId} of "${request.topic}" gave at ${offset + i} ` +
+          `${describeRecord(record)}, which was not stored there`
         return this.#stage.broke('a message is what was stored, byte for byte', sentence)
       }
       if (kept.endOffset > confirmed) {
@@ -262,6 +264,14 @@ export class StoreWork {
       }
       model.gaveWord(kept.endOffset, setting.config.flushDisk === 'sync' ? 'flushed' : 'written')
     }
+  }
+
+  /** Where the answer to a read must begin: later than it asked if what was there has expired. */
+  #firstOffset({ offset, queueId, topic }: ReadRequest, first: Buffer): number {
+    const { messages } = currentOf(this.#stage.model.queue(topic, queueId))
+    const before = messages.find((each) => each.queueOffset === queueOffsetOf(first) - 1)
+    const hasExpired = before !== undefined && before.logOffset < this.#store.runtime().minOffset
+    return hasExpired ? Math.max(offset, queueOffsetOf(first)) : offset
   }
 
   #judgeFailure(what: string, error: unknown): void {
