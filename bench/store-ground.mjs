@@ -28,7 +28,10 @@ const hosts = {
   storeHost: hostAddress('127.0.0.1', 10_911),
 }
 
-/** A folder that is gone when the process ends in order. */
+// Folders are removed at the exit of the process, which a signal alone is not.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+
+/** A folder that is gone when the process ends, unless it is killed. */
 export function makeFolder(parent) {
   const folder = mkdtempSync(join(parent, 'rockhopper-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))

@@ -103,6 +103,11 @@ class Worker {
 /** One round to get warm, then so many of each of the calls in turn; the rounds of each call. */
 export async function interleave(rounds, calls) {
   for (const call of calls) await call()
+  return inTurn(rounds, calls)
+}
+
+/** The same of calls that are warm. */
+export async function inTurn(rounds, calls) {
   const results = calls.map(() => [])
   for (let round = 0; round < rounds; round++) {
     for (const [i, call] of calls.entries()) results[i].push(await call())

@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeFolder } from './store-ground.mjs'
-import { compare, interleave, median } from './store-stage.mjs'
+import { compare, inTurn, median } from './store-stage.mjs'
 
 const file = new URL('./store-life.mjs', import.meta.url).href
 const BODY_BYTES = 1_024
@@ -32,6 +32,7 @@ async function compareAppends(stage, manySettings, oneSettings) {
   const many = await stage.start(file, 'busyStore', manySettings)
   const one = await stage.start(file, 'busyStore', oneSettings)
   const first = await many.call('fill', QUEUES)
+  await one.call('fill', QUEUES)
   const checkpointMs = await many.call('checkpoint')
   stage.add({
     name: `first messages of ${QUEUES.toLocaleString('en')} queues`,
@@ -40,7 +41,7 @@ async function compareAppends(stage, manySettings, oneSettings) {
     cpuMicros: first.cpuMicros,
     note: `the checkpoint behind them took ${(checkpointMs / 1_000).toFixed(1)} s`,
   })
-  const [rounds, oneRounds] = await interleave(ROUNDS, [() => roundOf(many), () => roundOf(one)])
+  const [rounds, oneRounds] = await inTurn(ROUNDS, [() => roundOf(many), () => roundOf(one)])
   const { closeMs, handles } = await many.close()
   await one.close()
   stage.add({

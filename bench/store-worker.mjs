@@ -4,6 +4,9 @@
  */
 import { memoryPeakMib } from './store-ground.mjs'
 
+// A stage that is gone cannot let its parts go.
+for (const event of ['disconnect', 'error']) process.once(event, () => process.exit())
+
 const { file, part, settings } = JSON.parse(process.argv[2])
 const { parts } = await import(file)
 const running = await parts[part](settings)

@@ -42,6 +42,7 @@ export async function run(flags) {
 }
 
 async function runAll(names, { json, folder, messages, profile }) {
+  const startMs = performance.now()
   const say = (text) => json || process.stdout.write(`${text}\n`)
   const profiles = profile ? mkdtempSync(join(folder, 'rockhopper-profiles-')) : undefined
   const options = { folder, profiles, messages: Number(messages) }
@@ -50,10 +51,13 @@ async function runAll(names, { json, folder, messages, profile }) {
   say(`${machineLine()}\n${before}`)
   for (const name of names) await scenarios[name](stage)
   const after = loadLine()
-  say(after)
+  const seconds = Math.round((performance.now() - startMs) / 1_000)
+  say(`${after}, after ${seconds} s`)
   const rows = stage.rows.map((row) => ({ ...row, targets: targetsOf(row) }))
   if (json)
-    process.stdout.write(`${JSON.stringify({ machine: machineLine(), before, after, rows })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ machine: machineLine(), before, after, seconds, rows })}\n`,
+    )
   if (profiles === undefined) return
   for (const text of profileTexts(profiles)) process.stderr.write(`\n${text}`)
   rmSync(profiles, { recursive: true })
