@@ -4,7 +4,7 @@
  */
 import type { FolderUse } from '@rockhopper/host'
 import type { Command } from 'commander'
-import { findStore, type ReadingHost, type StoreFolder } from './store-folder.ts'
+import { findStore, InspectError, type ReadingHost, type StoreFolder } from './store-folder.ts'
 import type { TimeText } from './words.ts'
 
 /** What the program may use. */
@@ -49,6 +49,16 @@ export function storeAt(
 ): StoreFolder {
   const log = commitLog === undefined ? undefined : absolute(commitLog)
   return findStore(host.disk, absolute(directory), log)
+}
+
+/** Throws `InspectError` naming the holder when a broker has the store: what it writes is half there. */
+export function demandFree({ root }: StoreFolder, { useOf }: Surroundings): void {
+  const use = useOf(root)
+  if (use.kind !== 'held') return
+  throw new InspectError(
+    `"${root}" is in use by ${use.holder}, which changes it all the time: stop that process first, ` +
+      'or work on a copy of the folder.',
+  )
 }
 
 export function jsonText(value: unknown): string {

@@ -9,6 +9,7 @@ import { EXIT, type Surroundings } from './command-line.ts'
 import { addMessageVerb } from './message-verb.ts'
 import { InspectError } from './store-folder.ts'
 import { addSurveyVerb } from './survey-verb.ts'
+import { addVerifyVerb } from './verify-verb.ts'
 
 /** Runs one command line, without the word `store`; resolves to the exit code. */
 export async function runStoreProgram(
@@ -16,9 +17,13 @@ export async function runStoreProgram(
   surroundings: Surroundings,
 ): Promise<number> {
   const words = args.length === 0 ? ['--help'] : [...args]
+  let code: number = EXIT.sound
+  const end = (verdict: number): void => {
+    code = verdict
+  }
   try {
-    await programOf(surroundings).parseAsync(words, { from: 'user' })
-    return EXIT.sound
+    await programOf(surroundings, end).parseAsync(words, { from: 'user' })
+    return code
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.sound
     surroundings.complain(`${sentenceOf(error)}\n`)
@@ -26,7 +31,7 @@ export async function runStoreProgram(
   }
 }
 
-function programOf(surroundings: Surroundings): Command {
+function programOf(surroundings: Surroundings, end: (code: number) => void): Command {
   const { complain, print } = surroundings
   const program = new Command('rockhopper store')
     .description('Looks into the folder of a store, Rockhopper’s or Apache RocketMQ’s, offline.')
@@ -35,6 +40,7 @@ function programOf(surroundings: Surroundings): Command {
     .helpCommand(false)
     .configureOutput({ writeOut: print, writeErr: complain, outputError: () => {} })
   addSurveyVerb(program, surroundings)
+  addVerifyVerb(program, surroundings, end)
   addMessageVerb(program, surroundings)
   return program
 }

@@ -18,11 +18,11 @@ export class SegmentFiles {
   readonly directory: string
   readonly segmentBytes: number
   readonly files: readonly SegmentFile[]
-  readonly #disk: ReadOnlyDisk
+  readonly disk: ReadOnlyDisk
   #open: { readonly start: number; readonly file: ReadOnlyFile } | undefined
 
   constructor(disk: ReadOnlyDisk, directory: string, segmentBytes: number) {
-    this.#disk = disk
+    this.disk = disk
     this.directory = directory
     this.segmentBytes = segmentBytes
     this.files = disk
@@ -74,7 +74,7 @@ export class SegmentFiles {
     if (this.#open?.start === start) return this.#open.file
     this.close()
     if (!this.files.some((each) => each.start === start)) return undefined
-    const file = this.#disk.open(this.pathOf(start), 'read')
+    const file = this.disk.open(this.pathOf(start), 'read')
     this.#open = { start, file }
     return file
   }
