@@ -183,7 +183,7 @@ export class Books {
     for (let number = 0; number < this.#copies.length; number++) {
       const copies = this.#copies.get(number)
       const attempts = this.#attempts.get(number)
-      if (copies > attempts)
+      if (attempts > 0 && copies > attempts)
         this.#note('phantoms', `${number}, sent ${attempts}, is there ${copies}`)
     }
   }

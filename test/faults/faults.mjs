@@ -9,8 +9,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { build } from 'vite'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({
@@ -33,13 +34,22 @@ if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
 process.on('SIGINT', () => {})
 const folder = mkdtempSync(join(tmpdir(), 'rockhopper-faults-'))
 const resultFile = join(folder, 'result.json')
-const run = spawnSync(
-  process.execPath,
-  [
-    join(root, 'node_modules/vitest/vitest.mjs'),
-    ...['run', '--config', 'test/faults/vitest.faults.config.ts'],
+// Within the house, so that it finds the libraries; its parts look for files from where they were.
+const bundle = join(root, '.cache/faults')
+await build({
+  root,
+  configFile: false,
+  logLevel: 'warn',
+  plugins: [
+    {
+      name: 'own places',
+      transform: (code, id) =>
+        code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)),
+    },
   ],
-  {
+  build: { ssr: 'test/faults/faults.run.ts', outDir: bundle, minify: false, target: 'node20' },
+})
+const run = spawnSync(process.execPath, [join(bundle, 'faults.run.js')], {
     cwd: root,
     stdio: 'inherit',
     env: {
@@ -51,8 +61,7 @@ const run = spawnSync(
       FAULTS_RESULT: resultFile,
       FAULTS_FOLDER: folder,
     },
-  },
-)
+})
 
 sweep()
 let text

@@ -14,8 +14,8 @@ const DAY_MS = 24 * 3_600_000
 
 /** @type {Readonly<Record<Lie, (disk: Disk) => Disk>>} */
 const lies = {
-  /** What is written to the log is acknowledged, and gets to the system a little later. */
-  'late-writes': (disk) => withFiles(disk, /\/commitlog\//, lateFile),
+  /** What is written to the log and its sums gets to the system a little after it is done. */
+  'late-writes': (disk) => withFiles(disk, /\/(commitlog|logsums)\//, lateFile),
   /** Nothing is ever brought to the device. */
   'no-syncs': (disk) => ({
     ...withFiles(disk, /./, (file) => ({ ...file, syncData: () => Promise.resolve() })),

@@ -11,10 +11,10 @@ import type { Books } from './books.ts'
 import { numberedMessage } from './numbered-message.ts'
 
 /** The pause of the one lane that tries whether the broker is back. */
-const TRY_AGAIN_MS = 5
+const TRY_AGAIN_MS = 10
 /** Messages in flight: those on lanes of their own, and those of the batches. */
-const SINGLE_LANES = 192
-const BATCH_LANES = 20
+const SINGLE_LANES = 128
+const BATCH_LANES = 24
 const BATCH_MESSAGES = 16
 
 export interface LoadOptions {

@@ -3,7 +3,7 @@
  * named point. Owns nothing but the generator.
  */
 import { brokerConfigTable } from '@rockhopper/broker'
-import type { SimRandom } from '@rockhopper/sim'
+import { SimRandom } from '@rockhopper/sim'
 import { type Doom, type Point, points } from './points.mjs'
 
 /** Lives that end at a random moment are so long, in ms. */
@@ -36,12 +36,24 @@ export function reachablePoints(): { readonly met: readonly Point[]; readonly sk
   }
 }
 
-/** The fates of so many lives. `shortest` scales the random ones: 1 is as above. */
-export function drawFates(random: SimRandom, kills: number, length = 1): Fate[] {
+export interface FateOptions {
+  readonly seed: number
+  readonly kills: number
+  /** Scales the lives that end at random: 1, when absent, is as above. */
+  readonly length?: number
+  /** Whether no kill is at a named point. */
+  readonly onlyAtRandom?: boolean
+}
+
+/** The fates of so many lives. The seed also says with which of the points they begin. */
+export function drawFates(options: FateOptions): Fate[] {
+  const { kills, length = 1, onlyAtRandom = false, seed } = options
   const { met } = reachablePoints()
+  const random = new SimRandom(seed)
   return Array.from({ length: kills }, (_, i) => {
-    const point = met[Math.floor(i / 2) % met.length]
-    if (i % 2 === 1 && point !== undefined) return { kind: 'doom', doom: drawDoom(random, point) }
+    const point = met[(seed + Math.floor(i / 2)) % met.length]
+    const isAtPoint = i % 2 === 1 && !onlyAtRandom
+    if (isAtPoint && point !== undefined) return { kind: 'doom', doom: drawDoom(random, point) }
     if (random.chance(0.5)) {
       const afterMs = random.between(SHORTEST_LIFE_MS, LONGEST_LIFE_MS * length)
       return { kind: 'moment', afterMs: Math.round(afterMs) }

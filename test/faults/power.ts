@@ -55,14 +55,17 @@ export async function losePower(options: PowerOptions): Promise<PowerLosses> {
   })
   if (volume === undefined) throw new Error('there is no volume')
   let isGood = false
+  const cuts = new PowerCuts(scene, volume, options)
   try {
-    const losses = await new PowerCuts(scene, volume, options).run()
+    const losses = await cuts.run()
     const { cyclesWithLoss, gaps } = losses
     const flaws = Object.values(losses.flaws).reduce((sum, count) => sum + count, 0)
     const mayLose = options.flushDiskType === 'ASYNC_FLUSH' || options.lie !== undefined
     isGood = flaws + gaps === 0 && (mayLose || cyclesWithLoss === 0)
     return losses
   } finally {
+    await scene.broker.kill()
+    await cuts.stop()
     await scene.close()
     volume.close()
     if (isGood) scene.removeFolder()
@@ -103,6 +106,11 @@ class PowerCuts {
       ...{ flaws: books.flaws, examples: books.examples, acknowledged: books.acknowledged.value },
       ...{ recoveryMs: this.#recoveryMs, folder },
     }
+  }
+
+  /** Sends no more. */
+  async stop(): Promise<void> {
+    await this.#load?.stop()
   }
 
   /** A start, some work, a loss of power, and the way to the next start. */

@@ -12,7 +12,7 @@ import type { Orders } from './broker-under-test.ts'
 import type { OffsetFlaws } from './group-reader.ts'
 import type { Lie } from './lies.mjs'
 import { Load } from './load.ts'
-import { causeOf, drawFates, type Fate, reachablePoints } from './plan.ts'
+import { causeOf, drawFates, type Fate, type FateOptions, reachablePoints } from './plan.ts'
 import { Scene } from './scene.ts'
 import { Tally } from './tally.ts'
 
@@ -32,12 +32,8 @@ const PROVOKED: ReadonlySet<string> = new Set(['checkpoint', 'queue roll', 'topi
 /** The share of the lives ending at random that are provoked, too. */
 const PROVOKED_SHARE = 0.2
 
-export interface StormOptions {
-  readonly kills: number
+export interface StormOptions extends FateOptions {
   readonly flushDiskType: 'ASYNC_FLUSH' | 'SYNC_FLUSH'
-  readonly seed: number
-  /** Length of the lives that end at a random moment: 1 for up to 1.2 s. */
-  readonly length?: number
   /** What the broker's disk does instead of what it is told. */
   readonly lie?: Lie
 }
@@ -52,15 +48,16 @@ export interface Aftermath {
 
 /** Rejects, and keeps the folder, when the broker does not come back. */
 export async function storm(options: StormOptions): Promise<Aftermath> {
-  const { flushDiskType, kills, length, seed } = options
-  const scene = await Scene.open({ flushDiskType })
+  const scene = await Scene.open({ flushDiskType: options.flushDiskType })
   let isGood = false
+  const storm = new Storm(scene, options)
   try {
-    const fates = drawFates(new SimRandom(seed), kills, length)
-    const aftermath = await new Storm(scene, options).run(fates)
+    const aftermath = await storm.run(drawFates(options))
     isGood = Object.values(aftermath.flaws).every((count) => count === 0)
     return aftermath
   } finally {
+    await scene.broker.kill()
+    await storm.stop()
     await scene.close()
     if (isGood) scene.removeFolder()
   }
@@ -90,6 +87,11 @@ class Storm {
     await this.#end()
     const { examples } = this.#scene.books
     return { flaws: this.#flaws(), tally: this.#tally, examples, folder }
+  }
+
+  /** Sends no more. */
+  stop(): Promise<void> {
+    return this.#load.stop()
   }
 
   /** One life of the broker. */

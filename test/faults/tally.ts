@@ -104,9 +104,9 @@ export class Tally {
     )
   }
 
-  /** Points that were never met. */
-  get unmet(): string[] {
-    return [...this.#lines].filter(([, { kills }]) => kills === 0).map(([name]) => name)
+  /** Causes by which a life ended as it was to. */
+  get met(): string[] {
+    return [...this.#lines].filter(([, { kills }]) => kills > 0).map(([name]) => name)
   }
 
   /** Acknowledged messages per second while the broker served. */

@@ -1,0 +1,42 @@
+/** Whether the storm notices when a broker's disk does not do what it says. */
+import { expect, test } from 'vitest'
+import { FragileVolume } from './fragile-volume.ts'
+import { losePower } from './power.ts'
+import { storm } from './storm.ts'
+
+const TIMEOUT_MS = 120_000
+const options = { kills: 4, seed: 8, length: 0.3, onlyAtRandom: true } as const
+
+test.for(['ASYNC_FLUSH', 'SYNC_FLUSH'] as const)(
+  'with %s, messages acknowledged before they are written are found to be lost',
+  { timeout: TIMEOUT_MS },
+  async (flushDiskType) => {
+    const { flaws } = await storm({ ...options, flushDiskType, lie: 'late-writes' })
+    expect(flaws.lost).toBeGreaterThan(0)
+  },
+)
+
+test('offsets of a group that are not saved are found to be behind', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { flaws } = await storm({
+    ...{ ...options, length: 3 },
+    ...{ flushDiskType: 'ASYNC_FLUSH', lie: 'lost-offsets' },
+  })
+  expect(flaws.behind).toBeGreaterThan(0)
+  expect(flaws.lost).toBe(0)
+})
+
+test('with SYNC_FLUSH on a disk that syncs nothing, a loss of power is found to lose messages', {
+  timeout: TIMEOUT_MS,
+}, async (context) => {
+  const reason = FragileVolume.whyNot()
+  context.skip(reason !== undefined, `power cannot be cut here: ${reason}`)
+  const cut = { cycles: 2, seed: 3, flushDiskType: 'SYNC_FLUSH' } as const
+  expect((await losePower({ ...cut, lie: 'no-syncs' })).gone).toBeGreaterThan(0)
+  const { flaws, gaps, gone } = await losePower(cut)
+  expect({ gaps, gone, ...flaws }).toEqual({
+    ...{ gaps: 0, gone: 0 },
+    ...{ holes: 0, lost: 0, phantoms: 0, repeats: 0, unread: 0, wrong: 0 },
+  })
+})
