@@ -3,6 +3,7 @@ import { UNIT_BYTES } from '@rockhopper/protocol'
 import type { SimHost } from '@rockhopper/sim'
 import type { RetentionConfig, StoreConfig } from '@rockhopper/store'
 import { describe, expect, it } from 'vitest'
+import { KeyScene } from './key-scene.ts'
 import {
   message,
   numbered,
@@ -183,6 +184,19 @@ describe('a file of the log that has expired', () => {
     expect(await scene.bodies()).toEqual(numbered(minOffset, maxOffset))
   })
 
+  it('takes its files of the key index with it', async () => {
+    const scene = await KeyScene.opened({ retention })
+    for (let i = 0; i < 60; i++) await scene.putKeyed(`u${i}`, 'k', { body: Buffer.alloc(700) })
+    await scene.world.clock.advance(15_000)
+    const before = scene.indexFiles
+    goTo(scene, 9, 4)
+    await scene.world.clock.advance(FIRST_RUN_MS + 15_000)
+    expect(scene.indexFiles.length).toBeLessThan(before.length)
+    expect(scene.indexFiles).toEqual(before.slice(-scene.indexFiles.length))
+    const found = await scene.found('k')
+    expect(found).toHaveLength(bounds(scene).maxOffset - bounds(scene).minOffset)
+  })
+
   it('leaves the numbers of a queue as they are, though all of its messages went', async () => {
     const scene = await openScene()
     await scene.putNumbered(0, 7, { queueId: 1 })
@@ -295,6 +309,22 @@ describe('a consumer behind the removal', () => {
     expect(scene.store.runtime().minOffset).toBe(2 * SEGMENT_BYTES)
     const byTime = scene.store.offsetByTime('TopicTest', 0, 0, 'lower')
     expect(await scene.settle(byTime)).toBe(minOffset)
+  })
+
+  it('that is in the midst of a file when that vanishes is sent on, too', async () => {
+    const scene = await openScene({ logPauseMs: 0, queuePauseMs: 0 })
+    await fillSegments(scene, 3)
+    await scene.reopen()
+    await scene.world.clock.advance(15_000)
+    goTo(scene, 9, 4)
+    scene.host.disk.shortCallChance = 1
+    scene.host.disk.readDelay = [20, 20]
+    const asked = scene.read({ offset: 10 })
+    scene.host.disk.readDelay = [0, 0]
+    scene.store.removeExpired()
+    const answer = await asked
+    expect(answer.status).toBe('OFFSET_TOO_SMALL')
+    expect(answer.nextOffset).toBe(bounds(scene).minOffset)
   })
 
   it('that reads meanwhile gets its messages or is sent on, at whatever moment it asks', async () => {

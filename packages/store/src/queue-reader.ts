@@ -110,7 +110,9 @@ export class QueueReader {
       units = await queue.coldUnits(offset, unitsFor(request))
     } catch (error) {
       if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error
-      return nothing('OFFSET_FOUND_NULL', queue.nextSegmentOffset(offset), queue)
+      // It may have been removed meanwhile, as all of it is old.
+      const outside = outsideOf(queue, offset)
+      return outside ?? nothing('OFFSET_FOUND_NULL', queue.nextSegmentOffset(offset), queue)
     }
     const stateOf = await this.#judgeOf(queue, offset, units)
     const most = Math.min(request.maxMessages, MAX_COLD_MESSAGES)
