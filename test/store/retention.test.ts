@@ -184,6 +184,33 @@ describe('a file of the log that has expired', () => {
     expect(await scene.bodies()).toEqual(numbered(minOffset, maxOffset))
   })
 
+  it('is durably gone before the next of its folder goes, however many ask at a time', async () => {
+    const scene = await openScene({ logPauseMs: 0 }, { consumeQueueSegmentBytes: 20 * UNIT_BYTES })
+    await fillSegments(scene, 3)
+    await scene.world.clock.advance(15_000)
+    goTo(scene, 9, 4)
+    scene.host.disk.syncDelay = [5, 5]
+    const removals = new Map<string, number[]>()
+    scene.host.disk.watch((operation, path) => {
+      const folder = path.slice(0, path.lastIndexOf('/'))
+      if (operation !== 'remove' || ![LOG, QUEUE].includes(folder)) return
+      const times = removals.get(folder) ?? []
+      removals.set(folder, [...times, scene.world.clock.monotonicMs()])
+    })
+    scene.store.removeExpired()
+    await scene.world.clock.advance(40)
+    const asked = [1, 2, 3].map(() => scene.store.removeExpiredQueues(() => false))
+    await scene.settle(Promise.all(asked))
+    await scene.world.clock.advance(1_000)
+    expect(removals.get(LOG)).toHaveLength(3)
+    expect(removals.get(QUEUE)?.length).toBeGreaterThan(10)
+    for (const times of removals.values()) {
+      for (const [i, time] of times.slice(1).entries()) {
+        expect(time - (times[i] ?? 0)).toBeGreaterThanOrEqual(5)
+      }
+    }
+  })
+
   it('takes its files of the key index with it', async () => {
     const scene = await KeyScene.opened({ retention })
     for (let i = 0; i < 60; i++) await scene.putKeyed(`u${i}`, 'k', { body: Buffer.alloc(700) })

@@ -54,6 +54,8 @@ export class ConsumeQueue {
   readonly #unsynced = new Set<number>()
   #newNames = false
   #removed = false
+  /** The end of the last removal of old files that was begun: two never run at a time. */
+  #forgetting: Promise<unknown> = Promise.resolve()
 
   /**
    * Reads what the files hold. `known` is where the queue ends before the limit, undefined when only
@@ -190,7 +192,13 @@ export class ConsumeQueue {
    * Forgets the units of records that the log has no more, and removes the files with nothing else,
    * except the last. Returns whether a file was removed. Rejects with `DiskError`.
    */
-  async forgetBefore(logMinOffset: number): Promise<boolean> {
+  forgetBefore(logMinOffset: number): Promise<boolean> {
+    const forgetting = this.#forgetting.then(() => this.#forget(logMinOffset))
+    this.#forgetting = forgetting.catch(() => {})
+    return forgetting
+  }
+
+  async #forget(logMinOffset: number): Promise<boolean> {
     const lives = async (at: number): Promise<boolean> => {
       const unit = await this.unitAt(at)
       return !isPreBlank(unit) && unit.logOffset >= logMinOffset
