@@ -4,18 +4,14 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ApacheKeyIndex } from './apache-key-index.ts'
-import { KeyScene, keyed, smallIndex } from './key-scene.ts'
+import { KEYS, KeyLife } from './key-life.ts'
 import { message } from './scene.ts'
-
-const MANY = 100_000
-const KEYS = ['a', 'b', 'Aa', 'BB', 'ü']
 
 type Step =
   | { readonly kind: 'put'; readonly keys: readonly string[]; readonly bodyBytes: number }
   | { readonly kind: 'burst'; readonly keys: readonly string[]; readonly count: number }
   | { readonly kind: 'pause'; readonly ms: number }
-  | { readonly kind: 'plain' | 'full' | 'checkpoint' | 'stop' | 'kill' | 'cut' }
+  | { readonly kind: 'plain' | 'full' | 'checkpoint' | 'stop' | 'kill' | 'random' }
 
 const keys = fc.array(fc.constantFrom(...KEYS), { maxLength: 4 })
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -34,103 +30,36 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      kind: fc.constantFrom('plain', 'full', 'checkpoint', 'stop', 'kill', 'cut'),
+      kind: fc.constantFrom('plain', 'full', 'checkpoint', 'stop', 'kill', 'random'),
     }),
   },
 )
 
-interface Stored {
-  readonly logOffset: number
-  readonly keys: readonly string[]
-}
-
-class Life {
-  readonly scene: KeyScene
-  #stored: Stored[] = []
-  #count = 0
-
-  constructor(flushDisk: 'sync' | 'async', seed: number) {
-    const keyIndex = { ...smallIndex, maxMessages: MANY }
-    const config = { flushDisk, tailMemoryBytes: 8 * 1024, keyIndex } as const
-    this.scene = new KeyScene(config, seed, { disk: { shortCallChance: 0.05 } })
-  }
-
-  async take(step: Step): Promise<void> {
-    const { scene } = this
-    switch (step.kind) {
-      case 'put':
-        return this.#put(step.keys, step.bodyBytes)
-      case 'burst':
-        for (let i = 0; i < step.count; i++) this.#put(step.keys, 10)
-        return
-      case 'plain':
-        scene.append(message())
-        return
-      case 'pause':
-        return scene.world.clock.advance(step.ms)
-      case 'full':
-        scene.host.disk.fail({
-          operation: 'write',
-          pathIncludes: '/index/',
-          code: 'ENOSPC',
-          times: 3,
-        })
-        return
-      case 'checkpoint':
-        return scene.settle(scene.store.checkpoint())
-      case 'stop':
-        await scene.close()
-        return this.#start(false)
-      case 'kill':
-        scene.host.kill()
-        return this.#start(true)
-      case 'cut':
-        scene.host.crash({ bytes: 'random', names: 'random' })
-        return this.#start(true)
-    }
-  }
-
-  /** After an orderly stop Apache would find everything. */
-  async stopForApache(): Promise<void> {
-    const { clock } = this.scene.world
-    this.scene.host.disk.clearFaults()
-    await clock.advance(5_000)
-    await this.scene.close()
-    this.#check(ApacheKeyIndex.load(this.scene, smallIndex, false), Number.POSITIVE_INFINITY)
-  }
-
-  async #start(wasKilled: boolean): Promise<void> {
-    const { disk } = this.scene.host
-    disk.clearFaults()
-    const apache = ApacheKeyIndex.load(this.scene, smallIndex, true)
-    if (wasKilled) this.scene.host.restart()
-    await this.scene.open()
-    const { writtenOffset } = this.scene.store.runtime()
-    this.#stored = this.#stored.filter(({ logOffset }) => logOffset < writtenOffset)
-    this.#check(apache, apache.endOffset)
-    for (const key of KEYS) {
-      const found = await this.scene.found(key, { maxMessages: MANY })
-      expect(found).toEqual(await this.scene.inLog(key))
-    }
-  }
-
-  /** Apache does not add again what lies before `endOffset`: all of that must be there. */
-  #check(apache: ApacheKeyIndex, endOffset: number): void {
-    for (const key of KEYS) {
-      const expected = this.#stored
-        .filter(({ keys, logOffset }) => keys.includes(key) && logOffset < endOffset)
-        .map(({ logOffset }) => logOffset)
-      expect(apache.find('TopicTest', key)).toEqual(expect.arrayContaining(expected))
-    }
-  }
-
-  #put(keys: readonly string[], bodyBytes: number): void {
-    this.#count += 1
-    const body = Buffer.from(`${this.#count} `.padEnd(bodyBytes, 'x'))
-    const message = keyed(`id-${this.#count}`, keys.join(' '), { body })
-    this.#stored.push({ logOffset: this.scene.append(message).logOffset, keys })
+async function take(life: KeyLife, step: Step): Promise<void> {
+  const { scene } = life
+  switch (step.kind) {
+    case 'put':
+      return life.put(step.keys, step.bodyBytes)
+    case 'burst':
+      for (let i = 0; i < step.count; i++) life.put(step.keys, 10)
+      return
+    case 'plain':
+      scene.append(message())
+      return
+    case 'pause':
+      return scene.world.clock.advance(step.ms)
+    case 'full':
+      return scene.host.disk.fail(fullIndex)
+    case 'checkpoint':
+      return scene.settle(scene.store.checkpoint())
+    case 'stop':
+    case 'kill':
+    case 'random':
+      return life.startAfter(step.kind)
   }
 }
+
+const fullIndex = { operation: 'write', pathIncludes: '/index/', code: 'ENOSPC', times: 3 } as const
 
 describe.each(['sync', 'async'] as const)('a key index with %s flush', (flushDisk) => {
   it('finds what is in the log, through any life', async () => {
@@ -138,14 +67,75 @@ describe.each(['sync', 'async'] as const)('a key index with %s flush', (flushDis
       fc.nat(),
       fc.array(step, { maxLength: 60 }),
       async (seed, steps) => {
-        const life = new Life(flushDisk, seed)
+        const life = new KeyLife(flushDisk, seed)
         await life.scene.open()
-        for (const each of steps) await life.take(each)
-        await life.take({ kind: 'kill' })
-        await life.take({ kind: 'stop' })
+        for (const each of steps) await take(life, each)
+        await life.startAfter('kill')
+        await life.startAfter('stop')
         await life.stopForApache()
       },
     )
-    await fc.assert(lives, { seed: 11, numRuns: 40, endOnFailure: true })
+    await fc.assert(lives, { seed: 11, numRuns: 25, endOnFailure: true })
   })
 })
+
+/** Each end is tried at every third call, so that together they meet all of them. */
+describe.each([
+  ['kill', 1],
+  ['lost', 2],
+  ['random', 3],
+] as const)('a key index (%s)', (end, first) => {
+  it('finds what is in the log, at whatever call for one of its files it ends', async () => {
+    for (let dieAt = first; ; dieAt += 3) {
+      const life = new KeyLife('async', dieAt)
+      if (!(await diesAt(life, dieAt))) {
+        expect(dieAt).toBeGreaterThan(20)
+        return
+      }
+      await life.startAfter(end)
+      await use(life)
+      await life.startAfter('kill')
+    }
+  })
+})
+
+it('a file that was saved and whose log was lost is set back to what there is', async () => {
+  const life = new KeyLife('async', 1)
+  await life.scene.open()
+  for (const key of KEYS) life.put([key], 10)
+  await life.scene.settle(life.scene.store.checkpoint())
+  for (let i = 0; i < 3; i++) for (const key of KEYS) life.put([key, 'a'], 10)
+  await life.scene.world.clock.advance(50)
+  await life.check()
+  expect(life.scene.indexFiles).toHaveLength(3)
+  await life.startAfter('lost')
+  expect(await life.scene.found('a')).toHaveLength(1)
+  await life.stopForApache()
+})
+
+/** Lets a store fill files of the index; false when it did not come to that call. */
+async function diesAt(life: KeyLife, dieAt: number): Promise<boolean> {
+  const { host } = life.scene
+  await life.scene.open()
+  await use(life)
+  await life.startAfter('stop')
+  let calls = 0
+  host.disk.watch((_, path) => {
+    if (!/index|checkpoint/.test(path)) return
+    calls += 1
+    if (calls === dieAt) host.kill()
+  })
+  for (let i = 0; i < 3 && host.running; i++) await use(life)
+  return !host.running
+}
+
+/** Some keys, and a checkpoint. */
+async function use(life: KeyLife): Promise<void> {
+  const { scene } = life
+  for (const key of KEYS) life.put([key, 'a'], 10)
+  await scene.world.clock.advance(20)
+  if (!scene.host.running) return
+  scene.store.checkpoint().catch(() => {})
+  for (const key of KEYS) life.put([key], 10)
+  await scene.world.clock.advance(20)
+}
