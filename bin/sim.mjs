@@ -1,14 +1,18 @@
 /**
  * Plays the simulations of many seeds, one after the other, and tells the story of those that broke
  * a promise. A seed repeats its run exactly, whatever was run before it. With `--store` they are
- * lives of a store alone.
+ * lives of a store alone, with `--flips` single bits of a stopped store are flipped instead.
  */
 import { built } from './built.mjs'
 
 const DEFAULT_SEEDS = 100
+/** Each store that was stopped has so many of its bits flipped before another one is made. */
+const FLIPS_PER_STORE = 500
+const FINDINGS_SHOWN = 20
 
 /**
- * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean, store?: boolean }} Flags
+ * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean, store?: boolean,
+ *   flips?: string }} Flags
  * @typedef {import('@rockhopper/sim').SimulationReport} Report
  * @typedef {import('@rockhopper/sim').StoreReport} StoreReport
  * @typedef {import('@rockhopper/sim').Finding} Finding
@@ -21,6 +25,7 @@ const DEFAULT_SEEDS = 100
 export async function runSimulations(args) {
   const sim = await built('sim')
   const flags = await readFlags(args)
+  if (flags.flips !== undefined) return runFlips(sim, flags, Number(flags.flips))
   return flags.store === true ? runStores(sim, flags) : runClusters(sim, flags)
 }
 
@@ -87,6 +92,39 @@ async function runStores({ simulateStore, storyOfStore }, { seeds, seed, story }
 }
 
 /**
+ * @param {typeof import('@rockhopper/sim')} sim
+ * @param {Flags} flags
+ * @param {number} wanted
+ */
+async function runFlips({ flipBits }, { seed }, wanted) {
+  const strays = collectStrays()
+  const interruption = interrupted()
+  const startMs = performance.now()
+  const sums = { flips: 0, harmless: 0, told: 0, findings: 0 }
+  for (let store = 0; sums.flips < wanted && !interruption.aborted; store++) {
+    const count = Math.min(FLIPS_PER_STORE, wanted - sums.flips)
+    const ending = store % 2 === 0 ? 'close' : 'kill'
+    const report = await flipBits(Number(seed) + store, count, ending)
+    const found = [...report.findings, ...strays.splice(0)]
+    for (const { rule, sentence } of found.slice(0, Math.max(0, FINDINGS_SHOWN - sums.findings))) {
+      say(`store ${Number(seed) + store} (${ending}): broken: ${rule}: ${sentence}`)
+    }
+    sums.flips += report.flips
+    sums.harmless += report.harmless
+    sums.told += report.told
+    sums.findings += found.length
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  say(
+    `sim: ${sums.flips.toLocaleString('en')} bits flipped in stores from seed ${seed}, ` +
+      `${sums.harmless.toLocaleString('en')} without effect, ` +
+      `${sums.told.toLocaleString('en')} told of, ${sums.findings} broken promises ` +
+      `in ${seconds.toFixed(1)} s`,
+  )
+  return sums.findings === 0 ? 0 : 1
+}
+
+/**
  * @param {readonly string[]} args
  * @returns {Promise<Flags>}
  */
@@ -102,6 +140,7 @@ async function readFlags(args) {
     .option('--seed <first>', 'the first seed', wholeNumber, '1')
     .option('--story', 'tell the story of every seed, not only of those that broke a promise')
     .option('--store', 'lives of a store alone instead of clusters')
+    .option('--flips <count>', 'flip so many single bits of stopped stores instead', wholeNumber)
     .option('--no-faults', 'let nothing go wrong')
     .allowExcessArguments(false)
     .parse([...args], { from: 'user' })

@@ -28,6 +28,13 @@ export {
   type SimulationReport,
   simulate,
 } from './simulation.ts'
+export {
+  FLIPPED,
+  type FlipEnding,
+  type Flipped,
+  type FlipReport,
+  flipBits,
+} from './store-flips.ts'
 export { type StoreLifeOptions, type StoreReport, simulateStore } from './store-life.ts'
 export { storyOfStore } from './store-story.ts'
 export { storyOf } from './story.ts'

@@ -10,7 +10,12 @@ import type { DiskOperation } from './disk-faults.ts'
 import type { SimRandom } from './random.ts'
 import type { Incident } from './simulation.ts'
 import { MessageMaker } from './store-messages.ts'
-import { type SettingChoice, settingSentence } from './store-setting.ts'
+import {
+  chooseSetting,
+  type SettingChoice,
+  type StoreSetting,
+  settingSentence,
+} from './store-setting.ts'
 import { type Ended, StoreStage } from './store-stage.ts'
 import { surveyStore } from './store-survey.ts'
 import { StoreWork } from './store-work.ts'
@@ -58,7 +63,8 @@ export async function simulateStore(
   seed: number,
   options: StoreLifeOptions = {},
 ): Promise<StoreReport> {
-  const stage = new StoreStage(seed, options, options.doors ?? ((doors) => doors))
+  const choose = (random: SimRandom): StoreSetting => chooseSetting(random, options)
+  const stage = new StoreStage(seed, choose, options.doors)
   await new StoreLife(stage).play()
   const { counts, findings, incidents, setting, world } = stage
   return {

@@ -71,6 +71,31 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
   }
 }
 
+/** A store with several small files of each kind, to be damaged. */
+export function smallSetting(): StoreSetting {
+  return {
+    config: {
+      rootDirectory: STORE_ROOT,
+      commitLogSegmentBytes: 16 * KIB,
+      consumeQueueSegmentBytes: 20 * UNIT_BYTES,
+      flushDisk: 'async',
+      flushIntervalMs: 500,
+      syncFlushTimeoutMs: 5_000,
+      maxMessageBytes: 8 * KIB,
+      tailMemoryBytes: 64 * KIB,
+      keyIndex: { enabled: true, slotCount: 20, entryLimit: 80, maxMessages: MANY },
+    },
+    disk: {},
+    topics: STORE_TOPICS.slice(0, 2),
+    queueCount: 2,
+    largestBodyBytes: 1_500,
+    rounds: 1,
+    hasErrors: false,
+    hasFullDisk: false,
+    nameFate: 'random',
+  }
+}
+
 /** Files of the index are full after a few dozen messages, and have few slots. */
 function keyIndexOf(random: SimRandom): KeyIndexConfig {
   const entryLimit = 10 + random.below(90)

@@ -8,7 +8,7 @@ import type { SimHost } from './host.ts'
 import type { SimRandom } from './random.ts'
 import type { Incident } from './simulation.ts'
 import { StoreModel } from './store-model.ts'
-import { chooseSetting, type SettingChoice, type StoreSetting } from './store-setting.ts'
+import type { StoreSetting } from './store-setting.ts'
 import { createWorld, type SimWorld } from './world.ts'
 
 /** How long a call may take before it is said to hang, in virtual time. */
@@ -33,10 +33,15 @@ export class StoreStage {
   readonly counts = { appended: 0, acknowledged: 0, opened: 0, read: 0 }
   readonly #doors: (doors: Host) => Host
 
-  constructor(seed: number, choice: SettingChoice, doors: (doors: Host) => Host) {
+  /** `choose` draws the setting; `doors` stands between the store and its doors. */
+  constructor(
+    seed: number,
+    choose: (random: SimRandom) => StoreSetting,
+    doors: (doors: Host) => Host = (given) => given,
+  ) {
     this.world = createWorld(seed)
     this.random = this.world.random
-    this.setting = chooseSetting(this.random, choice)
+    this.setting = choose(this.random)
     this.host = this.world.host('store', { disk: this.setting.disk })
     this.#doors = doors
   }
