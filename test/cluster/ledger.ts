@@ -37,16 +37,10 @@ export class Ledger {
   /** Those of `#entries` whose message was not consumed so far, by number. */
   readonly #undelivered = new Map<number, Entry>()
   readonly #consumed = new Set<number>()
-  #alarm: { readonly point: number; readonly ring: () => void } | undefined
 
   constructor(clock: Clock) {
     this.acknowledged = new Watermark(clock, 0)
     this.delivered = new Watermark(clock, 0)
-  }
-
-  /** Calls `ring` as soon as so many are acknowledged, before whoever waits for that goes on. */
-  alarmAt(point: number, ring: () => void): void {
-    this.#alarm = { point, ring }
   }
 
   noteAcknowledged(number: number, { offsetMsgId, queue, queueOffset }: Acknowledgement): void {
@@ -58,7 +52,6 @@ export class Ledger {
     else this.#entries.set(place, entry)
     this.#undelivered.set(number, entry)
     this.acknowledged.advance(this.acknowledged.value + 1)
-    if (this.acknowledged.value === this.#alarm?.point) this.#alarm.ring()
     if (this.#consumed.has(number)) this.#deliver(number)
   }
 

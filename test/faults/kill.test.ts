@@ -1,7 +1,7 @@
 /** A broker that is killed with SIGKILL under load: at random moments, and at each named point. */
 import { expect, test } from 'vitest'
 import { flawless } from './books.ts'
-import { reachablePoints } from './plan.ts'
+import { drawFates, reachablePoints } from './plan.ts'
 import { storm } from './storm.ts'
 
 const TIMEOUT_MS = 240_000
@@ -17,7 +17,8 @@ test('25 kills under load, some at each named point, cost no message, no byte, n
 }, async () => {
   const met = new Set<string>()
   for (const options of storms) {
-    const { examples, flaws, tally } = await storm({ ...options, length: 0.3 })
+    const fates = drawFates({ ...options, length: 0.3 })
+    const { examples, flaws, tally } = await storm({ ...options, fates })
     process.stdout.write(`${options.flushDiskType}\n${tally.report()}\n`)
     expect({ flaws, examples }).toEqual({
       flaws: { ...flawless, ahead: 0, behind: 0 },

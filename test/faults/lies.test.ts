@@ -5,13 +5,17 @@ import { losePower } from './power.ts'
 import { storm } from './storm.ts'
 
 const TIMEOUT_MS = 120_000
-const options = { kills: 4, seed: 8, length: 0.3, onlyAtRandom: true } as const
+const seed = 8
+const whenAcknowledged = { kind: 'acknowledgement', count: 2_000 } as const
+/** Longer than it takes to save the offsets in time. */
+const whenSaved = { kind: 'moment', afterMs: 2_000 } as const
 
 test.for(['ASYNC_FLUSH', 'SYNC_FLUSH'] as const)(
   'with %s, messages acknowledged before they are written are found to be lost',
   { timeout: TIMEOUT_MS },
   async (flushDiskType) => {
-    const { flaws } = await storm({ ...options, flushDiskType, lie: 'late-writes' })
+    const fates = [whenAcknowledged, whenAcknowledged]
+    const { flaws } = await storm({ seed, fates, flushDiskType, lie: 'late-writes' })
     expect(flaws.lost).toBeGreaterThan(0)
   },
 )
@@ -19,10 +23,9 @@ test.for(['ASYNC_FLUSH', 'SYNC_FLUSH'] as const)(
 test('offsets of a group that are not saved are found to be behind', {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const { flaws } = await storm({
-    ...{ ...options, length: 3 },
-    ...{ flushDiskType: 'ASYNC_FLUSH', lie: 'lost-offsets' },
-  })
+  const fates = [whenSaved, whenSaved]
+  const flushDiskType = 'ASYNC_FLUSH'
+  const { flaws } = await storm({ seed, fates, flushDiskType, lie: 'lost-offsets' })
   expect(flaws.behind).toBeGreaterThan(0)
   expect(flaws.lost).toBe(0)
 })
@@ -32,7 +35,7 @@ test('with SYNC_FLUSH on a disk that syncs nothing, a loss of power is found to 
 }, async (context) => {
   const reason = FragileVolume.whyNot()
   context.skip(reason !== undefined, `power cannot be cut here: ${reason}`)
-  const cut = { cycles: 2, seed: 3, flushDiskType: 'SYNC_FLUSH' } as const
+  const cut = { cycles: 2, seed, flushDiskType: 'SYNC_FLUSH' } as const
   expect((await losePower({ ...cut, lie: 'no-syncs' })).gone).toBeGreaterThan(0)
   const { flaws, gaps, gone } = await losePower(cut)
   expect({ gaps, gone, ...flaws }).toEqual({

@@ -41,19 +41,16 @@ export interface FateOptions {
   readonly kills: number
   /** Scales the lives that end at random: 1, when absent, is as above. */
   readonly length?: number
-  /** Whether no kill is at a named point. */
-  readonly onlyAtRandom?: boolean
 }
 
 /** The fates of so many lives. The seed also says with which of the points they begin. */
 export function drawFates(options: FateOptions): Fate[] {
-  const { kills, length = 1, onlyAtRandom = false, seed } = options
+  const { kills, length = 1, seed } = options
   const { met } = reachablePoints()
   const random = new SimRandom(seed)
   return Array.from({ length: kills }, (_, i) => {
     const point = met[(seed + Math.floor(i / 2)) % met.length]
-    const isAtPoint = i % 2 === 1 && !onlyAtRandom
-    if (isAtPoint && point !== undefined) return { kind: 'doom', doom: drawDoom(random, point) }
+    if (i % 2 === 1 && point !== undefined) return { kind: 'doom', doom: drawDoom(random, point) }
     if (random.chance(0.5)) {
       const afterMs = random.between(SHORTEST_LIFE_MS, LONGEST_LIFE_MS * length)
       return { kind: 'moment', afterMs: Math.round(afterMs) }

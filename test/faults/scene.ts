@@ -38,7 +38,7 @@ const OFFSET_SAVE_TAKES_MS = 800
 const SETTINGS = {
   brokerName: 'broker-a',
   brokerIP1: '127.0.0.1',
-  mappedFileSizeCommitLog: String(2 * MIB),
+  mappedFileSizeCommitLog: String(MIB),
   mappedFileSizeConsumeQueue: String(20 * 1_000),
   maxHashSlotNum: '2000',
   maxIndexNum: '8000',

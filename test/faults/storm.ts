@@ -12,7 +12,7 @@ import type { Orders } from './broker-under-test.ts'
 import type { OffsetFlaws } from './group-reader.ts'
 import type { Lie } from './lies.mjs'
 import { Load } from './load.ts'
-import { causeOf, drawFates, type Fate, type FateOptions, reachablePoints } from './plan.ts'
+import { causeOf, type Fate, reachablePoints } from './plan.ts'
 import { Scene } from './scene.ts'
 import { Tally } from './tally.ts'
 
@@ -20,7 +20,6 @@ import { Tally } from './tally.ts'
 const PROGRESS_TIMEOUT_MS = 60_000
 /** A point that is not met within this time is given up. */
 const POINT_TIMEOUT_MS = 15_000
-/** Files of the log stay so long, that there is something to look at in the end. */
 const KEPT_MS = 10_000
 /** The system's clock for files may be a little late. */
 const MARGIN_MS = 100
@@ -32,8 +31,12 @@ const PROVOKED: ReadonlySet<string> = new Set(['checkpoint', 'queue roll', 'topi
 /** The share of the lives ending at random that are provoked, too. */
 const PROVOKED_SHARE = 0.2
 
-export interface StormOptions extends FateOptions {
+export interface StormOptions {
   readonly flushDiskType: 'ASYNC_FLUSH' | 'SYNC_FLUSH'
+  /** How each life of the broker is to end. */
+  readonly fates: readonly Fate[]
+  /** Of everything that is not said by the fates. */
+  readonly seed: number
   /** What the broker's disk does instead of what it is told. */
   readonly lie?: Lie
 }
@@ -52,7 +55,7 @@ export async function storm(options: StormOptions): Promise<Aftermath> {
   let isGood = false
   const storm = new Storm(scene, options)
   try {
-    const aftermath = await storm.run(drawFates(options))
+    const aftermath = await storm.run(options.fates)
     isGood = Object.values(aftermath.flaws).every((count) => count === 0)
     return aftermath
   } finally {
@@ -119,18 +122,22 @@ class Storm {
 
   /** A start that is to be killed has only so many changes as the last one had, or about. */
   #ordersFor(fate: Fate): Orders {
-    const mortal = { ...this.#orders, agedBeforeMs: this.#agedBeforeMs }
-    if (fate.kind !== 'doom') return mortal
+    const agedBeforeMs = this.#agedBefore(fate)
+    if (fate.kind !== 'doom') return { ...this.#orders, agedBeforeMs }
     const { doom } = fate
-    if (doom.point !== 'recovery') return { ...mortal, doom }
+    if (doom.point !== 'recovery') return { ...this.#orders, agedBeforeMs, doom }
     const nth = 1 + this.#random.below(this.#changesAtStart)
-    return { ...mortal, doom: { ...doom, nth } }
+    return { ...this.#orders, agedBeforeMs, doom: { ...doom, nth } }
   }
 
-  /** What was read and is some seconds old may be removed. */
-  get #agedBeforeMs(): number {
+  /**
+   * Up to when files look old: they hold nothing that was not read. Most lives leave what is some
+   * seconds old, so that there is something to look at in the end.
+   */
+  #agedBefore(fate: Fate): number {
     const { host, reader } = this.#scene
-    return Math.min(reader.readUpToMs, host.clock.nowMs() - KEPT_MS) - MARGIN_MS
+    const keptMs = causeOf(fate) === 'retention' ? 0 : KEPT_MS
+    return Math.min(reader.readUpToMs, host.clock.nowMs() - keptMs) - MARGIN_MS
   }
 
   /** Whether a message was acknowledged before the process ended. */

@@ -2,8 +2,9 @@
  * What a long run came to, in words, and whether it was as it should be. Owns nothing.
  */
 import { FragileVolume } from './fragile-volume.ts'
+import { drawFates } from './plan.ts'
 import { losePower, type PowerLosses, type PowerOptions } from './power.ts'
-import { type StormOptions, storm } from './storm.ts'
+import { storm } from './storm.ts'
 import { percentile } from './tally.ts'
 
 export interface Verdict {
@@ -17,11 +18,24 @@ export interface Verdict {
 /** A disk that syncs nothing must lose something in so few cycles, or the harness is blunt. */
 const CONTROL_CYCLES = 3
 
-export async function verdictOnKills(options: StormOptions): Promise<Verdict> {
-  const { flushDiskType, kills, seed } = options
+export interface KillOptions {
+  readonly kills: number
+  readonly flushDiskType: 'ASYNC_FLUSH' | 'SYNC_FLUSH'
+  readonly seed: number
+}
+
+export async function verdictOnKills({
+  flushDiskType,
+  kills,
+  seed,
+}: KillOptions): Promise<Verdict> {
   const again = `npm run test:faults -- --kills ${kills} --flush ${flushDiskType} --seed ${seed}`
   try {
-    const { examples, flaws, folder, tally } = await storm(options)
+    const { examples, flaws, folder, tally } = await storm({
+      flushDiskType,
+      seed,
+      fates: drawFates({ kills, seed }),
+    })
     const good = Object.values(flaws).every((count) => count === 0)
     const found = Object.entries(flaws).map(([name, count]) => `${count} ${name}`)
     const summary =
