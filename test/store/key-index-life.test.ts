@@ -103,7 +103,7 @@ it('a file that was saved and whose log was lost is set back to what there is', 
   const life = new KeyLife('async', 1)
   await life.scene.open()
   for (const key of KEYS) life.put([key], 10)
-  await life.scene.settle(life.scene.store.checkpoint())
+  await life.startAfter('stop')
   for (let i = 0; i < 3; i++) for (const key of KEYS) life.put([key, 'a'], 10)
   await life.scene.world.clock.advance(50)
   await life.check()
