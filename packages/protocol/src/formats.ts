@@ -78,6 +78,7 @@ export {
   scanRecord,
   scanView,
   storeTimestampOf,
+  topicAtOf,
   writeBlankRecord,
   writeRecord,
 } from './record.ts'

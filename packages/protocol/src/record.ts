@@ -326,6 +326,15 @@ export class RecordView implements StoredRecord {
   }
 }
 
+/** Where the topic of the record at `at` begins, as its own lengths say. */
+export function topicAtOf(source: Buffer, at: number): number {
+  const flags = source.readInt32BE(at + 36)
+  const ips = ipBytes(flags & sysFlag.bornHostV6) + ipBytes(flags & sysFlag.storeHostV6)
+  const bodyAt = at + HOST_AT + ips + 2 * PORT_BYTES + 24
+  const topicLengthAt = bodyAt + source.readInt32BE(bodyAt - 4)
+  return topicLengthAt + (source.readInt32BE(at + 4) === MAGIC_V2 ? 2 : 1)
+}
+
 /** Store time of the record whose first bytes are `head`, in ms since 1970. */
 export function storeTimestampOf(head: Buffer): number {
   const bornIpBytes = ipBytes(head.readInt32BE(36) & sysFlag.bornHostV6)

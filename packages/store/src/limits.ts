@@ -25,8 +25,29 @@ export const MAX_OPEN_FILES = 256
 /** Units looked at by one read; behind them the reader goes on with its next request. */
 export const MAX_UNITS_PER_READ = 800
 
-/** Most bytes that one read takes from the log's files at a time. */
+/** What is kept in memory of the log's files is kept by windows of this size. */
 export const COLD_WINDOW_BYTES = MIB
+
+/** Windows that are kept; beyond it the one unused for the longest time is forgotten. */
+export const MAX_COLD_WINDOWS = 32
+
+/** Windows that are read ahead of one reader at the most. */
+export const READ_AHEAD_WINDOWS = 4
+
+/** Windows read ahead that nobody has asked for yet; beyond it none is read ahead. */
+export const MAX_WINDOWS_AHEAD = 16
+
+/** Units of one queue that are read at first, and then ahead; queues of which some are kept. */
+export const UNITS_AT_FIRST = 256
+export const UNITS_PER_WINDOW = 2_048
+export const MAX_UNIT_WINDOWS = 256
+
+/** After so many reads of pieces of a window it is read whole; a long piece counts for several. */
+export const PIECES_PER_WINDOW = 4
+export const COLD_PIECE_BYTES = 64 * KIB
+
+/** Windows of which it is known how many pieces were read; the one read first is forgotten. */
+export const MAX_TOUCHED_WINDOWS = 64
 
 /** Records with less than this between them are read from a file together. */
 export const COLD_GAP_BYTES = 64 * KIB
@@ -72,9 +93,6 @@ export const CHECKPOINT_INTERVAL_MS = 10_000
 
 /** So many new bytes of log make a checkpoint due before its time: they bound the next recovery. */
 export const CHECKPOINT_LOG_BYTES = 32 * MIB
-
-/** Messages that one read takes from files; the reader goes on with its next request. */
-export const MAX_COLD_MESSAGES = 64
 
 /** Files of queues that are synced side by side. */
 export const SYNCS_AT_A_TIME = 4

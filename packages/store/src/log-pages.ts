@@ -4,10 +4,13 @@
  */
 import { type Clock, DiskError } from '@rockhopper/host'
 import { COLD_CHECK_BYTES } from './limits.ts'
-import { LogStretch, type Verdict, verdict } from './log-stretch.ts'
-import { coveredIn, judgePage, type LogSums, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from './log-sums.ts'
+import { LogStretch, verdict } from './log-stretch.ts'
+import { judgePage, type LogSums, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from './log-sums.ts'
 import type { SegmentFolder } from './segment-folder.ts'
 import type { Watermark } from './watermark.ts'
+
+/** A page of which only the beginning has a sum is as good as one without. */
+const verdictBy = { ...verdict, begun: verdict.unknown } as const
 
 export class LogPages {
   readonly #folder: SegmentFolder
@@ -26,6 +29,11 @@ export class LogPages {
   /** Offset behind the segment that has the byte at `offset`. */
   segmentEnd(offset: number): number {
     return this.#folder.startOf(offset) + this.#folder.segmentBytes
+  }
+
+  /** How far an offset of the log is behind the beginning of its segment. */
+  atInSegment(offset: number): number {
+    return offset - this.#folder.startOf(offset)
   }
 
   /**
@@ -66,7 +74,7 @@ export class LogPages {
       if (this.#comparedBytes >= COLD_CHECK_BYTES) await this.#nextTurn()
       if (this.#comparedBytes === 0) this.#clock.soon(this.#beginTurn)
       const page = bytes.subarray(i * SUM_PAGE_BYTES, (i + 1) * SUM_PAGE_BYTES)
-      verdicts[i] = verdictOf(entries, i, firstPage + i, page)
+      verdicts[i] = verdictBy[judgePage(entries, i * SUM_ENTRY_BYTES, firstPage + i, page)]
       this.#comparedBytes += SUM_PAGE_BYTES
     }
     return verdicts
@@ -80,12 +88,4 @@ export class LogPages {
     do await new Promise<void>((next) => this.#clock.soon(next))
     while (this.#comparedBytes >= COLD_CHECK_BYTES)
   }
-}
-
-/** A page of which only the beginning has a sum is as good as one without. */
-function verdictOf(entries: Buffer, index: number, pageNumber: number, page: Buffer): Verdict {
-  const at = index * SUM_ENTRY_BYTES
-  const judged = judgePage(entries, at, pageNumber, page)
-  if (judged !== 'sound') return verdict[judged]
-  return coveredIn(entries, at, pageNumber) < page.length ? verdict.unknown : verdict.sound
 }

@@ -4,12 +4,18 @@
  * the sum of its body, and it must be the very record that is meant.
  */
 import assert from 'node:assert/strict'
-import { type RecordView, readInt64, scanView, storeTimestampOf } from '@rockhopper/protocol'
+import {
+  type RecordView,
+  readInt64,
+  scanView,
+  storeTimestampOf,
+  topicAtOf,
+} from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { DamageNotices } from './damage-notices.ts'
-import { COLD_GAP_BYTES, COLD_HEAD_BYTES, COLD_WINDOW_BYTES } from './limits.ts'
-import type { LogPages } from './log-pages.ts'
-import { type LogStretch, verdict } from './log-stretch.ts'
+import { COLD_GAP_BYTES, COLD_HEAD_BYTES } from './limits.ts'
+import { LogStretch, verdict } from './log-stretch.ts'
+import type { LogWindows } from './log-windows.ts'
 
 /** Where a queue says that a record is. */
 export interface RecordSpot {
@@ -41,12 +47,12 @@ const LOG_OFFSET_AT = 28
 
 export class LogReader {
   readonly #log: CommitLog
-  readonly #pages: LogPages
+  readonly #windows: LogWindows
   readonly #notices: DamageNotices
 
-  constructor(log: CommitLog, pages: LogPages, notices: DamageNotices) {
+  constructor(log: CommitLog, windows: LogWindows, notices: DamageNotices) {
     this.#log = log
-    this.#pages = pages
+    this.#windows = windows
     this.#notices = notices
   }
 
@@ -78,18 +84,38 @@ export class LogReader {
   }
 
   /**
-   * The same from files, or the first of them of which the queue is wrong. Each spot must lie within
-   * one segment. Rejects with `CorruptionError` when the log is.
+   * The same from files, or the first of them of which the queue is wrong; at once where the files
+   * are in memory. Each spot must lie within one segment. Rejects with `CorruptionError` when what
+   * is there has changed, and with `DiskError`.
    */
-  async coldSlices(queue: QueueName, spots: readonly RecordSpot[]): Promise<ColdSlices> {
-    const groups = groupsOf(spots, this.#log)
-    const stretches = await Promise.all(groups.map((group) => this.#stretchOf(group)))
+  coldSlices(queue: QueueName, spots: readonly RecordSpot[]): ColdSlices | Promise<ColdSlices> {
+    const groups = groupsOf(spots, (offset) => this.#windows.windowEnd(offset))
+    const ranges = groups.map((group) => {
+      return { from: group[0]?.logOffset ?? 0, to: endOf(group.at(-1)) }
+    })
+    const stretches = this.#windows.read(ranges)
+    if (!stretches.every((each) => each instanceof LogStretch)) {
+      return Promise.all(stretches).then((all) => this.#slicesOf(queue, groups, all))
+    }
+    try {
+      return this.#slicesOf(queue, groups, stretches)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #slicesOf(
+    queue: QueueName,
+    groups: readonly (readonly RecordSpot[])[],
+    stretches: readonly LogStretch[],
+  ): ColdSlices {
     const slices: Buffer[] = []
     for (const [i, group] of groups.entries()) {
       const stretch = stretches[i]
       if (stretch === undefined) continue
       for (const spot of group) {
         if (!this.#isRecord(stretch, queue, spot)) {
+          this.#windows.drop(spot.logOffset, endOf(spot))
           return { kind: 'misplaced', queueOffset: spot.queueOffset }
         }
       }
@@ -102,7 +128,7 @@ export class LogReader {
   async coldTime(queue: QueueName, spot: RecordSpot): Promise<ColdTime> {
     const { logOffset, queueOffset } = spot
     const to = logOffset + HEAD_BYTES
-    const stretch = await this.#pages.read(logOffset, to)
+    const stretch = await this.#read(logOffset, to)
     this.#demandUndamaged(stretch, logOffset, to)
     const head = stretch.slice(logOffset, to)
     if (!isHeadOf(head, 0, queue, spot)) return { kind: 'misplaced', queueOffset }
@@ -129,7 +155,7 @@ export class LogReader {
     const readableEnd = Math.min(endOffset, this.#log.segmentEnd(logOffset))
     if (logOffset + HEAD_BYTES > readableEnd) return undefined
     const headEnd = Math.min(logOffset + COLD_HEAD_BYTES, readableEnd)
-    let stretch = await this.#pages.read(logOffset, headEnd)
+    let stretch = await this.#read(logOffset, headEnd)
     this.#demandUndamaged(stretch, logOffset, logOffset + HEAD_BYTES)
     const sizeBytes = stretch.slice(logOffset, headEnd).readInt32BE(0)
     const end = logOffset + sizeBytes
@@ -137,26 +163,29 @@ export class LogReader {
     if (!stretch.has(logOffset, end)) {
       if (readInt64(stretch.slice(logOffset, headEnd), LOG_OFFSET_AT) !== logOffset)
         return undefined
-      stretch = await this.#pages.read(logOffset, end)
+      stretch = await this.#read(logOffset, end)
     }
     const at = logOffset - stretch.startOffset
     const view = viewAt(stretch.bytes, at, logOffset)
-    if (view !== undefined) this.#demandSound(stretch, view)
+    if (view !== undefined) this.#demandSound(stretch, logOffset, end)
     return bytesOf(view, stretch.bytes, at)
   }
 
-  #stretchOf(group: readonly RecordSpot[]): Promise<LogStretch> {
-    return this.#pages.read(group[0]?.logOffset ?? 0, endOf(group.at(-1)))
+  async #read(from: number, to: number): Promise<LogStretch> {
+    const [stretch] = this.#windows.read([{ from, to }])
+    assert(stretch !== undefined, 'there is a stretch for each range')
+    return stretch
   }
 
   /** Whether the record at the spot is the one that the queue means. Throws when it is damaged. */
   #isRecord(stretch: LogStretch, queue: QueueName, spot: RecordSpot): boolean {
     const end = endOf(spot)
     this.#demandUndamaged(stretch, spot.logOffset, end)
-    const view = viewAt(stretch.bytes, spot.logOffset - stretch.startOffset, spot.logOffset)
-    if (view === undefined || !isMeant(view, stretch.bytes, queue, spot)) return false
-    this.#demandSound(stretch, view)
-    return true
+    const at = spot.logOffset - stretch.startOffset
+    const { bytes } = stretch
+    if (!isHeadOf(bytes, at, queue, spot)) return false
+    this.#demandSound(stretch, spot.logOffset, end)
+    return isTopicOf(bytes, at, queue)
   }
 
   #demandUndamaged(stretch: LogStretch, from: number, to: number): void {
@@ -166,18 +195,22 @@ export class LogReader {
   }
 
   /** Without sums of its pages, a record has that of its body. */
-  #demandSound(stretch: LogStretch, view: RecordView): void {
-    const { logOffset, sizeBytes } = view
-    this.#demandUndamaged(stretch, logOffset, logOffset + sizeBytes)
-    if (stretch.verdictOf(logOffset, logOffset + sizeBytes) === verdict.sound) return
+  #demandSound(stretch: LogStretch, logOffset: number, end: number): void {
+    this.#demandUndamaged(stretch, logOffset, end)
+    if (stretch.verdictOf(logOffset, end) === verdict.sound) return
     const scanned = scanView(stretch.bytes, logOffset - stretch.startOffset, true)
-    if (scanned.kind !== 'invalid') return
-    throw this.#notices.damageAt(logOffset, scanned.reason)
+    if (scanned.kind === 'record') return
+    this.#windows.drop(logOffset, end)
+    const problem = scanned.kind === 'invalid' ? scanned.reason : 'the record there has no end'
+    throw this.#notices.damageAt(logOffset, problem)
   }
 }
 
-/** Groups records that are close together in one segment, so that each group is one read. */
-function groupsOf(spots: readonly RecordSpot[], log: CommitLog): RecordSpot[][] {
+/** Groups records that are close together in one window, so that each group is one read. */
+function groupsOf(
+  spots: readonly RecordSpot[],
+  windowEnd: (logOffset: number) => number,
+): RecordSpot[][] {
   const groups: RecordSpot[][] = []
   for (const spot of spots) {
     const group = groups.at(-1)
@@ -186,8 +219,7 @@ function groupsOf(spots: readonly RecordSpot[], log: CommitLog): RecordSpot[][] 
       group !== undefined &&
       spot.logOffset >= end &&
       spot.logOffset - end <= COLD_GAP_BYTES &&
-      endOf(spot) - (group[0]?.logOffset ?? 0) <= COLD_WINDOW_BYTES &&
-      spot.logOffset < log.segmentEnd(end - 1)
+      endOf(spot) <= windowEnd(group[0]?.logOffset ?? 0)
     if (joins) group.push(spot)
     else groups.push([spot])
   }
@@ -221,28 +253,21 @@ function bytesOf(view: RecordView | undefined, bytes: Buffer, at: number): Buffe
   return view === undefined ? undefined : bytes.subarray(at, at + view.sizeBytes)
 }
 
-function isMeant(view: RecordView, bytes: Buffer, queue: QueueName, spot: RecordSpot): boolean {
-  const { propertiesAt, topicAt } = view.parts
+/** Whether a record begins like the one that a queue means. */
+function isHeadOf(bytes: Buffer, at: number, queue: QueueName, spot: RecordSpot): boolean {
   return (
-    view.sizeBytes === spot.sizeBytes &&
-    view.queueOffset === spot.queueOffset &&
-    view.queueId === queue.queueId &&
-    isSame(bytes, topicAt, propertiesAt - 2, queue.topicBytes)
+    bytes.readInt32BE(at) === spot.sizeBytes &&
+    bytes.readInt32BE(at + QUEUE_ID_AT) === queue.queueId &&
+    readInt64(bytes, at + QUEUE_OFFSET_AT) === spot.queueOffset &&
+    readInt64(bytes, at + LOG_OFFSET_AT) === spot.logOffset
   )
 }
 
-/** The same for who has only the beginning of a record, without its topic. */
-function isHeadOf(head: Buffer, at: number, queue: QueueName, spot: RecordSpot): boolean {
-  return (
-    head.readInt32BE(at) === spot.sizeBytes &&
-    head.readInt32BE(at + QUEUE_ID_AT) === queue.queueId &&
-    readInt64(head, at + QUEUE_OFFSET_AT) === spot.queueOffset &&
-    readInt64(head, at + LOG_OFFSET_AT) === spot.logOffset
-  )
-}
-
-function isSame(bytes: Buffer, from: number, to: number, wanted: Buffer): boolean {
-  if (to - from !== wanted.length) return false
-  for (let i = 0; i < wanted.length; i++) if (bytes[from + i] !== wanted[i]) return false
+function isTopicOf(bytes: Buffer, at: number, { topicBytes }: QueueName): boolean {
+  const topicAt = topicAtOf(bytes, at)
+  if (bytes[topicAt - 1] !== topicBytes.length) return false
+  for (let i = 0; i < topicBytes.length; i++) {
+    if (bytes[topicAt + i] !== topicBytes[i]) return false
+  }
   return true
 }

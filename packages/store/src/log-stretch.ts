@@ -27,6 +27,10 @@ export class LogStretch {
     return this.startOffset + this.bytes.length
   }
 
+  get isDamaged(): boolean {
+    return this.#worst === verdict.damaged
+  }
+
   has(from: number, to: number): boolean {
     return from >= this.startOffset && to <= this.endOffset
   }
@@ -34,6 +38,22 @@ export class LogStretch {
   /** A view of the bytes at these offsets of the log. */
   slice(from: number, to: number): Buffer {
     return this.bytes.subarray(from - this.startOffset, to - this.startOffset)
+  }
+
+  /**
+   * A stretch with the bytes from `from`, which are here, to `to`, which are in `next`: that begins
+   * where this one ends.
+   */
+  join(next: LogStretch, from: number, to: number): LogStretch {
+    const first = this.#pageOf(from)
+    const behind = next.#pageOf(to - 1) + 1
+    const parts = [
+      this.bytes.subarray(first * SUM_PAGE_BYTES),
+      next.bytes.subarray(0, behind * SUM_PAGE_BYTES),
+    ]
+    const verdicts = [...this.#verdicts.subarray(first), ...next.#verdicts.subarray(0, behind)]
+    const start = this.startOffset + first * SUM_PAGE_BYTES
+    return new LogStretch(start, Buffer.concat(parts), Uint8Array.from(verdicts))
   }
 
   /** What is known of the bytes at these offsets of the log. */

@@ -21,8 +21,16 @@ export const SUM_ENTRY_BYTES = 8
 const COVERED_AT = 4
 const CHECK_AT = 6
 
+/** The part of an entry that its check is of: views would be garbage for each page. */
+const checked = new Uint8Array(CHECK_AT)
+
 /** What an entry says of the bytes of its page. */
-export type PageVerdict = 'sound' | 'damaged' | 'unknown'
+export type PageVerdict =
+  | 'sound'
+  /** Sound as far as it is covered: that is not all of it. */
+  | 'begun'
+  | 'damaged'
+  | 'unknown'
 
 export class LogSums {
   readonly directory: string
@@ -221,8 +229,10 @@ export function judgePage(
   const coveredBytes = coveredIn(entries, at, pageNumber)
   if (coveredBytes === 0) return 'unknown'
   if (coveredBytes > page.length) return 'damaged'
-  const sum = crc32(page.subarray(0, coveredBytes))
-  return sum === entries.readUInt32BE(at) ? 'sound' : 'damaged'
+  const isWhole = coveredBytes === page.length
+  const sum = crc32(isWhole ? page : page.subarray(0, coveredBytes))
+  if (sum !== entries.readUInt32BE(at)) return 'damaged'
+  return isWhole ? 'sound' : 'begun'
 }
 
 /** How many bytes of its page an entry covers; 0 when it is not there or damaged itself. */
@@ -234,5 +244,6 @@ export function coveredIn(entries: Buffer, at: number, pageNumber: number): numb
 
 /** Not 0 for an entry of zeros, so that a hole in the file is no entry. */
 function checkOf(entries: Buffer, at: number, pageNumber: number): number {
-  return crc32(entries.subarray(at, at + CHECK_AT), pageNumber + 1) & 0xffff
+  for (let i = 0; i < CHECK_AT; i++) checked[i] = entries[at + i] ?? 0
+  return crc32(checked, pageNumber + 1) & 0xffff
 }

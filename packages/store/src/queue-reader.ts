@@ -12,11 +12,12 @@ import { DiskError } from '@rockhopper/host'
 import { isPreBlank, type QueueUnit, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
-import { MAX_COLD_MESSAGES, MAX_UNITS_PER_READ } from './limits.ts'
-import type { LogReader, RecordSpot } from './log-reader.ts'
+import { MAX_UNITS_PER_READ } from './limits.ts'
+import type { ColdSlices, LogReader, RecordSpot } from './log-reader.ts'
 import type { ReadOutcome, ReadRequest, ReadStatus } from './outcome.ts'
 import type { QueueTable } from './queue-table.ts'
 import type { UnitRepair } from './unit-repair.ts'
+import { UnitWindows } from './unit-windows.ts'
 
 /** What a unit says of its message; only one from a file can be wrong. */
 type UnitState = 'live' | 'removed' | 'wrong'
@@ -44,6 +45,7 @@ export class QueueReader {
   readonly #log: CommitLog
   readonly #reader: LogReader
   readonly #repair: UnitRepair
+  readonly #units = new UnitWindows()
 
   constructor(queues: QueueTable, log: CommitLog, reader: LogReader, repair: UnitRepair) {
     this.#queues = queues
@@ -58,7 +60,8 @@ export class QueueReader {
     const outside = outsideOf(queue, request.offset)
     if (outside !== undefined) return outside
     const attempt = this.#attempt(queue, request)
-    return attempt instanceof Promise ? this.#seeThrough(queue, request, attempt) : attempt
+    const isAnswer = !(attempt instanceof Promise) && attempt.status !== 'WRONG_UNIT'
+    return isAnswer ? attempt : this.#seeThrough(queue, request, attempt)
   }
 
   /** When the message at a queue offset was stored, in ms since 1970; -1 when there is none. */
@@ -66,7 +69,7 @@ export class QueueReader {
     if (queueOffset < queue.minOffset || queueOffset >= queue.end.value) return -1
     const time = await this.#timeAt(queue, queueOffset)
     if (time !== undefined) return time
-    await this.#repair.repair(queue, queueOffset)
+    await this.#putRight(queue, queueOffset)
     const again = await this.#timeAt(queue, queueOffset)
     assert(again !== undefined, `unit ${queueOffset} was put right, and is wrong`)
     return again
@@ -76,21 +79,26 @@ export class QueueReader {
   async #seeThrough(
     queue: ConsumeQueue,
     request: ReadRequest,
-    first: Promise<Attempt>,
+    first: Attempt | Promise<Attempt>,
   ): Promise<ReadOutcome> {
     const repaired = new Set<number>()
     let attempt = await first
     while (attempt.status === 'WRONG_UNIT') {
       const { queueOffset } = attempt
       assert(!repaired.has(queueOffset), `unit ${queueOffset} was put right, and is wrong`)
-      await this.#repair.repair(queue, queueOffset)
+      await this.#putRight(queue, queueOffset)
       repaired.add(queueOffset)
       attempt = await this.#attempt(queue, request)
     }
     return attempt
   }
 
-  #attempt(queue: ConsumeQueue, request: ReadRequest): ReadOutcome | Promise<Attempt> {
+  async #putRight(queue: ConsumeQueue, queueOffset: number): Promise<void> {
+    await this.#repair.repair(queue, queueOffset)
+    this.#units.forget(queue)
+  }
+
+  #attempt(queue: ConsumeQueue, request: ReadRequest): Attempt | Promise<Attempt> {
     if (request.offset < queue.tailOffset) return this.#readCold(queue, request)
     const logMin = this.#log.minOffset
     const stateOf = (unit: QueueUnit): UnitState => (unit.logOffset < logMin ? 'removed' : 'live')
@@ -103,38 +111,47 @@ export class QueueReader {
     return found(queue, request, choice, this.#reader.hotSlices(choice.spots))
   }
 
-  async #readCold(queue: ConsumeQueue, request: ReadRequest): Promise<Attempt> {
-    const { offset } = request
-    let units: Buffer
-    try {
-      units = await queue.coldUnits(offset, unitsFor(request))
-    } catch (error) {
-      if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error
-      // It may have been removed meanwhile, as all of it is old.
-      const outside = outsideOf(queue, offset)
-      return outside ?? nothing('OFFSET_FOUND_NULL', queue.nextSegmentOffset(offset), queue)
-    }
-    const stateOf = await this.#judgeOf(queue, offset, units)
-    const most = Math.min(request.maxMessages, MAX_COLD_MESSAGES)
-    const choice = choose(units, request, most, stateOf)
-    if (choice.scanned === 0) return { status: 'WRONG_UNIT', queueOffset: offset }
-    return this.#fetch(queue, request, choice)
+  #readCold(queue: ConsumeQueue, request: ReadRequest): Attempt | Promise<Attempt> {
+    const units = this.#units.read(queue, request.offset, unitsFor(request))
+    if (!(units instanceof Promise)) return this.#fromUnits(queue, request, units)
+    return units.then(
+      (read) => this.#fromUnits(queue, request, read),
+      (error: unknown) => {
+        if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error
+        // It may have been removed meanwhile, as all of it is old.
+        const outside = outsideOf(queue, request.offset)
+        return (
+          outside ?? nothing('OFFSET_FOUND_NULL', queue.nextSegmentOffset(request.offset), queue)
+        )
+      },
+    )
   }
 
-  /** Judges units from a file one behind the other: what was removed is only before what was not. */
-  async #judgeOf(
-    queue: ConsumeQueue,
-    offset: number,
-    units: Buffer,
-  ): Promise<(unit: QueueUnit) => UnitState> {
-    const first = this.#stateOf(readUnit(units, 0))
-    let behindLive = first === 'removed' && (await this.#isLive(queue, offset - 1))
-    return (unit) => {
-      const state = this.#stateOf(unit)
-      if (state === 'removed' && behindLive) return 'wrong'
-      behindLive ||= state === 'live'
-      return state
+  /** What was removed is only before what was not. */
+  #fromUnits(queue: ConsumeQueue, request: ReadRequest, units: Buffer): Attempt | Promise<Attempt> {
+    if (this.#stateOf(readUnit(units, 0)) !== 'removed') {
+      return this.#fromCold(queue, request, units, false)
     }
+    return this.#isLive(queue, request.offset - 1).then((behindLive) => {
+      return this.#fromCold(queue, request, units, behindLive)
+    })
+  }
+
+  #fromCold(
+    queue: ConsumeQueue,
+    request: ReadRequest,
+    units: Buffer,
+    behindLive: boolean,
+  ): Attempt | Promise<Attempt> {
+    let seenLive = behindLive
+    const choice = choose(units, request, request.maxMessages, (unit) => {
+      const state = this.#stateOf(unit)
+      if (state === 'removed' && seenLive) return 'wrong'
+      seenLive ||= state === 'live'
+      return state
+    })
+    if (choice.scanned === 0) return { status: 'WRONG_UNIT', queueOffset: request.offset }
+    return this.#fetch(queue, request, choice)
   }
 
   async #isLive(queue: ConsumeQueue, offset: number): Promise<boolean> {
@@ -149,13 +166,16 @@ export class QueueReader {
   }
 
   /** The slices in memory are taken before the wait, during which the tail may move on. */
-  async #fetch(queue: ConsumeQueue, request: ReadRequest, choice: Choice): Promise<Attempt> {
+  #fetch(queue: ConsumeQueue, request: ReadRequest, choice: Choice): Attempt | Promise<Attempt> {
     const hotFrom = this.#log.tail.startOffset
     const cold = choice.spots.filter(({ logOffset }) => logOffset < hotFrom)
     const hot = this.#reader.hotSlices(choice.spots.slice(cold.length))
-    const read = await this.#reader.coldSlices(queue, cold)
-    if (read.kind === 'misplaced') return { status: 'WRONG_UNIT', queueOffset: read.queueOffset }
-    return found(queue, request, choice, [...read.slices, ...hot])
+    const read = this.#reader.coldSlices(queue, cold)
+    const finish = (each: ColdSlices): Attempt => {
+      if (each.kind === 'misplaced') return { status: 'WRONG_UNIT', queueOffset: each.queueOffset }
+      return found(queue, request, choice, [...each.slices, ...hot])
+    }
+    return read instanceof Promise ? read.then(finish) : finish(read)
   }
 
   /** Undefined when the unit is wrong. */
@@ -172,8 +192,9 @@ export class QueueReader {
   }
 }
 
-function unitsFor({ maxMessages }: ReadRequest): number {
-  return Math.max(MAX_UNITS_PER_READ, maxMessages)
+/** Who takes what comes needs no more units than messages. */
+function unitsFor({ maxMessages, tagHashes }: ReadRequest): number {
+  return tagHashes === undefined ? maxMessages : Math.max(MAX_UNITS_PER_READ, maxMessages)
 }
 
 /** The answer for an offset at which the queue has nothing to read. */

@@ -7,6 +7,7 @@ import { DamageNotices } from './damage-notices.ts'
 import { LogPages } from './log-pages.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogSums } from './log-sums.ts'
+import { LogWindows } from './log-windows.ts'
 import { QueueReader } from './queue-reader.ts'
 import type { QueueTable } from './queue-table.ts'
 import type { SegmentFolder } from './segment-folder.ts'
@@ -32,7 +33,7 @@ export function makeReaders(parts: ReaderParts): Readers {
   const { clock, folder, log, logger, queues, sums, written } = parts
   const pages = new LogPages(folder, sums, written, clock)
   const notices = new DamageNotices(folder, logger)
-  const logReader = new LogReader(log, pages, notices)
+  const logReader = new LogReader(log, new LogWindows(pages, log.tail), notices)
   const repair = new UnitRepair({ log, pages, notices, reader: logReader, queues, logger })
   return { logReader, queueReader: new QueueReader(queues, log, logReader, repair) }
 }

@@ -62,6 +62,9 @@ export class UnitRepair {
 
   async #repair(queue: ConsumeQueue, queueOffset: number, place: string): Promise<void> {
     assert(queueOffset < queue.tailOffset, `unit ${place} is in memory, and wrong`)
+    const known = await queue.unitAt(queueOffset)
+    // Somebody else has put it right meanwhile.
+    if (await this.#isSound(queue, queueOffset, known)) return
     const bounds = await this.#boundsOf(queue, queueOffset)
     const unit = await this.#find(queue, queueOffset, bounds)
     if (unit === undefined) throw this.#lose(place, lackOf(queue, queueOffset, bounds))
