@@ -2,9 +2,18 @@
  * Now and then saves the queues to their files, makes everything durable and says so in the
  * checkpoint: the next start looks only at what came after. Owns the offset of the last checkpoint.
  *
- * Much new log makes a checkpoint due early, but half of the time belongs to others.
+ * Much new log makes a checkpoint due early. Many queues are saved in a small part of the time, so
+ * that senders hardly notice, unless somebody waits for it or very much log has come meanwhile.
  */
-import { type Clock, type Disk, DiskError, every, type Logger, type Loop } from '@rockhopper/host'
+import {
+  type Clock,
+  type Disk,
+  DiskError,
+  every,
+  type Logger,
+  type Loop,
+  pause,
+} from '@rockhopper/host'
 import { writeCheckpoint } from './checkpoint-file.ts'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
@@ -15,7 +24,9 @@ import {
   CHECKPOINT_INTERVAL_MS,
   CHECKPOINT_LOG_BYTES,
   CHECKPOINT_TICK_MS,
-  QUEUES_PER_TURN,
+  HURRY_LOG_BYTES,
+  LEAST_PAUSE_MS,
+  SAVING_SHARE,
   SYNCS_AT_A_TIME,
 } from './limits.ts'
 import type { LogFlusher } from './log-flusher.ts'
@@ -46,6 +57,10 @@ export class Checkpointer {
   /** The end of the last checkpoint that was begun: two never run at a time. */
   #current: Promise<void> = Promise.resolve()
   #warned = false
+  /** Time that is to be left to others. */
+  #owedMs = 0
+  /** Ends the pauses of the checkpoint under way. */
+  #hurry = new AbortController()
 
   constructor(parts: CheckpointerParts, lastOffset: number) {
     this.#parts = parts
@@ -57,7 +72,12 @@ export class Checkpointer {
 
   /** Everything that is dispatched by now becomes durable. Rejects with what the disk said. */
   checkpoint(): Promise<void> {
-    const run = this.#current.then(() => this.#write())
+    this.#hurry.abort()
+    return this.#run('in a hurry')
+  }
+
+  #run(pace: 'in a hurry' | 'at leisure'): Promise<void> {
+    const run = this.#current.then(() => this.#write(pace))
     this.#current = run.catch(() => {})
     return run
   }
@@ -75,7 +95,7 @@ export class Checkpointer {
     if (this.#parts.failure.error !== undefined) return
     try {
       if (!this.#isDue()) return
-      await this.checkpoint()
+      await this.#run('at leisure')
       this.#warned = false
     } catch (error) {
       if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error
@@ -93,18 +113,19 @@ export class Checkpointer {
     return hasNews && sinceMs >= CHECKPOINT_INTERVAL_MS
   }
 
-  async #write(): Promise<void> {
+  async #write(pace: 'in a hurry' | 'at leisure'): Promise<void> {
     const { clock, disk, dispatcher, failure, flusher, log, marks, path, queues } = this.#parts
     const { keyIndex } = this.#parts
     const begunMs = clock.monotonicMs()
     const logOffset = marks.dispatched.value
     const { storeTimestamp } = dispatcher
     const ends = this.#queueEnds()
+    this.#hurry = new AbortController()
+    if (pace === 'in a hurry') this.#hurry.abort()
     flusher.hurry()
-    await this.#save()
+    await this.#saveQueues()
     await queues.ends.add(logOffset, ends)
     try {
-      await this.#sync()
       await keyIndex?.sync()
       const durable = keyIndex?.durable
       const indexTimestamp = durable?.saved.endTimestamp ?? 0
@@ -134,26 +155,57 @@ export class Checkpointer {
     })
   }
 
-  /** Writes the units that the files lack, some queues in each turn. */
-  async #save(): Promise<void> {
-    const { clock, log, queues } = this.#parts
-    let count = 0
-    for (const queue of [...queues.live]) {
-      queue.save(log.tail.startOffset)
-      if (queue.isIdle) queues.live.delete(queue)
-      count += 1
-      if (count % QUEUES_PER_TURN === 0) await new Promise<void>((next) => clock.soon(next))
+  /** Brings the queues that have grown to their files, and these to the device, a few at a time. */
+  async #saveQueues(): Promise<void> {
+    const waiting = [...this.#parts.queues.live]
+    const directories = new Set<string>()
+    await sideBySide(waiting, async (queue) => {
+      const tookMs = await this.#saveQueue(queue, directories)
+      await this.#leaveTime(tookMs)
+    })
+    await sideBySide([...directories], (directory) => this.#syncDirectory(directory))
+  }
+
+  /** Returns how long others had to wait for it. */
+  async #saveQueue(queue: ConsumeQueue, directories: Set<string>): Promise<number> {
+    const { clock, failure, log, queues } = this.#parts
+    const begunMs = clock.monotonicMs()
+    queue.save(log.tail.startOffset)
+    const tookMs = clock.monotonicMs() - begunMs
+    try {
+      await queue.sync(directories)
+    } catch (error) {
+      failure.report(error)
+      throw error
+    }
+    if (queue.isIdle) queues.live.delete(queue)
+    return tookMs
+  }
+
+  /** Saving takes its share of the time, and no more while nobody waits for it. */
+  async #leaveTime(tookMs: number): Promise<void> {
+    const { clock, marks } = this.#parts
+    this.#owedMs += tookMs * SYNCS_AT_A_TIME * (1 / SAVING_SHARE - 1)
+    const isFarBehind = marks.dispatched.value - this.#lastOffset > HURRY_LOG_BYTES
+    if (isFarBehind || this.#hurry.signal.aborted) {
+      this.#owedMs = 0
+      await new Promise<void>((next) => clock.soon(next))
+    } else if (this.#owedMs >= LEAST_PAUSE_MS) {
+      const owedMs = this.#owedMs
+      this.#owedMs = 0
+      await pause(clock, owedMs, this.#hurry.signal)
     }
   }
 
-  async #sync(): Promise<void> {
-    const waiting: ConsumeQueue[] = [...this.#parts.queues.live]
-    const worker = async (): Promise<void> => {
-      for (let queue = waiting.pop(); queue !== undefined; queue = waiting.pop()) {
-        await queue.sync()
-      }
+  /** A folder may be gone with its topic meanwhile. */
+  async #syncDirectory(directory: string): Promise<void> {
+    const { disk, failure } = this.#parts
+    try {
+      if (disk.stat(directory) !== undefined) await disk.syncDirectory(directory)
+    } catch (error) {
+      failure.report(error)
+      throw error
     }
-    await Promise.all(Array.from({ length: SYNCS_AT_A_TIME }, worker))
   }
 
   /** The queues' files come from the log: that they cannot grow now harms nobody. */
@@ -164,4 +216,19 @@ export class Checkpointer {
       error,
     })
   }
+}
+
+/** Does it for each, for a few at a time; after an error for no more, and rejects with it. */
+async function sideBySide<T>(all: readonly T[], action: (each: T) => Promise<void>): Promise<void> {
+  const waiting = [...all].reverse()
+  const worker = async (): Promise<void> => {
+    for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
+      await action(each).catch((error: unknown) => {
+        waiting.length = 0
+        throw error
+      })
+    }
+  }
+  const ends = await Promise.allSettled(Array.from({ length: SYNCS_AT_A_TIME }, worker))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
 }

@@ -8,7 +8,7 @@
  * The log is the truth and the files of a queue follow it lazily: what they lack after a crash is
  * made anew from the log. Source: Apache class ConsumeQueue; `store-format.md` section 8.
  */
-import type { Clock, Disk } from '@rockhopper/host'
+import type { Clock } from '@rockhopper/host'
 import {
   isLive,
   isPreBlank,
@@ -26,13 +26,18 @@ import { Watermark } from './watermark.ts'
 
 const SIZE_KEY = 'mappedFileSizeConsumeQueue'
 
+/** For one unit at a time; shared, as there may be very many queues. */
+const SCRATCH = Buffer.alloc(UNIT_BYTES)
+
 /** What a queue has to know of the log when its files are read. */
 export interface LogBounds {
   readonly minOffset: number
   /** Units of records from here on are not taken from the files: the log gives them anew. */
   readonly limitOffset: number
-  /** Whether what lies behind those units has to be cleared, as a crash may have left anything. */
-  readonly afterCrash: boolean
+  /** Whether files may be shorter than they should, as their process was killed. */
+  readonly wasKilled: boolean
+  /** Whether what lies behind those units has to be cleared, as it may be anything. */
+  readonly hasStrays: boolean
 }
 
 export class ConsumeQueue {
@@ -43,10 +48,8 @@ export class ConsumeQueue {
   readonly isDamaged: boolean
   /** Visible up to here; follows what is confirmed. The dispatcher advances it. */
   readonly end: Watermark
-  readonly #disk: Disk
   readonly #folder: SegmentFolder
   #tail: UnitTail
-  readonly #scratch = Buffer.alloc(UNIT_BYTES)
   #minOffset: number
   /** Units before it are in the files. */
   #savedOffset: number
@@ -62,23 +65,21 @@ export class ConsumeQueue {
    * the files can tell. Throws `DiskError` and `CorruptionError`.
    */
   constructor(
-    disk: Disk,
     clock: Clock,
     folder: SegmentFolder,
     place: { readonly topic: string; readonly queueId: number },
     bounds: LogBounds,
     known: number | undefined,
   ) {
-    this.#disk = disk
     this.#folder = folder
     this.topic = place.topic
     this.topicBytes = Buffer.from(place.topic)
     this.queueId = place.queueId
-    folder.load(bounds.afterCrash, SIZE_KEY)
+    folder.load(bounds.wasKilled, SIZE_KEY)
     if (known === undefined) folder.demandContiguous(SIZE_KEY)
     this.isDamaged = known !== undefined && !this.#reaches(known, bounds.limitOffset)
     const found = this.isDamaged ? 0 : (known ?? this.#findEnd(bounds.limitOffset))
-    const end = bounds.afterCrash || this.isDamaged ? this.#clearBehind(found) : found
+    const end = bounds.hasStrays || this.isDamaged ? this.#clearBehind(found) : found
     this.#minOffset = this.#findMin(bounds.minOffset, end)
     this.#savedOffset = end
     this.#tail = new UnitTail(end)
@@ -145,8 +146,8 @@ export class ConsumeQueue {
   /** Puts the unit of a message right in the file. Throws `DiskError`. */
   mend(queueOffset: number, unit: QueueUnit): void {
     if (this.#removed) return
-    writeUnit(this.#scratch, 0, unit)
-    this.#folder.write(this.#scratch, queueOffset * UNIT_BYTES)
+    writeUnit(SCRATCH, 0, unit)
+    this.#folder.write(SCRATCH, queueOffset * UNIT_BYTES)
     this.#unsynced.add(queueOffset * UNIT_BYTES)
   }
 
@@ -176,16 +177,18 @@ export class ConsumeQueue {
     this.#forgetCold(hotLogOffset)
   }
 
-  /** Makes what was saved durable. */
-  async sync(): Promise<void> {
+  /**
+   * Makes what was saved durable, but for names: the folders that have new ones are added to
+   * `directories`, for the caller to sync. Rejects with `DiskError`.
+   */
+  async sync(directories: Set<string>): Promise<void> {
     const dirty = [...this.#unsynced]
-    const newNames = this.#newNames
+    if (this.#newNames) this.#addDirectories(directories)
     this.#unsynced.clear()
     this.#newNames = false
     for (const offset of dirty) {
       if (this.#folder.has(offset)) await this.#folder.file(offset).syncData()
     }
-    if (newNames && !this.#removed) await this.#syncNames()
   }
 
   /**
@@ -242,8 +245,8 @@ export class ConsumeQueue {
   }
 
   #unitInFile(queueOffset: number): QueueUnit {
-    this.#folder.readSync(this.#scratch, queueOffset * UNIT_BYTES)
-    return readUnit(this.#scratch, 0)
+    this.#folder.readSync(SCRATCH, queueOffset * UNIT_BYTES)
+    return readUnit(SCRATCH, 0)
   }
 
   /** Behind the last unit of a record before the limit. */
@@ -312,12 +315,10 @@ export class ConsumeQueue {
   }
 
   /** A new folder is durable when its parents know it. */
-  async #syncNames(): Promise<void> {
+  #addDirectories(directories: Set<string>): void {
     const { directory } = this.#folder
     const topicDirectory = parentOf(directory)
-    for (const each of [directory, topicDirectory, parentOf(topicDirectory)]) {
-      if (!this.#removed) await this.#disk.syncDirectory(each)
-    }
+    for (const each of [directory, topicDirectory, parentOf(topicDirectory)]) directories.add(each)
   }
 }
 

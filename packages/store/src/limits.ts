@@ -92,7 +92,16 @@ export const CHECKPOINT_TICK_MS = 250
 export const CHECKPOINT_INTERVAL_MS = 10_000
 
 /** So many new bytes of log make a checkpoint due before its time: they bound the next recovery. */
-export const CHECKPOINT_LOG_BYTES = 32 * MIB
+export const CHECKPOINT_LOG_BYTES = 128 * MIB
+
+/** Part of the time in which queues are saved while nobody waits for it. */
+export const SAVING_SHARE = 0.05
+
+/** Time that is owed to others is left to them from so much on. */
+export const LEAST_PAUSE_MS = 5
+
+/** With so much new log a checkpoint takes all the time it needs: the next start must not wait. */
+export const HURRY_LOG_BYTES = 2048 * MIB
 
 /** Files of queues that are synced side by side. */
 export const SYNCS_AT_A_TIME = 4

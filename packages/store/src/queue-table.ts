@@ -4,7 +4,7 @@
  *
  *   consumequeue/<topic>/<queueId>/<segments>
  */
-import type { Clock, Disk } from '@rockhopper/host'
+import { type Clock, type Disk, DiskError, type DiskFile } from '@rockhopper/host'
 import { isLive, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
 import { ConsumeQueue, type LogBounds } from './consume-queue.ts'
 import type { OpenFiles } from './open-files.ts'
@@ -148,7 +148,7 @@ export class QueueTable {
     )
     const place = { topic, queueId }
     const end = this.ends.isComplete ? (this.ends.get(topic, queueId) ?? 0) : undefined
-    const queue = new ConsumeQueue(this.#disk, this.#clock, folder, place, this.#bounds, end)
+    const queue = new ConsumeQueue(this.#clock, folder, place, this.#bounds, end)
     const queues = this.#topics.get(topic)
     if (queues === undefined) this.#topics.set(topic, new Map([[queueId, queue]]))
     else queues.set(queueId, queue)
@@ -161,9 +161,14 @@ export class QueueTable {
     const lastAt = (endOffset - 1) * UNIT_BYTES
     const start = lastAt - (lastAt % this.#segmentBytes)
     const path = `${this.#directoryOf(topic, queueId)}/${segmentName(start)}`
-    if (this.#disk.stat(path)?.sizeBytes !== this.#segmentBytes) return false
     const unit = Buffer.alloc(UNIT_BYTES)
-    const file = this.#disk.open(path, 'read')
+    let file: DiskFile
+    try {
+      file = this.#disk.open(path, 'read')
+    } catch (error) {
+      if (error instanceof DiskError && error.code === 'ENOENT') return false
+      throw error
+    }
     try {
       return file.readSync(unit, lastAt - start) === UNIT_BYTES && isLive(readUnit(unit, 0))
     } finally {

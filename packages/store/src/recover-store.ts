@@ -152,11 +152,13 @@ async function recoverFrom(
 }
 
 function openQueues(
-  { config, files, folder, host, paths }: Ground,
+  { config, files, folder, host, left, paths }: Ground,
   from: number,
   afterCrash: boolean,
   ends: QueueEnds,
 ): QueueTable {
+  // What only the process was killed before is as the log says, which gives it anew.
+  const hasStrays = afterCrash && (left.systemCrashed || !ends.isComplete)
   const queues = new QueueTable(
     host.disk,
     host.clock,
@@ -168,11 +170,12 @@ function openQueues(
         return folder.firstOffset ?? 0
       },
       limitOffset: from,
-      afterCrash,
+      wasKilled: left.wasKilled,
+      hasStrays,
     },
     ends,
   )
-  if (afterCrash || !ends.isComplete) queues.loadAll()
+  if (hasStrays || !ends.isComplete) queues.loadAll()
   return queues
 }
 

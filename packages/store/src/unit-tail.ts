@@ -4,7 +4,7 @@
  */
 import { type QueueUnit, readUnit, UNIT_BYTES, writeUnit } from '@rockhopper/protocol'
 
-const LEAST_UNITS = 32
+const LEAST_UNITS = 8
 
 export class UnitTail {
   #bytes = Buffer.alloc(0)
@@ -67,7 +67,8 @@ export class UnitTail {
     const count = this.#endOffset - this.#startOffset
     const capacity = this.#bytes.length / UNIT_BYTES
     const roomier = count * 2 >= capacity ? Math.max(LEAST_UNITS, capacity * 2) : capacity
-    const bytes = Buffer.alloc(roomier * UNIT_BYTES)
+    // Of small ones many share a piece of memory; what is not written is not read.
+    const bytes = Buffer.allocUnsafe(roomier * UNIT_BYTES)
     this.slice(this.#startOffset, this.#endOffset).copy(bytes)
     this.#bytes = bytes
     this.#at = 0
