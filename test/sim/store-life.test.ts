@@ -21,9 +21,9 @@ async function play(from: number, to: number, options?: StoreLifeOptions): Promi
 
 describe('no promise of a store is broken', () => {
   for (const [from, to] of [
-    [1, 40],
-    [41, 80],
-    [81, 120],
+    [201, 240],
+    [241, 280],
+    [281, 320],
   ] as const) {
     test(`in the lives of the seeds ${from} to ${to}`, async () => {
       for (const report of await play(from, to)) expectKept(report)

@@ -70,10 +70,10 @@ export class StoreWork {
     for (let i = 0; i < steps && this.#isAlive; i++) {
       try {
         await this.#step(STEPS[this.#stage.random.below(STEPS.length)] ?? 'append')
+        if (this.#isAlive) this.#look()
       } catch (error) {
         this.#judgeFailure('a call', error)
       }
-      if (this.#isAlive) this.#look()
     }
   }
 
@@ -229,10 +229,9 @@ export class StoreWork {
     const request = { topic, queueId, offset, maxMessages: 1 + random.below(32), maxBytes: 20_000 }
     const begun = this.#store.read(request)
     if (!(begun instanceof Promise)) return this.#judgeRead(request, begun)
-    begun.then(
-      (outcome) => this.#judgeRead(request, outcome),
-      (error: unknown) => this.#judgeFailure('a read', error),
-    )
+    begun
+      .then((outcome) => this.#judgeRead(request, outcome))
+      .catch((error: unknown) => this.#judgeFailure('a read', error))
   }
 
   /** Everything shown is a message of this queue, in its place, and safe as it was promised. */
