@@ -173,6 +173,19 @@ describe('a file of the log that has expired', () => {
     expect(await scene.bodies()).toEqual(numbered(bounds(scene).minOffset, bounds(scene).maxOffset))
   })
 
+  it('stops the store when its removal cannot be made durable', async () => {
+    const scene = await openScene()
+    const count = await fillSegments(scene, 3)
+    await scene.world.clock.advance(15_000)
+    goTo(scene, 9, 4)
+    scene.host.disk.fail({ operation: 'syncDirectory', pathIncludes: 'commitlog', code: 'EIO' })
+    await scene.world.clock.advance(FIRST_RUN_MS)
+    expect((await scene.settle(scene.store.failed)).message).toContain('EIO')
+    expect(logFiles(scene)).toHaveLength(3)
+    await scene.reopenAfterKill()
+    expect(await scene.bodies()).toEqual(numbered(bounds(scene).minOffset, count))
+  })
+
   it('is gone for queues, too, that nobody has asked for since the start', async () => {
     const scene = await openScene()
     await fillSegments(scene, 2)

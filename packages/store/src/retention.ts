@@ -110,9 +110,20 @@ export class Retention {
     const because = this.#reasonFor(disk.stat(path)?.modifiedMs ?? 0, usedPercent, isAsked)
     if (because === undefined || !(await this.#isNeededNoMore(second))) return false
     folder.removeFirst()
-    await folder.syncNames()
+    await this.#settleNames()
     logger.info('A file of the commit log was removed.', { path, because, usedPercent })
     return true
+  }
+
+  /** What became of a removal whose sync failed nobody knows: nothing more may follow it. */
+  async #settleNames(): Promise<void> {
+    const { failure, folder } = this.#parts
+    try {
+      await folder.syncNames()
+    } catch (error) {
+      failure.report(error)
+      throw error
+    }
   }
 
   #reasonFor(modifiedMs: number, usedPercent: number, isAsked: boolean): RemovalReason | undefined {
