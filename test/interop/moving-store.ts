@@ -2,7 +2,7 @@
  * A store directory that brokers of both makers take over from each other, always under the same
  * name and address, with the same sizes of files: so small that a few hundred messages fill many.
  */
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseFastjson } from '@rockhopper/protocol'
 import { freePort } from '../processes/port.ts'
@@ -35,6 +35,15 @@ export class MovingStore {
   static async create(runDir: string, namesrv: string): Promise<MovingStore> {
     const directory = join(makeDir(runDir, 'moving'), 'store')
     return new MovingStore(runDir, namesrv, directory, await freePort())
+  }
+
+  /** A copy of what a killed broker left: all, or nothing but the log. */
+  copy(what: 'all' | 'log only'): MovingStore {
+    const directory = join(makeDir(this.#runDir, 'moving'), 'store')
+    cpSync(this.directory, directory, { recursive: true, preserveTimestamps: true })
+    const derived = what === 'all' ? [] : ['consumequeue', 'index', 'checkpoint', 'logsums']
+    for (const name of derived) rmSync(join(directory, name), { recursive: true, force: true })
+    return new MovingStore(this.#runDir, this.#namesrv, directory, this.port)
   }
 
   /** Starts a broker on the directory. Never two at once: they do not see each other's locks. */

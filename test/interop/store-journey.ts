@@ -188,8 +188,9 @@ export class Journey {
     await this.#checkKeysInAdmin()
   }
 
+  /** Not the last one: mqadmin cannot show a message whose body is empty. */
   async #checkKeysInAdmin(): Promise<void> {
-    const { index = 0, msgId = '' } = this.#someOf(plainTopic).at(-1) ?? {}
+    const { index = 0, msgId = '' } = this.#someOf(plainTopic).at(-2) ?? {}
     const topic = ['-t', plainTopic]
     const byKey = await this.#admin.run('queryMsgByKey', ...topic, '-k', `schlüssel${index}`)
     expect(byKey.join('\n')).toContain(msgId)
@@ -203,7 +204,7 @@ export class Journey {
     const first = leg * numbersPerLeg
     const isApache = this.#family === apache
     const sent = await this.#traveller.write(first, !isApache)
-    if (isApache) await this.#traveller.sendBack(leg, 3, this.#addr)
+    if (isApache) await this.#traveller.sendBack(leg, 3, this.#addr, 'soon')
     await this.#commit(`travel-group-${leg}`, leg)
     await this.#changeTables(leg)
     await this.#read()
@@ -264,14 +265,11 @@ export class Journey {
     this.#tables = tables
   }
 
-  /** Its check of transactions always complains when it is stopped. */
   checkApacheLog(): void {
     const { home } = this.#current
     const bad = logText(logDirOf(home))
       .split('\n')
-      .filter(
-        (line) => / ERROR /.test(line) && !line.includes('[TransactionalMessageCheckService]'),
-      )
+      .filter((line) => / ERROR /.test(line) && !isAboutOthers(line))
     expect(bad).toEqual([])
   }
 
@@ -316,6 +314,11 @@ export class Journey {
       .map(placeOf)
       .sort()
   }
+}
+
+/** Apache's check of transactions complains when it is stopped, its network of clients that left. */
+function isAboutOthers(line: string): boolean {
+  return line.includes('[TransactionalMessageCheckService]') || line.includes(' RocketmqRemoting ')
 }
 
 function placeOf(message: {

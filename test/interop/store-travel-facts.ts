@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, inject, test } from 'vitest'
 import { endAll } from '../processes/child.ts'
 import { apache } from './apache.ts'
-import { ours } from './ours.ts'
 import type { ServerFamily } from './server.ts'
 import { Journey } from './store-journey.ts'
 
@@ -14,11 +13,6 @@ export interface Leg {
   readonly family: ServerFamily
   readonly end?: 'stop' | 'kill'
 }
-
-/** Whether our broker can be asked for a message by its offset id. */
-const hasLookupById = false
-/** Whether our broker keeps Apache's key index, for its own queries and for Apache's. */
-const hasKeyIndex = false
 
 export function describeTravel(title: string, legs: readonly Leg[]): void {
   describe(title, () => {
@@ -40,10 +34,8 @@ export function describeTravel(title: string, legs: readonly Leg[]): void {
           test('each queue has the bounds of its messages', () => journey.checkBounds())
           test('offsets are found by time', () => journey.checkTimes())
           test('groups have the offsets they had committed', () => journey.checkGroups())
-          test.skipIf(family === ours && !hasLookupById)('messages are found by their ids', () =>
-            journey.checkIds(),
-          )
-          test.skipIf(!hasKeyIndex)('messages are found by their keys', () => journey.checkKeys())
+          test('messages are found by their ids', () => journey.checkIds())
+          test('messages are found by their keys', () => journey.checkKeys())
         }
         test('more messages and offsets are taken', () => journey.add(number))
         if (end === 'stop') test('it ends in good order', () => journey.stop())

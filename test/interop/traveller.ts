@@ -95,9 +95,17 @@ export class Traveller {
     return eventsOf(await this.#ask('write', firstIndex, withLongTopic ? 'long' : 'short'), 'sent')
   }
 
-  /** Sends some messages of the first queue back, as a consumer that failed does. */
-  async sendBack(firstOffset: number, count: number, broker: string): Promise<void> {
-    await this.#ask('back', firstOffset, count, broker)
+  /**
+   * Sends some messages of the first queue back, as a consumer that failed does: to get them again
+   * at once, which is waited for, or late, after hours.
+   */
+  async sendBack(
+    firstOffset: number,
+    count: number,
+    broker: string,
+    when: 'soon' | 'late',
+  ): Promise<void> {
+    await this.#ask('back', firstOffset, count, broker, when)
   }
 
   /** Keeps sending until `rest`, or until a send fails. */

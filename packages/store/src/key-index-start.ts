@@ -152,12 +152,16 @@ function foreignFiles(
   return { files, offset, unwanted: names.slice(files.length), namesUnwanted: true, problem }
 }
 
-/** Up to where in the log the keys are in a file of Apache's; undefined when that cannot be. */
+/**
+ * Up to where in the log all keys are in a file of Apache's; undefined when that cannot be. Those of
+ * its last record may be there in part, the rest in a file that is not used: they are added again,
+ * as Apache does.
+ */
 function foreignEnd(log: IndexedLog, header: IndexHeader, from: number): number | undefined {
   const { beginOffset, beginTimestamp, endOffset, endTimestamp } = header
   if (beginOffset > endOffset || beginTimestamp > endTimestamp) return undefined
   if (endOffset < log.minOffset) return from
-  return log.recordEnd(endOffset)
+  return log.recordEnd(endOffset) === undefined ? undefined : endOffset
 }
 
 function open(

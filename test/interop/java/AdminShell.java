@@ -7,7 +7,9 @@
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.apache.rocketmq.tools.command.MQAdminStartup;
 
 public final class AdminShell {
@@ -19,10 +21,18 @@ public final class AdminShell {
         BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = input.readLine(); line != null; line = input.readLine()) {
+            forgetUsedCommands();
             MQAdminStartup.main0(line.split("\t"), null);
             System.out.println("\n" + END);
             System.err.println("\n" + END);
         }
         System.exit(0);
+    }
+
+    /** Some commands keep their client after they have shut it down. */
+    private static void forgetUsedCommands() throws ReflectiveOperationException {
+        Field commands = MQAdminStartup.class.getDeclaredField("SUB_COMMANDS");
+        commands.setAccessible(true);
+        ((List<?>) commands.get(null)).clear();
     }
 }

@@ -10,8 +10,8 @@
  *   rest                               ends the load
  *   read BROKER_ADDRESS TOPIC…         "queue" for each queue, "message" for each message in it
  *   times BROKER_ADDRESS TOPIC TIME…   for each queue and time: "time", the first and the last offset
- *   back FIRST COUNT BROKER_ADDRESS    sends messages of "travel-plain" back, as a consumer that failed
- *                                      does, and waits until the broker has stored them again
+ *   back FIRST COUNT BROKER soon|late  sends messages of "travel-plain" back, as a consumer that failed
+ *                                      does: "soon" waits until the broker has stored them again
  *   commit GROUP TOPIC OFFSET…         commits an offset in each queue for a consumer group
  *   committed BROKER_ADDRESS GROUP TOPIC   "committed" for each queue
  *   keys TOPIC KEY…                    "found" for each message that has the key
@@ -56,6 +56,8 @@ public final class Traveller {
     private static final int ROUTE_POLL_MS = 1_000;
     private static final int PULL_COUNT = 32;
     private static final int QUEUES = 4;
+    /** The level of two hours. */
+    private static final int LONGEST_DELAY = 18;
     private static final String READER = "travel-reader";
     /** Its retry topic has a name longer than the 127 bytes that the older record format can hold. */
     private static final String LONG_GROUP =
@@ -114,7 +116,8 @@ public final class Traveller {
                 write(Integer.parseInt(words[1]), words[2].equals("long"));
                 return;
             case "back":
-                sendBack(Integer.parseInt(words[1]), Integer.parseInt(words[2]), words[3]);
+                sendBack(Integer.parseInt(words[1]), Integer.parseInt(words[2]), words[3],
+                    words[4].equals("late"));
                 return;
             case "load":
                 startLoad(Integer.parseInt(words[1]), words[2], Integer.parseInt(words[3]));
@@ -243,7 +246,7 @@ public final class Traveller {
             result.getOffsetMsgId(), result.getMessageQueue().getQueueId(), result.getQueueOffset());
     }
 
-    private void sendBack(int first, int count, String address) throws Exception {
+    private void sendBack(int first, int count, String address, boolean isLate) throws Exception {
         DefaultMQPullConsumer owner = member(LONG_GROUP);
         MessageQueue queue = new MessageQueue("travel-plain", broker, 0);
         List<MessageExt> messages = new ArrayList<>();
@@ -251,11 +254,11 @@ public final class Traveller {
             messages.addAll(owner.pull(queue, "*", next, 1, TIMEOUT_MS).getMsgFoundList());
         }
         String topic = "%RETRY%" + LONG_GROUP;
-        long before = queuesOf(address, topic).get(0).getMaxOffset();
+        long before = isLate ? 0 : queuesOf(address, topic).get(0).getMaxOffset();
         for (MessageExt message : messages) {
-            owner.sendMessageBack(message, 1, broker, LONG_GROUP);
+            owner.sendMessageBack(message, isLate ? LONGEST_DELAY : 1, broker, LONG_GROUP);
         }
-        while (queuesOf(address, topic).get(0).getMaxOffset() < before + count) {
+        while (!isLate && queuesOf(address, topic).get(0).getMaxOffset() < before + count) {
             Thread.sleep(50);
         }
     }
