@@ -19,8 +19,8 @@ const READY = /boot success after (\d+) changes/
 export interface Orders {
   readonly doom?: Doom
   readonly lie?: Lie
-  /** Files last written before this wall time look a day older, in ms since 1970. */
-  readonly agedBeforeMs?: number
+  /** Files of the log that lie before this offset look a day older. */
+  readonly agedBefore?: number
   readonly bootId?: string
 }
 

@@ -14,19 +14,19 @@ import { pointNamed } from './points.mjs'
  * @typedef {object} Orders
  * @property {import('./points.mjs').Doom} [doom]
  * @property {import('./lies.mjs').Lie} [lie]
- * @property {number} [agedBeforeMs] files last written before this wall time look a day older
+ * @property {number} [agedBefore] files of the log that lie before this offset look a day older
  * @property {string} [bootId] instead of the machine's
  */
 
 const [, , configFile = ''] = process.argv
 /** @type {Orders} */
-const { agedBeforeMs, bootId, doom, lie } = JSON.parse(process.env['DOOMED'] ?? '{}')
+const { agedBefore, bootId, doom, lie } = JSON.parse(process.env['DOOMED'] ?? '{}')
 const fate = new Fate(doom === undefined ? undefined : pointNamed(doom.point), doom)
 const real = nodeHost({ logger: pinoLogger({ destination: 2 }) })
 const { disk: realDisk, machine: realMachine } = real
 let disk = doomedDisk(realDisk, fate)
 if (lie !== undefined) disk = lyingDisk(disk, lie)
-if (agedBeforeMs !== undefined) disk = agedDisk(disk, agedBeforeMs)
+if (agedBefore !== undefined) disk = agedDisk(disk, agedBefore)
 const machine = { ...realMachine, ...(bootId === undefined ? {} : { bootId }) }
 const host = { ...real, disk, machine }
 const { values } = readBrokerConfig(readFileSync(configFile, 'utf8'), configFile)

@@ -49,8 +49,8 @@ interface Place {
   highestCommit: number
   /** Answered commits, oldest first. */
   commits: Commit[]
-  /** All that was stored before this wall time, in ms since 1970, was read. */
-  readUpToMs: number
+  /** Where the newest message that was read lies in the log. */
+  readLogOffset: number
   /** When the broker was killed that got them; undefined while it lives. */
   killedAtMs: number | undefined
 }
@@ -67,7 +67,13 @@ export class GroupReader {
   constructor(options: GroupReaderOptions) {
     this.#options = options
     this.#places = Array.from({ length: options.queueCount }, () => {
-      return { nextOffset: 0, highestCommit: 0, commits: [], readUpToMs: 0, killedAtMs: undefined }
+      return {
+        nextOffset: 0,
+        highestCommit: 0,
+        commits: [],
+        readLogOffset: 0,
+        killedAtMs: undefined,
+      }
     })
   }
 
@@ -78,9 +84,9 @@ export class GroupReader {
     this.#loops = this.#places.map((place, queueId) => this.#follow(queueId, place))
   }
 
-  /** All messages that were stored before this wall time, in ms since 1970, were read. */
-  get readUpToMs(): number {
-    return Math.min(...this.#places.map(({ readUpToMs }) => readUpToMs))
+  /** All messages that lie before this offset of the log were read. */
+  get readLogOffset(): number {
+    return Math.min(...this.#places.map(({ readLogOffset }) => readLogOffset))
   }
 
   /** The broker was killed: what it has kept of the offsets is judged when reading is resumed. */
@@ -145,13 +151,8 @@ export class GroupReader {
 
   /** Reads what is there, commits it, and says whether there was no more. */
   async #step(queueId: number, place: Place): Promise<boolean> {
-    const nowMs = this.#options.clock.nowMs()
     const pulled = await pull(this.#options, queueId, place.nextOffset)
-    if (this.#stopping.signal.aborted) return true
-    if (pulled.kind === 'nothing') {
-      place.readUpToMs = nowMs
-      return true
-    }
+    if (this.#stopping.signal.aborted || pulled.kind === 'nothing') return true
     if (pulled.kind === 'moved') {
       place.nextOffset = pulled.nextOffset
       return true
@@ -160,11 +161,10 @@ export class GroupReader {
     for (const record of pulled.records) {
       this.#options.books.noteRead(queueId, place.nextOffset, record)
       place.nextOffset++
+      place.readLogOffset = Math.max(place.readLogOffset, record.logOffset)
     }
     await this.#commit(queueId, place)
-    const isAtEnd = place.nextOffset >= pulled.maxOffset
-    if (isAtEnd) place.readUpToMs = nowMs
-    return isAtEnd
+    return place.nextOffset >= pulled.maxOffset
   }
 
   /** What was removed for its age just now is no hole. */

@@ -11,6 +11,7 @@
 
 const HELD_BACK_MS = 60
 const DAY_MS = 24 * 3_600_000
+const LOG_FILE = /\/commitlog\/(\d{20})$/
 
 /** @type {Readonly<Record<Lie, (disk: Disk) => Disk>>} */
 const lies = {
@@ -82,18 +83,20 @@ function lateFile(file) {
 }
 
 /**
- * A disk that says of files which were last written before a wall time that this was a day earlier,
- * for a broker that removes what is hours old.
+ * A disk that says of the files of the log which lie before an offset that they were written a day
+ * earlier, for a broker that removes what is hours old.
  * @param {Disk} disk
- * @param {number} beforeMs since 1970
+ * @param {number} logOffset
  * @returns {Disk}
  */
-export function agedDisk(disk, beforeMs) {
+export function agedDisk(disk, logOffset) {
   return {
     ...disk,
     stat(path) {
       const stat = disk.stat(path)
-      if (stat === undefined || stat.modifiedMs >= beforeMs) return stat
+      const start = LOG_FILE.exec(path)?.[1]
+      if (stat === undefined || start === undefined) return stat
+      if (Number(start) + stat.sizeBytes > logOffset) return stat
       return { ...stat, modifiedMs: stat.modifiedMs - DAY_MS }
     },
   }

@@ -20,9 +20,8 @@ import { Tally } from './tally.ts'
 const PROGRESS_TIMEOUT_MS = 60_000
 /** A point that is not met within this time is given up. */
 const POINT_TIMEOUT_MS = 15_000
-const KEPT_MS = 10_000
-/** The system's clock for files may be a little late. */
-const MARGIN_MS = 100
+/** Most lives leave so much of the log, that there is something to look at in the end. */
+const KEPT_LOG_BYTES = 64 * 1024 * 1024
 /** Pause between requests that make the broker save topics and write checkpoints. */
 const PROVOCATION_PAUSE_MS = 150
 const PASSING_TOPIC = 'passing'
@@ -122,22 +121,18 @@ class Storm {
 
   /** A start that is to be killed has only so many changes as the last one had, or about. */
   #ordersFor(fate: Fate): Orders {
-    const agedBeforeMs = this.#agedBefore(fate)
-    if (fate.kind !== 'doom') return { ...this.#orders, agedBeforeMs }
+    const agedBefore = this.#agedBefore(fate)
+    if (fate.kind !== 'doom') return { ...this.#orders, agedBefore }
     const { doom } = fate
-    if (doom.point !== 'recovery') return { ...this.#orders, agedBeforeMs, doom }
+    if (doom.point !== 'recovery') return { ...this.#orders, agedBefore, doom }
     const nth = 1 + this.#random.below(this.#changesAtStart)
-    return { ...this.#orders, agedBeforeMs, doom: { ...doom, nth } }
+    return { ...this.#orders, agedBefore, doom: { ...doom, nth } }
   }
 
-  /**
-   * Up to when files look old: they hold nothing that was not read. Most lives leave what is some
-   * seconds old, so that there is something to look at in the end.
-   */
+  /** Up to where files of the log look old: they hold nothing that was not read. */
   #agedBefore(fate: Fate): number {
-    const { host, reader } = this.#scene
-    const keptMs = causeOf(fate) === 'retention' ? 0 : KEPT_MS
-    return Math.min(reader.readUpToMs, host.clock.nowMs() - keptMs) - MARGIN_MS
+    const keptBytes = causeOf(fate) === 'retention' ? 0 : KEPT_LOG_BYTES
+    return Math.max(0, this.#scene.reader.readLogOffset - keptBytes)
   }
 
   /** Whether a message was acknowledged before the process ended. */
