@@ -309,7 +309,8 @@ async function checkSingles(stage: StoreStage, store: Store, logMin: number): Pr
     if (isThere ? record?.equals(kept.bytes) !== true : record !== undefined) {
       stage.broke(
         'a message is what was stored, byte for byte',
-        `the message at log offset ${kept.logOffset} is ${record === undefined ? 'not' : 'otherwise'} there`,
+        `at log offset ${kept.logOffset} is ${record === undefined ? 'nothing' : describeRecord(record)}, ` +
+          `which differs from byte ${record === undefined ? 0 : differsAt(record, kept)} on`,
       )
     }
     const within = kept.logOffset + 1 + random.below(kept.bytes.length - 1)
