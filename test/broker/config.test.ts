@@ -51,6 +51,53 @@ test('the keys of the retention are the rules of the store', () => {
   })
 })
 
+test('the keys of the flush and of reads from files are those of the store', () => {
+  const apache = storeConfigOf(
+    complete(
+      'flushIntervalCommitLog=200\nflushCommitLogLeastPages=4\n' +
+        'flushCommitLogThoroughInterval=9000\nflushCommitLogTimed=false\n' +
+        'wakeFlushWhenPutMessage=true\nsyncFlushTimeout=300\nmaxFilterMessageSize=2000\n' +
+        'maxTransferCountOnMessageInDisk=8\nmaxTransferBytesOnMessageInDisk=65536',
+    ),
+  )
+  expect(apache).toMatchObject({
+    flushIntervalMs: 200,
+    flushLeastPages: 4,
+    flushThoroughMs: 9_000,
+    flushesAtOnce: true,
+    syncFlushTimeoutMs: 300,
+    maxUnitsPerRead: 100,
+    maxColdMessages: 8,
+    maxColdBytes: 65_536,
+  })
+  expect(storeConfigOf(complete('wakeFlushWhenPutMessage=true')).flushesAtOnce).toBe(false)
+})
+
+test('each key of the flush that has no effect says why', () => {
+  const reasons = {
+    flushIntervalConsumeQueue: 'each checkpoint',
+    flushConsumeQueueLeastPages: 'each checkpoint',
+    flushConsumeQueueThoroughInterval: 'each checkpoint',
+    commitIntervalCommitLog: 'handed to the kernel',
+    commitCommitLogLeastPages: 'handed to the kernel',
+    commitCommitLogThoroughInterval: 'handed to the kernel',
+    transientStorePoolEnable: 'handed to the kernel',
+    transientStorePoolSize: 'handed to the kernel',
+    warmMapedFileEnable: 'zeros ahead',
+    flushLeastPagesWhenWarmMapedFile: 'zeros ahead',
+    writeWithoutMmap: 'never mapped',
+    dataReadAheadEnable: 'read ahead where a consumer reads on',
+    accessMessageInMemoryMaxRatio: 'not guessed',
+    travelCqFileNumWhenGetMessage: 'goes on in the next',
+  }
+  const text = Object.keys(reasons).map((key) => `${key}=1`)
+  const { warnings } = readBrokerConfig(text.join('\n'), 'broker.conf')
+  const expected = Object.entries(reasons).map(([key, why]) => {
+    return expect.stringMatching(new RegExp(`${key} has no effect here: .*${why}`))
+  })
+  expect(warnings).toEqual(expected)
+})
+
 test("levels beyond Apache's limits are taken for the limits, with a warning, as there", () => {
   const text = 'diskSpaceWarningLevelRatio=95\ndiskSpaceCleanForciblyRatio=20\n'
   const { values, warnings } = readBrokerConfig(text, 'broker.conf')

@@ -138,6 +138,33 @@ describe('a read from files', () => {
     await expect(scene.read()).rejects.toThrow('is damaged at byte 0')
   })
 
+  it('gives no more messages and bytes than are set for files, and so from memory none less', async () => {
+    const limits = { maxColdMessages: 3, maxColdBytes: 250 }
+    for (const hot of [true, false]) {
+      const scene = await StoreScene.opened(limits)
+      await scene.putNumbered(0, 10)
+      if (!hot) await scene.reopen()
+      expect((await scene.read()).messageCount).toBe(hot ? 10 : 2)
+      const { messageCount } = await scene.read({ maxMessages: 1 })
+      expect(messageCount).toBe(1)
+      expect(await scene.bodies()).toEqual(numbered(0, 10))
+    }
+  })
+
+  it('looks through no more units for a tag than are set', async () => {
+    const scene = await StoreScene.opened({ maxUnitsPerRead: 10 })
+    for (let i = 0; i < 50; i++) await scene.put({ tagsCode: i === 40 ? 7 : 5 })
+    const request = { tagHashes: new Set([7]), maxMessages: 5 }
+    for (const cold of [false, true]) {
+      if (cold) await scene.reopen()
+      expect(await scene.read(request)).toMatchObject({
+        status: 'NO_MATCHED_MESSAGE',
+        nextOffset: 10,
+      })
+      expect(await scene.read({ ...request, offset: 35 })).toMatchObject({ messageCount: 1 })
+    }
+  })
+
   it('holds no more than a few files open, however many queues there are', async () => {
     const scene = await StoreScene.opened()
     let open = 0

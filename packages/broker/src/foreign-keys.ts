@@ -93,17 +93,14 @@ const reasons: readonly Reason[] = [
   {
     why: 'SQL92 filters are not built yet',
     keys: `
-      bitMapLengthConsumeQueueExt maxFilterMessageSize enableCalcFilterBitMap
+      bitMapLengthConsumeQueueExt enableCalcFilterBitMap
       expectConsumerNumUseFilter maxErrorRateOfBloomFilter filterDataCleanTimeSpan
       filterSupportRetry enablePropertyFilter`,
   },
   {
     why: 'files are written and read through the page cache, never mapped into memory',
     keys: `
-      commitIntervalCommitLog commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile
-      commitCommitLogThoroughInterval warmMapedFileEnable osPageCacheBusyTimeOutMills
-      transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool
-      writeWithoutMmap wakeCommitWhenPutMessage dataReadAheadEnable
+      osPageCacheBusyTimeOutMills writeWithoutMmap
       putConsumeQueueDataByFileChannel transferMsgByHeap serverSocketSndBufSize
       serverSocketRcvBufSize writeBufferHighWaterMark writeBufferLowWaterMark
       serverPooledByteBufAllocatorEnable`,
@@ -173,11 +170,32 @@ const reasons: readonly Reason[] = [
       appendAckAsync appendCkAsync`,
   },
   {
-    why: 'everything that is pending is flushed together, every flushIntervalCommitLog',
+    why: 'every message is handed to the kernel, where a killed process loses none: no buffer is before it',
     keys: `
-      flushIntervalConsumeQueue flushCommitLogTimed flushCommitLogLeastPages
-      flushConsumeQueueLeastPages flushCommitLogThoroughInterval
-      flushConsumeQueueThoroughInterval wakeFlushWhenPutMessage`,
+      commitIntervalCommitLog commitCommitLogLeastPages commitCommitLogThoroughInterval
+      wakeCommitWhenPutMessage transientStorePoolEnable transientStorePoolSize
+      fastFailIfNoBufferInStorePool`,
+  },
+  {
+    why: 'files of the log are filled with zeros ahead of the messages, a mebibyte at a time',
+    keys: 'warmMapedFileEnable flushLeastPagesWhenWarmMapedFile',
+  },
+  {
+    why: 'queues are flushed with each checkpoint, and made anew from the log behind the last one',
+    keys: `
+      flushIntervalConsumeQueue flushConsumeQueueLeastPages flushConsumeQueueThoroughInterval`,
+  },
+  {
+    why: 'files are read ahead where a consumer reads on, and nowhere else',
+    keys: 'dataReadAheadEnable',
+  },
+  {
+    why: 'which messages are in memory is known here, not guessed from their distance to the end',
+    keys: 'accessMessageInMemoryMaxRatio',
+  },
+  {
+    why: 'a pull that finds nothing in one file of a queue goes on in the next with its next request',
+    keys: 'travelCqFileNumWhenGetMessage',
   },
   {
     why: "Apache's broker declares it and does not read it either",
@@ -194,9 +212,8 @@ const reasons: readonly Reason[] = [
   {
     why: 'this broker has no such switch',
     keys: `
-      readOnlyCommitLogStorePaths maxTransferBytesOnMessageInDisk
-      maxTransferCountOnMessageInDisk accessMessageInMemoryMaxRatio
-      autoMessageVersionOnTopicLen enableRunningFlagsInFlush travelCqFileNumWhenGetMessage
+      readOnlyCommitLogStorePaths
+      autoMessageVersionOnTopicLen enableRunningFlagsInFlush
       maxAsyncPutMessageRequests maxConsumeQueueScan sampleCountThreshold
       enableBuildConsumeQueueConcurrently readUnCommitted brokerConfigPath rocketmqHome
       messageStorePlugIn msgTraceTopicName traceTopicEnable fetchNameSrvAddrByDnsLookup

@@ -40,6 +40,12 @@ export interface StoreConfig {
   readonly flushDisk: 'async' | 'sync'
   /** How often the log is synced when nobody waits for it (flushIntervalCommitLog). */
   readonly flushIntervalMs: number
+  /** Pages of 4 KiB without which that is put off (flushCommitLogLeastPages); none when absent. */
+  readonly flushLeastPages?: number | undefined
+  /** How long it is put off at the most (flushCommitLogThoroughInterval); 10 s when absent. */
+  readonly flushThoroughMs?: number | undefined
+  /** Whether so many pages are synced at once (flushCommitLogTimed and wakeFlushWhenPutMessage). */
+  readonly flushesAtOnce?: boolean | undefined
   /** How long `settled` waits for the device, unless told otherwise (syncFlushTimeout). */
   readonly syncFlushTimeoutMs: number
   /** Largest body (maxMessageSize). */
@@ -50,6 +56,12 @@ export interface StoreConfig {
   readonly verifyWholeCrc?: boolean
   /** How much of the newest log is kept in memory for readers. */
   readonly tailMemoryBytes: number
+  /** Messages of one read from files (maxTransferCountOnMessageInDisk); as asked when absent. */
+  readonly maxColdMessages?: number | undefined
+  /** Bytes of one read from files (maxTransferBytesOnMessageInDisk); as asked when absent. */
+  readonly maxColdBytes?: number | undefined
+  /** Units that one read with a filter looks at (maxFilterMessageSize); 800 when absent. */
+  readonly maxUnitsPerRead?: number | undefined
   /** Without it nothing is removed, and messages are accepted until the volume is full. */
   readonly retention?: RetentionConfig | undefined
   /** Without it there is no key index, and nothing is found by its key. */

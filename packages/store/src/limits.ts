@@ -22,8 +22,11 @@ export const RETRY_FULL_DISK_MS = 100
 /** Open files of segments; beyond it the one unused for the longest time is closed. */
 export const MAX_OPEN_FILES = 256
 
-/** Units looked at by one read; behind them the reader goes on with its next request. */
+/** Units looked at by one read, unless set; behind them the reader goes on with its next request. */
 export const MAX_UNITS_PER_READ = 800
+
+/** How long a sync of few pages is put off at the most, unless set. */
+export const FLUSH_THOROUGH_MS = 10_000
 
 /** What is kept in memory of the log's files is kept by windows of this size. */
 export const COLD_WINDOW_BYTES = MIB

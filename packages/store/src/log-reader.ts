@@ -25,19 +25,19 @@ export interface RecordSpot {
 }
 
 /** The queue whose records are read. */
-export interface QueueName {
+interface QueueName {
   readonly topicBytes: Buffer
   readonly queueId: number
 }
 
 /** What a queue says of the place of a record is not what the log has there. */
-export interface Misplaced {
+interface Misplaced {
   readonly kind: 'misplaced'
   readonly queueOffset: number
 }
 
 export type ColdSlices = { readonly kind: 'read'; readonly slices: Buffer[] } | Misplaced
-export type ColdTime = { readonly kind: 'read'; readonly timestampMs: number } | Misplaced
+type ColdTime = { readonly kind: 'read'; readonly timestampMs: number } | Misplaced
 
 /** The shortest record: what must be behind an offset for a record to be there. */
 const HEAD_BYTES = 91

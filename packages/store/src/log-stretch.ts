@@ -6,7 +6,7 @@ import { SUM_PAGE_BYTES } from './log-sums.ts'
 
 /** What is known of a page; a stretch is as its worst page. */
 export const verdict = { sound: 0, unknown: 1, damaged: 2 } as const
-export type Verdict = (typeof verdict)[keyof typeof verdict]
+type Verdict = (typeof verdict)[keyof typeof verdict]
 
 export class LogStretch {
   /** Log offset of the first byte, where a page begins. */

@@ -22,7 +22,7 @@ import type { LogStretch } from './log-stretch.ts'
 import type { LogTail } from './log-tail.ts'
 
 /** Bytes of the log, of one segment. */
-export interface LogRange {
+interface LogRange {
   readonly from: number
   readonly to: number
 }

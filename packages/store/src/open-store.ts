@@ -13,14 +13,14 @@ import { Failure } from './failure.ts'
 import type { KeyIndex } from './key-index.ts'
 import { KeyIndexReader } from './key-index-reader.ts'
 import { KeyIndexWriter } from './key-index-writer.ts'
-import { LogFlusher } from './log-flusher.ts'
+import { flushPolicyOf, LogFlusher } from './log-flusher.ts'
 import type { LogReader } from './log-reader.ts'
 import { LogTail } from './log-tail.ts'
 import { LogWriter } from './log-writer.ts'
 import type { Marks } from './marks.ts'
 import { OpenFiles } from './open-files.ts'
-import { type Recovered, recoverStore } from './recover-store.ts'
 import { makeReaders } from './readers.ts'
+import { type Recovered, recoverStore } from './recover-store.ts'
 import { Retention } from './retention.ts'
 import { type KeyLookup, Store } from './store.ts'
 import { pathsOf, type StorePaths } from './store-paths.ts'
@@ -70,14 +70,13 @@ function start(
   const tail = new LogTail(endOffset, config.tailMemoryBytes)
   const log = new CommitLog(folder, sums, tail, disk, clock)
   const writer = new LogWriter(log, marks.written, clock, failure)
-  const pauseMs = config.flushDisk === 'sync' ? 0 : config.flushIntervalMs
-  const flusher = new LogFlusher(log, marks, clock, pauseMs)
+  const flusher = new LogFlusher(log, marks, clock, flushPolicyOf(config))
   const dispatcher = new Dispatcher(marks, recovered.storeTimestamp)
   const { appendWholeCrc = false, maxMessageBytes } = config
   const limits = { appendWholeCrc, maxMessageBytes }
   const appender = new Appender({ clock, log, queues, dispatcher, writer, ...limits })
   const { written } = marks
-  const readers = { clock, logger, log, folder, sums, queues, written }
+  const readers = { config, clock, logger, log, folder, sums, queues, written }
   const { logReader, queueReader } = makeReaders(readers)
   const checkpointer = new Checkpointer(
     {

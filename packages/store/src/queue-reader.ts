@@ -11,6 +11,7 @@ import assert from 'node:assert/strict'
 import { DiskError } from '@rockhopper/host'
 import { isPreBlank, type QueueUnit, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
+import type { StoreConfig } from './config.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import { MAX_UNITS_PER_READ } from './limits.ts'
 import type { ColdSlices, LogReader, RecordSpot } from './log-reader.ts'
@@ -40,18 +41,32 @@ interface WrongUnit {
 
 type Attempt = ReadOutcome | WrongUnit
 
+interface QueueReaderParts {
+  readonly queues: QueueTable
+  readonly log: CommitLog
+  readonly reader: LogReader
+  readonly repair: UnitRepair
+  readonly config: StoreConfig
+}
+
 export class QueueReader {
   readonly #queues: QueueTable
   readonly #log: CommitLog
   readonly #reader: LogReader
   readonly #repair: UnitRepair
   readonly #units = new UnitWindows()
+  readonly #maxColdMessages: number
+  readonly #maxColdBytes: number
+  readonly #maxUnits: number
 
-  constructor(queues: QueueTable, log: CommitLog, reader: LogReader, repair: UnitRepair) {
+  constructor({ config, log, queues, reader, repair }: QueueReaderParts) {
     this.#queues = queues
     this.#log = log
     this.#reader = reader
     this.#repair = repair
+    this.#maxColdMessages = config.maxColdMessages ?? Number.POSITIVE_INFINITY
+    this.#maxColdBytes = config.maxColdBytes ?? Number.POSITIVE_INFINITY
+    this.#maxUnits = config.maxUnitsPerRead ?? MAX_UNITS_PER_READ
   }
 
   read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
@@ -99,20 +114,35 @@ export class QueueReader {
   }
 
   #attempt(queue: ConsumeQueue, request: ReadRequest): Attempt | Promise<Attempt> {
-    if (request.offset < queue.tailOffset) return this.#readCold(queue, request)
+    if (request.offset < queue.tailOffset) return this.#readCold(queue, this.#coldRequest(request))
     const logMin = this.#log.minOffset
+    const hotFrom = this.#log.tail.startOffset
     const stateOf = (unit: QueueUnit): UnitState => (unit.logOffset < logMin ? 'removed' : 'live')
-    const units = queue.hotUnits(request.offset, unitsFor(request))
-    const choice = choose(units, request, request.maxMessages, stateOf)
+    const units = queue.hotUnits(request.offset, this.#unitsFor(request))
+    const isCold = readUnit(units, 0).logOffset < hotFrom
+    const choice = choose(units, isCold ? this.#coldRequest(request) : request, stateOf)
     const [first] = choice.spots
-    if (first !== undefined && first.logOffset < this.#log.tail.startOffset) {
+    if (first !== undefined && first.logOffset < hotFrom) {
       return this.#fetch(queue, request, choice)
     }
     return found(queue, request, choice, this.#reader.hotSlices(choice.spots))
   }
 
+  /** Who takes what comes needs no more units than messages. */
+  #unitsFor({ maxMessages, tagHashes }: ReadRequest): number {
+    return tagHashes === undefined ? maxMessages : Math.max(this.#maxUnits, maxMessages)
+  }
+
+  #coldRequest(request: ReadRequest): ReadRequest {
+    return {
+      ...request,
+      maxMessages: Math.min(request.maxMessages, this.#maxColdMessages),
+      maxBytes: Math.min(request.maxBytes, this.#maxColdBytes),
+    }
+  }
+
   #readCold(queue: ConsumeQueue, request: ReadRequest): Attempt | Promise<Attempt> {
-    const units = this.#units.read(queue, request.offset, unitsFor(request))
+    const units = this.#units.read(queue, request.offset, this.#unitsFor(request))
     if (!(units instanceof Promise)) return this.#fromUnits(queue, request, units)
     return units.then(
       (read) => this.#fromUnits(queue, request, read),
@@ -144,7 +174,7 @@ export class QueueReader {
     behindLive: boolean,
   ): Attempt | Promise<Attempt> {
     let seenLive = behindLive
-    const choice = choose(units, request, request.maxMessages, (unit) => {
+    const choice = choose(units, request, (unit) => {
       const state = this.#stateOf(unit)
       if (state === 'removed' && seenLive) return 'wrong'
       seenLive ||= state === 'live'
@@ -192,11 +222,6 @@ export class QueueReader {
   }
 }
 
-/** Who takes what comes needs no more units than messages. */
-function unitsFor({ maxMessages, tagHashes }: ReadRequest): number {
-  return tagHashes === undefined ? maxMessages : Math.max(MAX_UNITS_PER_READ, maxMessages)
-}
-
 /** The answer for an offset at which the queue has nothing to read. */
 function outsideOf(queue: ConsumeQueue, offset: number): ReadOutcome | undefined {
   const min = queue.minOffset
@@ -211,10 +236,9 @@ function outsideOf(queue: ConsumeQueue, offset: number): ReadOutcome | undefined
 function choose(
   units: Buffer,
   request: ReadRequest,
-  maxMessages: number,
   stateOf: (unit: QueueUnit) => UnitState,
 ): Choice {
-  const { maxBytes, offset, tagHashes } = request
+  const { maxBytes, maxMessages, offset, tagHashes } = request
   const spots: RecordSpot[] = []
   let bytes = 0
   let removed = false

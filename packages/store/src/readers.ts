@@ -3,6 +3,7 @@
  */
 import type { Clock, Logger } from '@rockhopper/host'
 import type { CommitLog } from './commit-log.ts'
+import type { StoreConfig } from './config.ts'
 import { DamageNotices } from './damage-notices.ts'
 import { LogPages } from './log-pages.ts'
 import { LogReader } from './log-reader.ts'
@@ -15,6 +16,7 @@ import { UnitRepair } from './unit-repair.ts'
 import type { Watermark } from './watermark.ts'
 
 interface ReaderParts {
+  readonly config: StoreConfig
   readonly clock: Clock
   readonly logger: Logger
   readonly log: CommitLog
@@ -30,10 +32,11 @@ interface Readers {
 }
 
 export function makeReaders(parts: ReaderParts): Readers {
-  const { clock, folder, log, logger, queues, sums, written } = parts
+  const { clock, config, folder, log, logger, queues, sums, written } = parts
   const pages = new LogPages(folder, sums, written, clock)
   const notices = new DamageNotices(folder, logger)
   const logReader = new LogReader(log, new LogWindows(pages, log.tail), notices)
   const repair = new UnitRepair({ log, pages, notices, reader: logReader, queues, logger })
-  return { logReader, queueReader: new QueueReader(queues, log, logReader, repair) }
+  const queueReader = new QueueReader({ queues, log, reader: logReader, repair, config })
+  return { logReader, queueReader }
 }
