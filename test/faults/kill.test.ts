@@ -17,7 +17,7 @@ test('25 kills under load, some at each named point, cost no message, no byte, n
 }, async () => {
   const met = new Set<string>()
   for (const options of storms) {
-    const fates = drawFates({ ...options, length: 0.3 })
+    const fates = drawFates({ ...options, length: 0.15 })
     const { examples, flaws, tally } = await storm({ ...options, fates })
     process.stdout.write(`${options.flushDiskType}\n${tally.report()}\n`)
     expect({ flaws, examples }).toEqual({

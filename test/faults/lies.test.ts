@@ -6,7 +6,7 @@ import { storm } from './storm.ts'
 
 const TIMEOUT_MS = 120_000
 const seed = 8
-const whenAcknowledged = { kind: 'acknowledgement', count: 2_000 } as const
+const whenAcknowledged = { kind: 'acknowledgement', count: 2_000, withinMs: 9_000 } as const
 /** Longer than it takes to save the offsets in time. */
 const whenSaved = { kind: 'moment', afterMs: 2_000 } as const
 

@@ -76,7 +76,7 @@ function tagOf(number: number): string {
 }
 
 function originOf(number: number): string {
-  return mix(number ^ 0x5555).toString(36)
+  return String(mix(number ^ 0x5555))
 }
 
 function mix(number: number): number {

@@ -8,17 +8,17 @@ import { type Doom, type Point, points } from './points.mjs'
 
 /** Lives that end at a random moment are so long, in ms. */
 const SHORTEST_LIFE_MS = 60
-const LONGEST_LIFE_MS = 1_200
+const LONGEST_LIFE_MS = 2_400
 /** Acknowledgements in a life that ends with one. */
-const MOST_ACKNOWLEDGEMENTS = 24_000
+const MOST_ACKNOWLEDGEMENTS = 60_000
 const MOMENTS = ['before', 'within', 'after'] as const
 
 /** How a life ends. */
 export type Fate =
   /** Killed by another process after a time. */
   | { readonly kind: 'moment'; readonly afterMs: number }
-  /** Killed when so many acknowledgements have come. */
-  | { readonly kind: 'acknowledgement'; readonly count: number }
+  /** Killed the moment that so many acknowledgements have come, or when that takes too long. */
+  | { readonly kind: 'acknowledgement'; readonly count: number; readonly withinMs: number }
   | { readonly kind: 'doom'; readonly doom: Doom }
 
 /** What a fate is called in the table. */
@@ -56,7 +56,7 @@ export function drawFates(options: FateOptions): Fate[] {
       return { kind: 'moment', afterMs: Math.round(afterMs) }
     }
     const count = 1 + random.below(Math.ceil(MOST_ACKNOWLEDGEMENTS * length))
-    return { kind: 'acknowledgement', count }
+    return { kind: 'acknowledgement', count, withinMs: Math.round(LONGEST_LIFE_MS * length) }
   })
 }
 

@@ -24,6 +24,8 @@ const POINT_TIMEOUT_MS = 15_000
 const KEPT_LOG_BYTES = 64 * 1024 * 1024
 /** Pause between requests that make the broker save topics and write checkpoints. */
 const PROVOCATION_PAUSE_MS = 150
+/** After so many lives it says how far it is. */
+const PROGRESS_LIVES = 10
 const PASSING_TOPIC = 'passing'
 /** Points that need such requests, as a broker comes by them seldom on its own. */
 const PROVOKED: ReadonlySet<string> = new Set(['checkpoint', 'queue roll', 'topic save'])
@@ -38,6 +40,8 @@ export interface StormOptions {
   readonly seed: number
   /** What the broker's disk does instead of what it is told. */
   readonly lie?: Lie
+  /** Called now and then with a line on how far it is. */
+  readonly say?: (line: string) => void
 }
 
 export interface Aftermath {
@@ -54,7 +58,7 @@ export async function storm(options: StormOptions): Promise<Aftermath> {
   let isGood = false
   const storm = new Storm(scene, options)
   try {
-    const aftermath = await storm.run(options.fates)
+    const aftermath = await storm.run(options.fates, options.say)
     isGood = Object.values(aftermath.flaws).every((count) => count === 0)
     return aftermath
   } finally {
@@ -83,9 +87,12 @@ class Storm {
     this.#tally = new Tally(reachablePoints())
   }
 
-  async run(fates: readonly Fate[]): Promise<Aftermath> {
+  async run(fates: readonly Fate[], say?: (line: string) => void): Promise<Aftermath> {
     const { folder } = this.#scene
-    for (const fate of fates) await this.#live(fate)
+    for (const [i, fate] of fates.entries()) {
+      await this.#live(fate)
+      if ((i + 1) % PROGRESS_LIVES === 0) say?.(this.#tally.progress(this.#flaws()))
+    }
     await this.#end()
     const { examples } = this.#scene.books
     return { flaws: this.#flaws(), tally: this.#tally, examples, folder }
@@ -159,6 +166,7 @@ class Storm {
         break
       case 'acknowledgement':
         books.alarmAt(books.acknowledged.value + fate.count, () => broker.child.kill())
+        await this.#endWithin(fate.withinMs)
         break
       case 'doom':
         await this.#awaitDoom(fate.doom.point)
@@ -168,14 +176,19 @@ class Storm {
 
   /** Kills a broker that does not come by its point. */
   async #awaitDoom(point: string): Promise<void> {
+    const provoked = PROVOKED.has(point) ? this.#provoke() : undefined
+    // A start that had fewer changes than expected has been survived.
+    await this.#endWithin(point === 'recovery' ? 0 : POINT_TIMEOUT_MS)
+    await provoked
+  }
+
+  /** Kills the broker if it does not die before. */
+  async #endWithin(ms: number): Promise<void> {
     const { broker, host } = this.#scene
     const patience = new AbortController()
-    const waited = pause(host.clock, POINT_TIMEOUT_MS, patience.signal)
-    const provoked = PROVOKED.has(point) ? this.#provoke() : undefined
-    if (point !== 'recovery') await Promise.race([broker.child.ended, waited])
+    await Promise.race([broker.child.ended, pause(host.clock, ms, patience.signal)])
     patience.abort()
     broker.child.kill()
-    await provoked
   }
 
   /** Has topics saved and checkpoints written until the broker is dead. */

@@ -114,6 +114,15 @@ export class Tally {
     return this.#workMs === 0 ? 0 : (this.#workAcknowledged * 1_000) / this.#workMs
   }
 
+  /** One line on what there was so far. */
+  progress(flaws: AllFlaws): string {
+    const found = Object.values(flaws).reduce((sum, count) => sum + count, 0)
+    return (
+      `${this.kills} kills, ${this.acknowledged} acknowledged at ${Math.round(this.rate)} msg/s, ` +
+      `restarts p99 ${this.restartMs(99)} ms, ${found} flaws`
+    )
+  }
+
   report(): string {
     const rates = this.#rates.toSorted((a, b) => a - b)
     const whole = (value: number): string => Math.round(value).toLocaleString('en-US')
