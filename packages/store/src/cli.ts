@@ -9,8 +9,10 @@ import { runStoreProgram } from './inspect/program.ts'
 
 /** Runs one command line, without the word `store`, and sets the exit code of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const host = nodeHost()
   process.exitCode = await runStoreProgram(argv, {
-    host: nodeHost(),
+    host,
+    target: host,
     useOf: folderUse,
     absolute: (path) => resolve(path),
     timeText,

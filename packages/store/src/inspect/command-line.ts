@@ -2,7 +2,7 @@
  * What the verbs of `rockhopper store` have in common: what they may use, how they are declared, and
  * how they print. Owns nothing.
  */
-import type { FolderUse } from '@rockhopper/host'
+import type { FolderUse, Host } from '@rockhopper/host'
 import type { Command } from 'commander'
 import { findStore, InspectError, type ReadingHost, type StoreFolder } from './store-folder.ts'
 import type { TimeText } from './words.ts'
@@ -10,6 +10,8 @@ import type { TimeText } from './words.ts'
 /** What the program may use. */
 export interface Surroundings {
   readonly host: ReadingHost
+  /** The doors of a rebuild, the only verb that writes: into a folder that it makes. */
+  readonly target: Host
   /** Who has a folder at the moment. */
   readonly useOf: (directory: string) => FolderUse
   /** An absolute path, from where the operator stands. */

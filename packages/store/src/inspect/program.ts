@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander'
 import { CorruptionError } from '../errors.ts'
 import { EXIT, type Surroundings } from './command-line.ts'
 import { addMessageVerb } from './message-verb.ts'
+import { addRebuildVerb } from './rebuild-verb.ts'
 import { InspectError } from './store-folder.ts'
 import { addSurveyVerb } from './survey-verb.ts'
 import { addVerifyVerb } from './verify-verb.ts'
@@ -42,6 +43,7 @@ function programOf(surroundings: Surroundings, end: (code: number) => void): Com
   addSurveyVerb(program, surroundings)
   addVerifyVerb(program, surroundings, end)
   addMessageVerb(program, surroundings)
+  addRebuildVerb(program, surroundings)
   return program
 }
 
@@ -49,7 +51,7 @@ function programOf(surroundings: Surroundings, end: (code: number) => void): Com
 function sentenceOf(error: unknown): string {
   if (error instanceof CommanderError) return usageSentence(error)
   if (error instanceof InspectError || error instanceof CorruptionError) return error.message
-  if (error instanceof DiskError) return `The store cannot be read: ${error.message}`
+  if (error instanceof DiskError) return `The disk does not do it: ${error.message}`
   throw error
 }
 

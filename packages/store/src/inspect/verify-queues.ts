@@ -70,6 +70,7 @@ export class QueueVerifier {
   readonly #queues = new Map<string, Map<number, CheckedQueue>>()
   readonly #windowUnits: number
   readonly #suspects: Suspect[] = []
+  #tooMany = false
 
   constructor(
     disk: ReadOnlyDisk,
@@ -110,6 +111,10 @@ export class QueueVerifier {
   /** What can be said when the whole log was read. */
   finish(): void {
     for (const suspect of this.#suspects) this.#checkSuspect(suspect)
+    if (this.#tooMany) {
+      const problem = `more than ${MOST_SUSPECTS} units do not fit the log, so not all are told`
+      this.#findings.add(this.#folder.queues, 0, problem, ADVICE.remakeQueue)
+    }
     for (const queues of this.#queues.values()) {
       for (const queue of queues.values()) this.#finishQueue(queue)
     }
@@ -156,8 +161,12 @@ export class QueueVerifier {
       unit.logOffset === logOffset &&
       unit.sizeBytes === record.sizeBytes &&
       isTags(unit.tagsCode, record)
-    if (!isRight && this.#suspects.length < MOST_SUSPECTS)
-      this.#suspects.push({ queue, queueOffset })
+    if (!isRight) this.#suspect(queue, queueOffset)
+  }
+
+  #suspect(queue: CheckedQueue, queueOffset: number): void {
+    if (this.#suspects.length < MOST_SUSPECTS) this.#suspects.push({ queue, queueOffset })
+    else this.#tooMany = true
   }
 
   /** The record may be one of a topic that was deleted since: what counts is where the unit points. */

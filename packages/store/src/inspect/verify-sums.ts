@@ -17,7 +17,7 @@ interface DamagedRun {
 }
 
 /**
- * Tells of pages before `limit` that differ, and of sums behind the end of the log. Returns how many
+ * Tells of pages before `limit` that differ, and calls `damaged` for each of them. Returns how many
  * pages have a sum.
  */
 export function verifySums(
@@ -25,6 +25,7 @@ export function verifySums(
   folder: StoreFolder,
   limit: number,
   findings: Findings,
+  damaged: (pageOffset: number) => void = () => {},
 ): number {
   const log = new SegmentFiles(disk, folder.commitLog, folder.logSegmentBytes)
   const sums = new Map(
@@ -34,7 +35,7 @@ export function verifySums(
   for (const { path, start } of log.files) {
     const sumPath = sums.get(start)
     if (sumPath === undefined || start >= limit) continue
-    known += verifySegment(log, start, path, readEntries(disk, sumPath), limit, findings)
+    known += verifySegment(log, start, path, readEntries(disk, sumPath), limit, findings, damaged)
   }
   log.close()
   return known
@@ -62,6 +63,7 @@ function verifySegment(
   entries: Buffer,
   limit: number,
   findings: Findings,
+  damaged: (pageOffset: number) => void,
 ): number {
   const window = Buffer.allocUnsafe(WINDOW_BYTES)
   const pages = entries.length / SUM_ENTRY_BYTES
@@ -76,6 +78,7 @@ function verifySegment(
       known += 1
       const content = bytes.subarray(at, at + SUM_PAGE_BYTES)
       if (judgePage(entries, page * SUM_ENTRY_BYTES, page, content) !== 'damaged') continue
+      damaged(start + from)
       if (run?.to === from) run.to = from + SUM_PAGE_BYTES
       else {
         tell(run, findings)

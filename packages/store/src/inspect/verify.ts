@@ -4,10 +4,11 @@
  * What a start after a kill puts right by itself, like messages that are in no queue file yet, is no
  * finding but a note.
  */
-import { CRC_PROPERTY_BYTES, hasSoundCrcProperty, type RecordView } from '@rockhopper/protocol'
+import { hasSoundCrcProperty } from '@rockhopper/protocol'
 import { readAbortMarker } from '../abort-marker.ts'
 import { type Checkpoint, readCheckpoint } from '../checkpoint-file.ts'
 import { surveyConfig } from './config-survey.ts'
+import { hasCrcProperty } from './crc-place.ts'
 import { DryDisk } from './dry-disk.ts'
 import { ADVICE, Findings, type VerifyWatcher } from './findings.ts'
 import { type LogEnd, scanWholeLog } from './log-scan.ts'
@@ -34,7 +35,6 @@ export interface VerifySummary {
 
 /** How often progress is told. */
 const PROGRESS_BYTES = 64 * 1024 * 1024
-const CRC_NAME = Buffer.from('__CRC32#\x01')
 
 /** The store must not be in use. Throws `DiskError`. */
 export function verifyStore(
@@ -90,7 +90,10 @@ function readLog(
     record(record, source, at, logOffset) {
       records += 1
       lastTimestamp = record.storeTimestamp
-      if (!isCrcPropertySound(record, source, at)) {
+      if (
+        hasCrcProperty(record, source, at) &&
+        !hasSoundCrcProperty(source, at, record.sizeBytes)
+      ) {
         const problem = 'the checksum in the properties of the record there is wrong'
         findings.add(log.pathOf(logOffset), logOffset % log.segmentBytes, problem, ADVICE.rebuild)
       }
@@ -106,18 +109,6 @@ function readLog(
     },
   })
   return { end, records, lastTimestamp }
-}
-
-/** Right as well when there is none. */
-function isCrcPropertySound(
-  { properties, sizeBytes }: RecordView,
-  source: Buffer,
-  at: number,
-): boolean {
-  const start = at + sizeBytes - CRC_PROPERTY_BYTES
-  if (properties.length < CRC_PROPERTY_BYTES || source[start] !== CRC_NAME[0]) return true
-  if (!source.subarray(start, start + CRC_NAME.length).equals(CRC_NAME)) return true
-  return hasSoundCrcProperty(source, at, sizeBytes)
 }
 
 function checkSegments(log: SegmentFiles, wasKilled: boolean, findings: Findings): void {

@@ -1,0 +1,18 @@
+/**
+ * Tells whether a record ends with a checksum of its own. Owns nothing. Source: `store-format.md`
+ * section 5.3.
+ */
+import { CRC_PROPERTY_BYTES, type RecordView } from '@rockhopper/protocol'
+
+const NAME = Buffer.from('__CRC32#\x01')
+
+/** Whether the record at `at` of `source` has the property `__CRC32#` at its end. */
+export function hasCrcProperty(
+  { properties, sizeBytes }: RecordView,
+  source: Buffer,
+  at: number,
+): boolean {
+  const start = at + sizeBytes - CRC_PROPERTY_BYTES
+  if (properties.length < CRC_PROPERTY_BYTES || source[start] !== NAME[0]) return false
+  return source.subarray(start, start + NAME.length).equals(NAME)
+}
