@@ -10,6 +10,7 @@ import {
   MessageKeys,
   messageKeyHash,
   type RecordContent,
+  RecordCursor,
   readIndexEntry,
   readIndexHeader,
   recordBytes,
@@ -83,7 +84,8 @@ describe('a file of the key index', () => {
 
   it('has the entry of the reference, byte for byte', () => {
     const bytes = Buffer.alloc(INDEX_ENTRY_BYTES)
-    writeIndexEntry(bytes, 0, 2_746_024, 0x1000, 0, 0)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    writeIndexEntry(view, 0, 2_746_024, 0x1000, 0, 0)
     expect(bytes.toString('hex')).toBe('0029e6a800000000000010000000000000000000')
     expect(readIndexEntry(bytes, 0)).toEqual({
       hash: 2_746_024,
@@ -119,6 +121,33 @@ describe('a file of the key index', () => {
     expect(indexSeconds(2_000, 3_000)).toBe(0)
     expect(indexSeconds(5_000, 0)).toBe(0)
     expect(indexSeconds(3_000 + 2 ** 31 * 1_000, 3_000)).toBe(2 ** 31 - 1)
+  })
+})
+
+describe('a cursor', () => {
+  it('stands on a record exactly where a scan finds one', () => {
+    const whole = record('UNIQ_KEY\x01u\x02', { flags: sysFlag.bornHostV6, topic: 'x'.repeat(140) })
+    const plain = record('UNIQ_KEY\x01u\x02KEYS\x01k\x02')
+    const cursor = new RecordCursor()
+    const facts = fc.property(
+      fc.constantFrom(whole, plain),
+      fc.nat(3),
+      fc.array(fc.tuple(fc.nat(399), fc.nat(255)), { maxLength: 2 }),
+      fc.nat(8),
+      (source, before, changes, missing) => {
+        const bytes = Buffer.concat([Buffer.alloc(before), source])
+        for (const [at, byte] of changes) bytes[before + (at % source.length)] = byte
+        const cut = bytes.subarray(0, bytes.length - (missing > 4 ? 0 : missing))
+        const scanned = scanView(cut, before, false)
+        cursor.open(cut)
+        expect(cursor.moveTo(before)).toBe(scanned.kind === 'record')
+        if (scanned.kind !== 'record') return
+        const { end, logOffset, propertiesAt, sizeBytes, storeTimestamp, topicAt } = scanned.record
+        const found = { end, logOffset, propertiesAt, sizeBytes, storeTimestamp, topicAt }
+        expect(cursor).toMatchObject({ ...found, sysFlag: scanned.record.sysFlag })
+      },
+    )
+    fc.assert(facts, { seed: 9, numRuns: 3_000 })
   })
 })
 

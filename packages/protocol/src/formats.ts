@@ -82,5 +82,6 @@ export {
   writeBlankRecord,
   writeRecord,
 } from './record.ts'
+export { RecordCursor } from './record-cursor.ts'
 export { type Compression, compressionOf, isQueued, sysFlag, ZLIB_COMPRESSED } from './sys-flag.ts'
 export { javaHashCode } from './tag-hash.ts'

@@ -20,6 +20,7 @@ export const INDEX_ENTRY_BYTES = 20
 export const FIRST_INDEX_ENTRY = 1
 
 const INT32_MAX = 2 ** 31 - 1
+const TWO_32 = 2 ** 32
 
 /** How a file is laid out; all files of a store are alike. */
 export interface IndexShape {
@@ -96,17 +97,18 @@ export function readIndexEntry(source: Buffer, at: number): IndexEntry {
 
 /** Writes an entry; values side by side spare an object for each. */
 export function writeIndexEntry(
-  target: Buffer,
+  target: DataView,
   at: number,
   hash: number,
   logOffset: number,
   seconds: number,
   previous: number,
 ): void {
-  writeInt32(target, hash, at)
-  writeInt64(target, logOffset, at + 4)
-  writeInt32(target, seconds, at + 12)
-  writeInt32(target, previous, at + 16)
+  target.setInt32(at, hash)
+  target.setInt32(at + 4, Math.floor(logOffset / TWO_32))
+  target.setInt32(at + 8, logOffset | 0)
+  target.setInt32(at + 12, seconds)
+  target.setInt32(at + 16, previous)
 }
 
 /** What an entry keeps of a store time, in a file that begins at `beginTimestamp`. */

@@ -9,7 +9,7 @@
  */
 import { indexHash } from './index-file.ts'
 import { decodeProperties } from './properties.ts'
-import { type RecordView, readRecord } from './record.ts'
+import { type RecordSpan, readRecord } from './record.ts'
 import { sysFlag } from './sys-flag.ts'
 import { continueHash, javaHashCode } from './tag-hash.ts'
 
@@ -17,14 +17,16 @@ const NAME_END = 1
 const VALUE_END = 2
 const SPACE = 0x20
 const HASH_SIGN = 0x23
-const LAST_ASCII = 127
 const ROLLED_BACK = sysFlag.transactionRollback
 
 const UNIQUE_KEY = Buffer.from(`UNIQ_KEY${String.fromCharCode(NAME_END)}`)
 const KEYS = Buffer.from(`KEYS${String.fromCharCode(NAME_END)}`)
-const [FIRST_OF_UNIQUE_KEY] = UNIQUE_KEY
-const [FIRST_OF_KEYS] = KEYS
 const LEAST_HASHES = 16
+
+/** Four bytes at a time: each is VALUE_END, 1, or the one bit that ASCII has not. */
+const VALUE_ENDS = 0x02020202
+const ONES = 0x01010101
+const HIGH_BITS = 0x80808080 | 0
 
 /** The hash under which the index has a key of a topic. */
 export function messageKeyHash(topic: string, key: string): number {
@@ -44,70 +46,61 @@ export class MessageKeys {
   /** The first `count` are the hashes of the record that was read last. */
   hashes = new Int32Array(LEAST_HASHES)
   count = 0
+  #source: Buffer = Buffer.alloc(0)
+  #view = new DataView<ArrayBufferLike>(this.#source.buffer)
   /** Java's hash of `topic#`. */
   #topicHash = 0
-  #uniqueHash = 0
-  #hasUnique = false
+  /** Where the values are; behind `To` is 0 when there is none. */
+  #uniqueFrom = 0
+  #uniqueTo = 0
   #keysFrom = 0
   #keysTo = 0
 
   /** Takes the keys out of a record that lies in `source`. */
-  read(source: Buffer, record: RecordView): void {
+  read(source: Buffer, { end, propertiesAt, sysFlag: flags, topicAt }: RecordSpan): void {
+    if (source !== this.#source) {
+      this.#source = source
+      this.#view = new DataView(source.buffer, source.byteOffset, source.length)
+    }
+    const view = this.#view
     this.count = 0
-    if ((record.sysFlag & ROLLED_BACK) === ROLLED_BACK) return
-    this.#hasUnique = false
+    if ((flags & ROLLED_BACK) === ROLLED_BACK) return
+    this.#uniqueTo = 0
     this.#keysTo = 0
-    const { propertiesAt, topicAt } = record.parts
-    const topicHash = hashBytes(source, topicAt, propertiesAt - 2, 0)
+    this.#walk(view, propertiesAt, end)
+    if (this.#uniqueTo === 0 && this.#keysTo === 0) return
+    const topicHash = hashBytes(view, topicAt, propertiesAt - 2, 0)
     this.#topicHash = (Math.imul(31, topicHash) + HASH_SIGN) | 0
-    this.#walk(source, propertiesAt, record.end)
-    if (this.#hasUnique) this.#add(this.#uniqueHash)
-    if (this.#keysTo > 0) this.#addWords(source)
+    if (this.#uniqueTo > 0) this.#addWord(view, this.#uniqueFrom, this.#uniqueTo)
+    if (this.#keysTo > 0) this.#addWords(view, this.#keysFrom, this.#keysTo)
   }
 
   /** Of properties that are there twice the last counts, and one without a value is none. */
-  #walk(source: Buffer, from: number, end: number): void {
+  #walk(view: DataView, from: number, end: number): void {
     for (let at = from; at < end; ) {
-      const first = source[at]
-      if (first === FIRST_OF_UNIQUE_KEY && startsWith(source, at, end, UNIQUE_KEY)) {
-        at = this.#takeUnique(source, at + UNIQUE_KEY.length, end)
-      } else {
-        const isKeys = first === FIRST_OF_KEYS && startsWith(source, at, end, KEYS)
-        const valueEnd = valueEndFrom(source, at, end)
-        if (isKeys && at + KEYS.length < valueEnd) {
-          this.#keysFrom = at + KEYS.length
-          this.#keysTo = valueEnd
-        }
-        at = valueEnd + 1
+      const valueEnd = valueEndFrom(view, at, end)
+      if (startsWith(view, at, valueEnd, UNIQUE_KEY)) {
+        this.#uniqueFrom = at + UNIQUE_KEY.length
+        this.#uniqueTo = valueEnd
+      } else if (startsWith(view, at, valueEnd, KEYS)) {
+        this.#keysFrom = at + KEYS.length
+        this.#keysTo = valueEnd
       }
+      at = valueEnd + 1
     }
   }
 
-  /** Hashes the value in the same go in which its end is found; returns the next pair's place. */
-  #takeUnique(source: Buffer, from: number, end: number): number {
-    let hash = this.#topicHash
-    let seen = 0
-    let at = from
-    for (; at < end; at++) {
-      const byte = source[at] ?? 0
-      if (byte === VALUE_END) break
-      hash = (Math.imul(31, hash) + byte) | 0
-      seen |= byte
+  #addWords(view: DataView, from: number, end: number): void {
+    for (let at = from; at < end; ) {
+      let to = at
+      while (to < end && view.getUint8(to) !== SPACE) to += 1
+      if (to > at) this.#addWord(view, at, to)
+      at = to + 1
     }
-    if (at > from) {
-      this.#hasUnique = true
-      this.#uniqueHash = seen > LAST_ASCII ? wideHash(source, from, at, this.#topicHash) : hash
-    }
-    return at + 1
   }
 
-  #addWords(source: Buffer): void {
-    for (let from = this.#keysFrom; from < this.#keysTo; ) {
-      let to = from
-      while (to < this.#keysTo && source[to] !== SPACE) to += 1
-      if (to > from) this.#add(hashBytes(source, from, to, this.#topicHash))
-      from = to + 1
-    }
+  #addWord(view: DataView, from: number, to: number): void {
+    this.#add(hashBytes(view, from, to, this.#topicHash))
   }
 
   #add(javaHash: number): void {
@@ -121,30 +114,42 @@ export class MessageKeys {
   }
 }
 
-function startsWith(source: Buffer, at: number, end: number, name: Buffer): boolean {
-  if (at + name.length > end) return false
-  for (let i = 1; i < name.length; i++) if (source[at + i] !== name[i]) return false
+/** Whether a name stands at `at`, and a value of at least one byte behind it. */
+function startsWith(view: DataView, at: number, end: number, name: Buffer): boolean {
+  if (view.getUint8(at) !== name[0] || at + name.length >= end) return false
+  for (let i = 1; i < name.length; i++) if (view.getUint8(at + i) !== name[i]) return false
   return true
 }
 
-function valueEndFrom(source: Buffer, from: number, end: number): number {
+/** The position of the next VALUE_END, or `end`; found four bytes at a time. */
+function valueEndFrom(view: DataView, from: number, end: number): number {
   let at = from
-  while (at < end && source[at] !== VALUE_END) at += 1
+  for (; at + 4 <= end; at += 4) {
+    const rest = view.getInt32(at) ^ VALUE_ENDS
+    if (((rest - ONES) & ~rest & HIGH_BITS) !== 0) break
+  }
+  while (at < end && view.getUint8(at) !== VALUE_END) at += 1
   return at
 }
 
-/** Java's hash of the text in the bytes, continued from `start`. */
-function hashBytes(source: Buffer, from: number, to: number, start: number): number {
+/** Java's hash of the text in the bytes, continued from `start`; 31^4 and so on are those powers. */
+function hashBytes(view: DataView, from: number, to: number, start: number): number {
   let hash = start
   let seen = 0
-  for (let at = from; at < to; at++) {
-    const byte = source[at] ?? 0
-    hash = (Math.imul(31, hash) + byte) | 0
-    seen |= byte
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    const four = view.getInt32(at)
+    seen |= four
+    const first = Math.imul(four >>> 24, 29_791) + Math.imul((four >>> 16) & 0xff, 961)
+    const last = Math.imul((four >>> 8) & 0xff, 31) + (four & 0xff)
+    hash = (Math.imul(hash, 923_521) + first + last) | 0
   }
-  return seen > LAST_ASCII ? wideHash(source, from, to, start) : hash
-}
-
-function wideHash(source: Buffer, from: number, to: number, start: number): number {
-  return continueHash(start, source.toString('utf8', from, to))
+  for (; at < to; at++) {
+    const byte = view.getUint8(at)
+    seen |= byte
+    hash = (Math.imul(hash, 31) + byte) | 0
+  }
+  if ((seen & HIGH_BITS) === 0) return hash
+  const bytes = Buffer.from(view.buffer, view.byteOffset + from, to - from)
+  return continueHash(start, bytes.toString('utf8'))
 }

@@ -25,9 +25,11 @@ export const BLANK_RECORD_BYTES = 8
 /** Everything but hosts, body, topic and properties, with the one-byte topic length of V1. */
 const FIXED_BYTES = 75
 const LONGEST_V1_TOPIC_BYTES = 127
-const HOST_AT = 48
-const PORT_BYTES = 4
-const IPV6_BYTES = 16
+export const HOST_AT = 48
+export const PORT_BYTES = 4
+export const IPV6_BYTES = 16
+/** A record with nothing in it, between hosts with short addresses. */
+export const LEAST_RECORD_BYTES = FIXED_BYTES + 2 * (IPV4_BYTES + PORT_BYTES)
 const CRC_MASK = 0x7fff_ffff
 
 /** Largest properties text: its length is a signed 16-bit number. */
@@ -165,11 +167,11 @@ export function scanView(source: Buffer, at: number, checkCrc: boolean): Scanned
   const sizeBytes = source.readInt32BE(at)
   const magic = source.readInt32BE(at + 4)
   if (magic === MAGIC_BLANK) return { kind: 'blank' }
-  if (magic !== MAGIC_V1 && magic !== MAGIC_V2) {
+  if (!isRecordMagic(magic)) {
     const seen = (magic >>> 0).toString(16)
     return { kind: 'invalid', reason: `the magic number is ${seen}, not that of a record` }
   }
-  if (sizeBytes < FIXED_BYTES + 2 * (IPV4_BYTES + PORT_BYTES)) {
+  if (sizeBytes < LEAST_RECORD_BYTES) {
     return { kind: 'invalid', reason: `a record cannot have ${sizeBytes} bytes` }
   }
   if (source.length - at < sizeBytes) return { kind: 'cut-off', sizeBytes }
@@ -181,6 +183,15 @@ export function scanView(source: Buffer, at: number, checkCrc: boolean): Scanned
     return { kind: 'invalid', reason: 'the checksum of the body is wrong' }
   }
   return { kind: 'record', record }
+}
+
+export function isRecordMagic(magic: number): boolean {
+  return magic === MAGIC_V1 || magic === MAGIC_V2
+}
+
+/** Whether a record of that magic number has a topic length of two bytes. */
+export function isLongTopic(magic: number): boolean {
+  return magic === MAGIC_V2
 }
 
 /** Takes the record at `at` apart; undefined when its lengths do not fit its size. */
@@ -213,8 +224,18 @@ function viewRecord(source: Buffer, at: number): RecordView | undefined {
   })
 }
 
+/** Where in a source the topic and the properties of a record lie. */
+export interface RecordSpan {
+  readonly sysFlag: number
+  readonly topicAt: number
+  /** The length of the properties stands before them, behind the topic. */
+  readonly propertiesAt: number
+  /** Behind the record, and so behind its properties. */
+  readonly end: number
+}
+
 /** Where in the source the parts are whose place depends on others. */
-export interface RecordParts {
+interface RecordParts {
   readonly storeTimeAt: number
   readonly reconsumeAt: number
   readonly topicLengthAt: number
@@ -223,18 +244,17 @@ export interface RecordParts {
 }
 
 /** A record as it lies in the source: each field is decoded when it is asked for. */
-export class RecordView implements StoredRecord {
+export class RecordView implements StoredRecord, RecordSpan {
   readonly sizeBytes: number
-  /** For who reads bytes of the record where they lie in the source. */
-  readonly parts: RecordParts
   readonly #source: Buffer
   readonly #at: number
+  readonly #parts: RecordParts
 
   constructor(source: Buffer, at: number, sizeBytes: number, parts: RecordParts) {
     this.#source = source
     this.#at = at
     this.sizeBytes = sizeBytes
-    this.parts = parts
+    this.#parts = parts
   }
 
   /** All fields at once, in an object that can be copied. */
@@ -259,7 +279,14 @@ export class RecordView implements StoredRecord {
     }
   }
 
-  /** Position in the source behind the record, and so behind its properties. */
+  get topicAt(): number {
+    return this.#parts.topicAt
+  }
+
+  get propertiesAt(): number {
+    return this.#parts.propertiesAt
+  }
+
   get end(): number {
     return this.#at + this.sizeBytes
   }
@@ -293,36 +320,36 @@ export class RecordView implements StoredRecord {
   }
 
   get bornHost(): HostAddress {
-    return readHost(this.#source, this.#at + HOST_AT, this.parts.storeTimeAt)
+    return readHost(this.#source, this.#at + HOST_AT, this.#parts.storeTimeAt)
   }
 
   get storeTimestamp(): number {
-    return readInt64(this.#source, this.parts.storeTimeAt)
+    return readInt64(this.#source, this.#parts.storeTimeAt)
   }
 
   get storeHost(): HostAddress {
-    return readHost(this.#source, this.parts.storeTimeAt + 8, this.parts.reconsumeAt)
+    return readHost(this.#source, this.#parts.storeTimeAt + 8, this.#parts.reconsumeAt)
   }
 
   get reconsumeTimes(): number {
-    return this.#source.readInt32BE(this.parts.reconsumeAt)
+    return this.#source.readInt32BE(this.#parts.reconsumeAt)
   }
 
   get preparedTransactionOffset(): number {
-    return readInt64(this.#source, this.parts.reconsumeAt + 4)
+    return readInt64(this.#source, this.#parts.reconsumeAt + 4)
   }
 
   get body(): Buffer {
-    return this.#source.subarray(this.parts.reconsumeAt + 16, this.parts.topicLengthAt)
+    return this.#source.subarray(this.#parts.reconsumeAt + 16, this.#parts.topicLengthAt)
   }
 
   get topic(): string {
-    const { propertiesAt, topicAt } = this.parts
+    const { propertiesAt, topicAt } = this.#parts
     return internName(this.#source, topicAt, propertiesAt - 2 - topicAt)
   }
 
   get properties(): Buffer {
-    return this.#source.subarray(this.parts.propertiesAt, this.#at + this.sizeBytes)
+    return this.#source.subarray(this.#parts.propertiesAt, this.#at + this.sizeBytes)
   }
 }
 

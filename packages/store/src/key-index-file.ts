@@ -40,6 +40,7 @@ import {
 import type { OpenFiles } from './open-files.ts'
 
 const SECOND_MS = 1000
+const NO_VIEW = new DataView<ArrayBufferLike>(new ArrayBuffer(0))
 
 /** Which messages of a file are wanted. */
 export interface KeyWanted {
@@ -68,6 +69,7 @@ export class KeyIndexFile {
   #areSlotsTrusted: boolean
   #loading: Promise<void> | undefined
   #buffer: Buffer | undefined
+  #view = NO_VIEW
   /** Entries before it are in the file. */
   #writtenEntry: number
 
@@ -137,7 +139,7 @@ export class KeyIndexFile {
   add(hash: number, logOffset: number, storeTimestamp: number): void {
     const header = this.#header
     const entry = header.nextEntry
-    assert(this.#slots !== undefined && this.hasRoom, 'there is no room for a key')
+    assert(this.#slots !== undefined && !this.isFull, 'there is no room for a key')
     if (entry === FIRST_INDEX_ENTRY) {
       header.beginTimestamp = storeTimestamp
       header.beginOffset = logOffset
@@ -145,9 +147,8 @@ export class KeyIndexFile {
     const seconds = indexSeconds(storeTimestamp, header.beginTimestamp)
     const previous = this.#slots.put(hash, entry)
     if (previous === 0) header.usedSlots += 1
-    this.#buffer ??= Buffer.allocUnsafeSlow(INDEX_BUFFER_ENTRIES * INDEX_ENTRY_BYTES)
     const at = (entry - this.#writtenEntry) * INDEX_ENTRY_BYTES
-    writeIndexEntry(this.#buffer, at, hash, logOffset, seconds, previous)
+    writeIndexEntry(this.#view, at, hash, logOffset, seconds, previous)
     header.nextEntry = entry + 1
     header.endOffset = logOffset
     header.endTimestamp = storeTimestamp
@@ -207,6 +208,7 @@ export class KeyIndexFile {
   release(): void {
     this.#slots = undefined
     this.#buffer = undefined
+    this.#view = NO_VIEW
   }
 
   /** Log offsets of the entries that may be wanted, newest first; others may be among them. */
@@ -257,6 +259,8 @@ export class KeyIndexFile {
     const from = this.#areSlotsTrusted ? nextEntry : FIRST_INDEX_ENTRY
     this.#header.usedSlots = (usedSlots ?? 0) + (await this.#replay(slots, from))
     this.#slots = slots
+    this.#buffer = Buffer.allocUnsafeSlow(INDEX_BUFFER_ENTRIES * INDEX_ENTRY_BYTES)
+    this.#view = new DataView(this.#buffer.buffer)
   }
 
   /** Puts the entries from `from` on into the slots; returns how many slots had none before. */

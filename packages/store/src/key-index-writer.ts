@@ -9,6 +9,7 @@ import { type Clock, DiskError, type Logger, pause } from '@rockhopper/host'
 import {
   BLANK_RECORD_BYTES,
   MessageKeys,
+  RecordCursor,
   type RecordView,
   type Scanned,
   scanView,
@@ -42,6 +43,7 @@ export class KeyIndexWriter {
   /** The keys of the log up to here can be found. */
   readonly indexed: Watermark
   readonly #parts: KeyIndexWriterParts
+  readonly #cursor = new RecordCursor()
   readonly #keys = new MessageKeys()
   /** How many keys of the record at the index's offset are added already. */
   #addedKeys = 0
@@ -130,16 +132,16 @@ export class KeyIndexWriter {
   #take({ bytes, offset }: LogSpan, to: number): boolean {
     const { index } = this.#parts
     let at = 0
+    this.#cursor.open(bytes)
     while (at < Math.min(bytes.length, INDEX_TURN_BYTES)) {
-      const scanned = scanView(bytes, at, false)
-      if (scanned.kind !== 'record' || scanned.record.logOffset !== offset + at) {
-        if (at === 0) this.#passOver(offset, to, scanned)
+      const cursor = this.#cursor
+      if (!cursor.moveTo(at) || cursor.logOffset !== offset + at) {
+        if (at === 0) this.#passOver(offset, to, scanView(bytes, 0, false))
         break
       }
-      const { record } = scanned
-      if (this.#addedKeys === 0) this.#keys.read(bytes, record)
-      if (this.#keys.count > 0 && !this.#add(offset + at, record.storeTimestamp)) return false
-      at += record.sizeBytes
+      if (this.#addedKeys === 0) this.#keys.read(bytes, cursor)
+      if (this.#keys.count > 0 && !this.#add(offset + at, cursor.storeTimestamp)) return false
+      at += cursor.sizeBytes
       index.advance(offset + at)
     }
     return true
