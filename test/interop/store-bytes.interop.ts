@@ -39,7 +39,8 @@ function describeBytes(writer: ServerFamily): void {
     })
 
     test('both make the same queues from the log', () => {
-      expect(byApache.queues.size).toBeGreaterThan(40)
+      const names = [...byApache.queues.keys()]
+      expect(names.filter((name) => name.startsWith('travel-plain/0/')).length).toBeGreaterThan(1)
       expect(byOurs.queues).toEqual(byApache.queues)
     })
 

@@ -111,6 +111,18 @@ export class Journey {
     expect([...hosts]).toEqual([`/${this.#addr}`])
   }
 
+  async checkTags(): Promise<void> {
+    const tags = ['order-created', 'Größe']
+    for (const topic of [plainTopic, batchTopic]) {
+      const found = await this.#traveller.tagged(this.#addr, topic, tags)
+      const wanted = this.#messages.filter(
+        (each) => each.topic === topic && tags.includes(each.tags ?? ''),
+      )
+      expect(wanted.length).toBeGreaterThan(40)
+      expect(found).toEqual(wanted)
+    }
+  }
+
   checkBounds(): void {
     expect(this.#queues.filter(({ topic }) => topic === plainTopic)).toHaveLength(4)
     for (const queue of this.#queues) {

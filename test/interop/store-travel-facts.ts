@@ -31,6 +31,7 @@ export function describeTravel(title: string, legs: readonly Leg[]): void {
         if (number > 0) {
           test('all that was acknowledged is served, unchanged and in its place', () =>
             journey.checkMessages())
+          test('a subscription gets the messages with its tags', () => journey.checkTags())
           test('each queue has the bounds of its messages', () => journey.checkBounds())
           test('offsets are found by time', () => journey.checkTimes())
           test('groups have the offsets they had committed', () => journey.checkGroups())

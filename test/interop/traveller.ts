@@ -136,6 +136,11 @@ export class Traveller {
     return { queues: eventsOf(lines, 'queue'), messages: eventsOf(lines, 'message') }
   }
 
+  /** Messages with one of some tags. */
+  async tagged(broker: string, topic: string, tags: readonly string[]): Promise<TravelMessage[]> {
+    return eventsOf(await this.#ask('tagged', broker, topic, tags.join(' || ')), 'message')
+  }
+
   async times(broker: string, topic: string, times: readonly number[]): Promise<TravelTime[]> {
     return eventsOf(await this.#ask('times', broker, topic, ...times), 'time')
   }

@@ -9,6 +9,7 @@
  *                                      for a message of which it is not known whether it was stored
  *   rest                               ends the load
  *   read BROKER_ADDRESS TOPIC…         "queue" for each queue, "message" for each message in it
+ *   tagged BROKER_ADDRESS TOPIC TAGS   the same for the messages with one of the tags, "TagA || TagB"
  *   times BROKER_ADDRESS TOPIC TIME…   for each queue and time: "time", the first and the last offset
  *   back FIRST COUNT BROKER soon|late  sends messages of "travel-plain" back, as a consumer that failed
  *                                      does: "soon" waits until the broker has stored them again
@@ -127,8 +128,11 @@ public final class Traveller {
                 return;
             case "read":
                 for (String topic : Arrays.copyOfRange(words, 2, words.length)) {
-                    read(words[1], topic);
+                    read(words[1], topic, "*");
                 }
+                return;
+            case "tagged":
+                read(words[1], words[2], words[3]);
                 return;
             case "times":
                 times(words[1], words[2], Arrays.copyOfRange(words, 3, words.length));
@@ -318,7 +322,7 @@ public final class Traveller {
 
     // ---- reading
 
-    private void read(String address, String topic) throws Exception {
+    private void read(String address, String topic, String tags) throws Exception {
         Map<Integer, TopicOffset> queues = queuesOf(address, topic);
         for (Map.Entry<Integer, TopicOffset> each : queues.entrySet()) {
             MessageQueue queue = new MessageQueue(topic, broker, each.getKey());
@@ -330,13 +334,13 @@ public final class Traveller {
                 "lastUpdate", each.getValue().getLastUpdateTimestamp(),
                 "earliest", max > min ? admin.earliestMsgStoreTime(queue) : -1);
             for (long next = min; next < max; ) {
-                next = pull(queue, next);
+                next = pull(queue, next, tags);
             }
         }
     }
 
-    private long pull(MessageQueue queue, long from) throws Exception {
-        PullResult result = consumer.pull(queue, "*", from, PULL_COUNT, TIMEOUT_MS);
+    private long pull(MessageQueue queue, long from, String tags) throws Exception {
+        PullResult result = consumer.pull(queue, tags, from, PULL_COUNT, TIMEOUT_MS);
         switch (result.getPullStatus()) {
             case FOUND:
                 for (MessageExt message : result.getMsgFoundList()) {
