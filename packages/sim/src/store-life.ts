@@ -7,12 +7,14 @@ import { DiskError, type Host } from '@rockhopper/host'
 import { CorruptionError, openStore, type Store } from '@rockhopper/store'
 import type { Finding } from './checker.ts'
 import type { DiskOperation } from './disk-faults.ts'
+import type { SimHost } from './host.ts'
 import type { SimRandom } from './random.ts'
 import type { Incident } from './simulation.ts'
 import { MessageMaker } from './store-messages.ts'
 import {
   chooseSetting,
   type SettingChoice,
+  STORE_ROOT,
   type StoreSetting,
   settingSentence,
 } from './store-setting.ts'
@@ -23,6 +25,8 @@ import { StoreWork } from './store-work.ts'
 export interface StoreLifeOptions extends SettingChoice {
   /** Stands between the store and its doors: how a test plants a bug. */
   readonly doors?: (doors: Host) => Host
+  /** Stands between the store and who works with it, for bugs that are not at the doors. */
+  readonly store?: (store: Store) => Store
 }
 
 export interface StoreReport {
@@ -43,6 +47,8 @@ export interface StoreReport {
 type Death = 'kill' | 'power'
 
 const MAX_STEPS = 90
+/** How often a life ends with a bit of a message flipped. */
+const SPOILT_CHANCE = 0.3
 /** A watcher ends the process after at most so many calls of the disk. */
 const MAX_CALLS_OF_WORK = 600
 const MAX_CALLS_OF_START = 150
@@ -65,7 +71,7 @@ export async function simulateStore(
 ): Promise<StoreReport> {
   const choose = (random: SimRandom): StoreSetting => chooseSetting(random, options)
   const stage = new StoreStage(seed, choose, options.doors)
-  await new StoreLife(stage).play()
+  await new StoreLife(stage, options.store ?? ((store) => store)).play()
   const { counts, findings, incidents, setting, world } = stage
   return {
     seed,
@@ -81,14 +87,26 @@ export async function simulateStore(
   }
 }
 
+function flipBit({ disk }: SimHost, path: string, at: number, bit: number): void {
+  const file = disk.open(path, 'update')
+  const byte = Buffer.alloc(1)
+  while (file.readSync(byte, at) === 0);
+  byte[0] = (byte[0] ?? 0) ^ (1 << bit)
+  file.writeSync([byte], at)
+  file.close()
+  disk.makeDurable()
+}
+
 class StoreLife {
   readonly #stage: StoreStage
   readonly #maker: MessageMaker
   readonly #random: SimRandom
+  readonly #wrap: (store: Store) => Store
 
-  constructor(stage: StoreStage) {
+  constructor(stage: StoreStage, wrap: (store: Store) => Store) {
     const { random, setting } = stage
     this.#stage = stage
+    this.#wrap = wrap
     this.#random = random
     const { largestBodyBytes, queueCount, topics } = setting
     this.#maker = new MessageMaker(random.fork(), topics, queueCount, largestBodyBytes)
@@ -107,7 +125,31 @@ class StoreLife {
       if ((await this.#start()) === undefined || findings.length > 0) return
       this.#die(how)
     }
-    await this.#start()
+    if ((await this.#start()) === undefined || findings.length > 0) return
+    if (this.#random.chance(SPOILT_CHANCE)) await this.#spoil()
+  }
+
+  /** Flips a bit of a message: from then on the store must say so, or not deliver it. */
+  async #spoil(): Promise<void> {
+    const { host, model, setting, world } = this.#stage
+    const kept = model.messages[this.#random.below(model.messages.length)]
+    if (kept === undefined || kept.logOffset < model.expiredOffset) return
+    this.#die('kill')
+    const offset = kept.logOffset + this.#random.below(kept.bytes.length)
+    const { commitLogSegmentBytes } = setting.config
+    const start = offset - (offset % commitLogSegmentBytes)
+    const name = String(start).padStart(20, '0')
+    flipBit(host, `${STORE_ROOT}/commitlog/${name}`, offset - start, this.#random.below(8))
+    this.#stage.tell(`a bit at log offset ${offset} changes`)
+    host.restart()
+    try {
+      const { config } = setting
+      const store = await world.clock.settle(openStore(this.#stage.doors(), config))
+      await world.clock.settle(surveyStore(this.#stage, this.#wrap(store)))
+    } catch (error) {
+      if (error instanceof CorruptionError) return
+      this.#stage.broke('damage is told as such', String(error))
+    }
   }
 
   /** Opens the store, be it at the third go, and compares it with the model. */
@@ -120,7 +162,7 @@ class StoreLife {
       const ended = await this.#stage.wait(
         openStore(this.#stage.doors(), this.#stage.setting.config),
       )
-      if (ended.kind === 'done') return this.#survey(ended.value)
+      if (ended.kind === 'done') return this.#survey(this.#wrap(ended.value))
       if (ended.kind === 'failed' && !this.#isExcused(ended)) return undefined
       if (ended.kind === 'failed' && this.#random.chance(0.5)) this.#die('kill')
     }

@@ -11,21 +11,23 @@ import { currentOf, type Place } from './store-model.ts'
 import type { StoreStage } from './store-stage.ts'
 import { describeRecord, keptOf, queueOffsetOf, recordsOf } from './store-survey.ts'
 
-/** So long after a sync of the log failed, at the latest, nothing may be accepted any more. */
-const FAILURE_LIMIT_MS = 5_000
 const ROOMY_BYTES = 100 * 2 ** 30
-/** Calls that meet errors, and of which files. */
-const FAILING_CALLS: readonly DiskOperation[] = [
-  'sync',
-  'sync',
-  'sync',
-  'write',
-  'read',
-  'open',
-  'setLength',
-  'syncDirectory',
+/** Calls that meet errors, and of which files: a sync of the log most of the time. */
+const FAILING: readonly (readonly [DiskOperation, string])[] = [
+  ['sync', 'commitlog'],
+  ['sync', 'commitlog'],
+  ['sync', 'commitlog'],
+  ['sync', '/'],
+  ['sync', 'consumequeue'],
+  ['sync', 'logsums'],
+  ['sync', 'checkpoint'],
+  ['write', 'commitlog'],
+  ['write', '/'],
+  ['read', '/'],
+  ['open', '/'],
+  ['setLength', '/'],
+  ['syncDirectory', '/'],
 ]
-const FAILING_PATHS = ['commitlog', 'commitlog', 'consumequeue', 'logsums', 'checkpoint', '/']
 const MAX_CALLS_BEFORE_ERROR = 4
 
 /** What can be done in one step, and how often it is among a hundred or so. */
@@ -38,7 +40,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   checkpoint: 3,
   deletion: 2,
   slowness: 2,
-  error: 3,
+  error: 4,
   fullness: 2,
 }
 const STEPS = Object.entries(WEIGHTS).flatMap(([kind, weight]) =>
@@ -53,7 +55,8 @@ export class StoreWork {
   readonly #doors: Host
   #hasFailed = false
   #wasFull = false
-  #syncFailedAtMs = Number.POSITIVE_INFINITY
+  /** By then the store knows that a sync of the log has failed: it accepts nothing any more. */
+  #syncFailedByMs = Number.POSITIVE_INFINITY
 
   constructor(stage: StoreStage, store: Store, maker: MessageMaker) {
     this.#stage = stage
@@ -203,7 +206,7 @@ export class StoreWork {
 
   #judgeAcceptance(): void {
     const nowMs = this.#stage.world.clock.monotonicMs()
-    if (!this.#hasFailed && nowMs < this.#syncFailedAtMs + FAILURE_LIMIT_MS) return
+    if (!this.#hasFailed && nowMs <= this.#syncFailedByMs) return
     this.#stage.broke(
       'a store whose disk failed takes nothing more',
       `a message was accepted ${this.#hasFailed ? 'after the store said that it failed' : 'though a sync of the log failed'}`,
@@ -217,7 +220,8 @@ export class StoreWork {
       ({ operation, path }) => operation === 'sync' && path.includes('/commitlog/'),
     )
     if (!failed) return
-    this.#syncFailedAtMs = Math.min(this.#syncFailedAtMs, world.clock.monotonicMs())
+    const [, mostMs] = host.disk.syncDelay
+    this.#syncFailedByMs = Math.min(this.#syncFailedByMs, world.clock.monotonicMs() + mostMs)
   }
 
   #read(): void {
@@ -308,9 +312,10 @@ export class StoreWork {
 
   #armError(): void {
     const { host, random } = this.#stage
+    const [operation, pathIncludes] = FAILING[random.below(FAILING.length)] ?? ['sync', '/']
     const fault: DiskFault = {
-      operation: FAILING_CALLS[random.below(FAILING_CALLS.length)] ?? 'sync',
-      pathIncludes: FAILING_PATHS[random.below(FAILING_PATHS.length)] ?? '/',
+      operation,
+      pathIncludes,
       onCall: 1 + random.below(MAX_CALLS_BEFORE_ERROR),
       code: 'EIO',
     }
