@@ -156,8 +156,9 @@ export class QueueTable {
     return queue
   }
 
-  /** Whether the last message of a queue has its place there: opening many queues takes long. */
+  /** Whether the last message of a queue, if any, has its place: opening many queues takes long. */
   #hasFileOf(topic: string, queueId: number, endOffset: number): boolean {
+    if (endOffset === 0) return true
     const lastAt = (endOffset - 1) * UNIT_BYTES
     const start = lastAt - (lastAt % this.#segmentBytes)
     const path = `${this.#directoryOf(topic, queueId)}/${segmentName(start)}`
