@@ -46,7 +46,7 @@ export interface StoreReport {
 
 type Death = 'kill' | 'power'
 
-const MAX_STEPS = 90
+const MAX_STEPS = 80
 /** How often a life ends with a bit of a message flipped. */
 const SPOILT_CHANCE = 0.3
 /** A watcher ends the process after at most so many calls of the disk. */

@@ -34,7 +34,7 @@ export interface StoreSetting {
 export interface SettingChoice {
   readonly flushDisk?: 'sync' | 'async'
   readonly errors?: boolean
-  /** How many rounds; 2 to 4 when absent. */
+  /** How many rounds; 2 or 3 when absent. */
   readonly rounds?: number
 }
 
@@ -64,7 +64,7 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
     topics,
     queueCount: 1 + random.below(3),
     largestBodyBytes: Math.min(8 * KIB, segmentBytes / 2),
-    rounds: choice.rounds ?? 2 + random.below(3),
+    rounds: choice.rounds ?? 2 + random.below(2),
     hasErrors: choice.errors ?? hasErrors,
     hasFullDisk: random.chance(0.2),
     nameFate: 'random',

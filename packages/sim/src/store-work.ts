@@ -53,6 +53,8 @@ export class StoreWork {
   readonly #maker: MessageMaker
   /** Those of the process that opened the store: it is dead when the host has others. */
   readonly #doors: Host
+  /** How often a store was opened by then: it is closed when another one was. */
+  readonly #opened: number
   #hasFailed = false
   #wasFull = false
   /** By then the store knows that a sync of the log has failed: it accepts nothing any more. */
@@ -63,6 +65,7 @@ export class StoreWork {
     this.#store = store
     this.#maker = maker
     this.#doors = stage.host.doors
+    this.#opened = stage.counts.opened
     void store.failed.then(() => {
       this.#hasFailed = true
     })
@@ -81,7 +84,8 @@ export class StoreWork {
   }
 
   get #isAlive(): boolean {
-    return this.#stage.host.running && this.#stage.host.doors === this.#doors
+    const { counts, host } = this.#stage
+    return host.running && host.doors === this.#doors && counts.opened === this.#opened
   }
 
   async #step(kind: string): Promise<void> {
