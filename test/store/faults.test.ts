@@ -243,6 +243,20 @@ describe('a store whose volume is full', () => {
     expect(await scene.readAll()).toHaveLength(accepted + 1)
   })
 
+  it('does not rely on room that it saw before others filled the volume', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    scene.host.disk.setCapacity(0)
+    await scene.world.clock.advance(1_000)
+    expect(scene.store.append(message()).kind).toBe('not-writable')
+    expect(scene.store.runtime().freeDiskBytes).toBe(0)
+    scene.host.disk.setCapacity(1 << 30)
+    await scene.world.clock.advance(1_000)
+    await scene.putNumbered(3, 5)
+    await scene.reopenAfterKill()
+    expect(await scene.bodies()).toEqual(numbered(0, 5))
+  })
+
   it('does not ask a full disk again for each message', async () => {
     const scene = new StoreScene({}, 1, { disk: { capacityBytes: 3 * SEGMENT_BYTES } })
     const store = await scene.open()

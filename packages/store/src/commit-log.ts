@@ -3,13 +3,13 @@
  * and reads old ones. Owns how far the files are ready; the tail owns where the log ends.
  *
  * A record never crosses the end of a segment: when it and a blank record behind it do not fit, the
- * blank one is put and the record goes to the next segment. Before a record is accepted its place
- * is filled with zeros in the file: a full disk is found while the message can still be refused.
- * Source: Apache class CommitLog; `store-format.md` sections 3 and 6.
+ * blank one is put and the record goes to the next segment. A full disk is found while a message can
+ * still be refused: its place is filled with zeros in the file before it is accepted, unless there is
+ * ample room. For synchronous flush it always is: syncing what overwrites zeros is quicker. Source: Apache class CommitLog; `store-format.md` sections 3 and 6.
  */
 import { type Clock, type Disk, DiskError } from '@rockhopper/host'
 import { BLANK_RECORD_BYTES, writeBlankRecord } from '@rockhopper/protocol'
-import { PREPARE_BYTES, RETRY_FULL_DISK_MS } from './limits.ts'
+import { AMPLE_ROOM_BYTES, AMPLE_ROOM_MS, PREPARE_BYTES, RETRY_FULL_DISK_MS } from './limits.ts'
 import type { LogSums } from './log-sums.ts'
 import type { LogTail, TailChunk } from './log-tail.ts'
 import type { Rejected } from './outcome.ts'
@@ -17,25 +17,41 @@ import type { SegmentFolder } from './segment-folder.ts'
 
 const ZEROS = Buffer.alloc(PREPARE_BYTES)
 
+export type ZerosAhead = 'always' | 'where room is scarce'
+
 export class CommitLog {
   readonly tail: LogTail
   readonly sums: LogSums
   readonly #folder: SegmentFolder
   readonly #disk: Disk
   readonly #clock: Clock
-  /** The files are ready up to here. */
+  readonly #zerosAhead: ZerosAhead
+  /** There is room in the files up to here. */
   #preparedOffset: number
+  /** Whether that was only seen, not taken; until when it is believed. */
+  #isRoomSeen = false
+  #roomSeenUntilMs = 0
+  /** Whether it was believed in this turn already. */
+  #isTurnBegun = false
   #refusal: Rejected | undefined
   #retryAtMs = 0
   /** Segments made since their names were last synced. */
   #newNames: boolean
 
-  constructor(folder: SegmentFolder, sums: LogSums, tail: LogTail, disk: Disk, clock: Clock) {
+  constructor(
+    folder: SegmentFolder,
+    sums: LogSums,
+    tail: LogTail,
+    disk: Disk,
+    clock: Clock,
+    zerosAhead: ZerosAhead,
+  ) {
     this.#folder = folder
     this.sums = sums
     this.tail = tail
     this.#disk = disk
     this.#clock = clock
+    this.#zerosAhead = zerosAhead
     this.#preparedOffset = tail.endOffset
     this.#newNames = true
   }
@@ -60,6 +76,7 @@ export class CommitLog {
   place(sizeBytes: number): TailChunk | Rejected {
     const end = this.tail.endOffset
     const neededEnd = end + sizeBytes + BLANK_RECORD_BYTES
+    if (!this.#isTurnBegun) this.#beginTurn()
     if (neededEnd <= this.#preparedOffset) return this.tail.room(sizeBytes)
     return this.#prepare(end, sizeBytes) ?? this.tail.room(sizeBytes)
   }
@@ -71,6 +88,7 @@ export class CommitLog {
 
   /** Hands everything behind `offset` to the system. Throws `DiskError`. */
   writeFrom(offset: number): void {
+    this.#isTurnBegun = false
     for (const pending of this.tail.pending(offset)) {
       this.#folder.write(pending.bytes, pending.offset)
       this.sums.cover(pending.bytes, pending.offset)
@@ -131,16 +149,34 @@ export class CommitLog {
     }
     this.tail.skipTo(next)
     this.#preparedOffset = next
+    this.#isRoomSeen = false
   }
 
-  /** Writes zeros until the files are ready up to `offset`. */
+  /** Room that was seen long ago may be gone. */
+  #beginTurn(): void {
+    this.#isTurnBegun = true
+    if (!this.#isRoomSeen || this.#clock.monotonicMs() < this.#roomSeenUntilMs) return
+    this.#isRoomSeen = false
+    this.#preparedOffset = this.tail.endOffset
+  }
+
+  /** Takes the room up to `offset` by writing zeros, or sees that there is much more. */
   #fill(offset: number): void {
     while (this.#preparedOffset < offset) {
       const rest = this.#folder.endOffset - this.#preparedOffset
       const zeros = ZEROS.subarray(0, Math.min(PREPARE_BYTES, rest))
-      this.#folder.write(zeros, this.#preparedOffset)
+      if (this.#zerosAhead === 'where room is scarce' && this.#hasAmpleRoom()) {
+        this.#isRoomSeen = true
+      } else {
+        this.#folder.write(zeros, this.#preparedOffset)
+      }
       this.#preparedOffset += zeros.length
     }
+  }
+
+  #hasAmpleRoom(): boolean {
+    this.#roomSeenUntilMs = this.#clock.monotonicMs() + AMPLE_ROOM_MS
+    return this.#disk.volumeSpace(this.directory).freeBytes >= AMPLE_ROOM_BYTES
   }
 
   #whyNot(error: DiskError): string {

@@ -10,11 +10,17 @@ export const TAIL_CHUNK_BYTES = MIB
 /** Parts of the tail that wait to be used again; more are given back. */
 export const MAX_SPARE_CHUNKS = 4
 
-/** The log is filled with zeros this far at a time before messages are accepted into it. */
+/** Room for the log is taken, or seen, this far at a time before messages are accepted into it. */
 export const PREPARE_BYTES = MIB
 
 /** Accepted and not written; beyond it a message is written before the next is accepted. */
 export const MAX_PENDING_BYTES = 16 * MIB
+
+/** With so much free room it is enough to have seen it: nobody fills it before the next look. */
+export const AMPLE_ROOM_BYTES = 256 * MIB
+
+/** How long room that was seen is believed in. */
+export const AMPLE_ROOM_MS = 100
 
 /** After the disk refused to grow the log, messages are refused so long before it is asked anew. */
 export const RETRY_FULL_DISK_MS = 100

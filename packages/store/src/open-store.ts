@@ -68,7 +68,8 @@ function start(
   const marks = marksAt(host, config, endOffset)
   const failure = new Failure(marks, logger)
   const tail = new LogTail(endOffset, config.tailMemoryBytes)
-  const log = new CommitLog(folder, sums, tail, disk, clock)
+  const zerosAhead = config.flushDisk === 'sync' ? 'always' : 'where room is scarce'
+  const log = new CommitLog(folder, sums, tail, disk, clock, zerosAhead)
   const writer = new LogWriter(log, marks.written, clock, failure)
   const flusher = new LogFlusher(log, marks, clock, flushPolicyOf(config))
   const dispatcher = new Dispatcher(marks, recovered.storeTimestamp)
