@@ -324,11 +324,11 @@ describe('a volume that fills up', () => {
 
   it('without rules for it is left to the operator', async () => {
     const scene = await StoreScene.opened()
-    await fillSegments(scene, 2)
+    await fillSegments(scene, 20)
     setUsedPercent(scene, 92)
     goTo(scene, 999, 4)
     await scene.world.clock.advance(FIRST_RUN_MS)
-    expect(logFiles(scene)).toHaveLength(3)
+    expect(logFiles(scene)).toHaveLength(21)
     scene.store.removeExpired()
     expect(scene.store.append(message()).kind).toBe('appended')
   })
