@@ -66,6 +66,7 @@ export class IndexVerifier {
   /** Newest entry of each slot of the present file, by its entries. */
   readonly #slots: Int32Array
   readonly #suspects: Suspect[] = []
+  readonly #damaged: { readonly from: number; readonly to: number }[] = []
   #tooMany = false
   /** A run of records whose keys are not in the index. */
   #missingFrom = 0
@@ -106,6 +107,11 @@ export class IndexVerifier {
       if (i < keys.count && keys.hashes[i] === this.#hash) this.#advance()
       else this.#suspect()
     }
+  }
+
+  /** Entries of a stretch of the log without a sound record need not be told as well. */
+  damage(from: number, to: number): void {
+    this.#damaged.push({ from, to })
   }
 
   /** What can be said when the whole log was read. */
@@ -154,8 +160,9 @@ export class IndexVerifier {
   }
 
   #checkSuspect({ entry, hash, logOffset, path }: Suspect): void {
-    const at = indexEntryAt(this.#folder.indexShape, entry)
+    if (this.#damaged.some(({ from, to }) => logOffset >= from && logOffset < to)) return
     if (this.#hasKey(logOffset, hash)) return
+    const at = indexEntryAt(this.#folder.indexShape, entry)
     const problem = `entry ${entry} says offset ${logOffset} of the log, where no message with that key begins`
     this.#findings.add(path, at, problem, ADVICE.remakeIndex)
   }

@@ -245,7 +245,7 @@ export class QueueVerifier {
         if (unit === undefined || !isLive(unit)) break
         if (isPreBlank(unit) || unit.logOffset < this.#log.firstOffset || this.#wasKilled) continue
         const problem = `unit ${at} says offset ${unit.logOffset} of the log, which has no message of this queue`
-        this.#tell(queue, at, problem, ADVICE.remakeQueue)
+        this.#tell(queue, at, problem, ADVICE.rebuild)
         return
       }
     }
@@ -255,13 +255,13 @@ export class QueueVerifier {
     const behind = this.#read(queue, queue.next)
     if (behind !== undefined && isLive(behind) && !this.#wasKilled) {
       const problem = `there is a unit for message ${queue.next}, but the log has none of the queue behind ${queue.next - 1}`
-      this.#tell(queue, queue.next, problem, ADVICE.remakeQueue)
+      this.#tell(queue, queue.next, problem, ADVICE.rebuild)
     }
     const before = queue.first > 0 ? this.#read(queue, queue.first - 1) : undefined
     if (before === undefined || !isLive(before) || isPreBlank(before)) return
     if (before.logOffset < this.#log.firstOffset) return
     const problem = `the unit of message ${queue.first - 1} says offset ${before.logOffset} of the log, which does not have it`
-    this.#tell(queue, queue.first - 1, problem, ADVICE.remakeQueue)
+    this.#tell(queue, queue.first - 1, problem, ADVICE.rebuild)
   }
 
   /** `isLast`: no message behind the run has a unit. */

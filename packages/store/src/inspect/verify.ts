@@ -104,6 +104,7 @@ function readLog(
       watcher.progress(logOffset - firstOffset, log.endOffset - firstOffset)
     },
     damage(from, to, problem) {
+      index.damage(from, to)
       const sentence = `${problem}; the next sound record begins ${to - from} bytes behind, at offset ${to} of the log`
       findings.add(log.pathOf(from), from % log.segmentBytes, sentence, ADVICE.rebuild)
     },
