@@ -123,8 +123,8 @@ export class Checkpointer {
     this.#hurry = new AbortController()
     if (pace === 'in a hurry') this.#hurry.abort()
     flusher.hurry()
-    await this.#saveQueues()
-    await queues.ends.add(logOffset, ends)
+    await this.#saveQueues(ends)
+    await queues.ends.add(logOffset, endsOf(ends))
     try {
       await keyIndex?.sync()
       const durable = keyIndex?.durable
@@ -147,20 +147,20 @@ export class Checkpointer {
   }
 
   /** Where the queues end that may have grown since the last checkpoint, of all if none was yet. */
-  #queueEnds(): QueueEnd[] {
+  #queueEnds(): Map<ConsumeQueue, number> {
     const { queues } = this.#parts
     const changed = queues.ends.isComplete ? queues.live : queues.all()
-    return Array.from(changed, ({ end, queueId, topic }) => {
-      return { topic, queueId, endOffset: end.value }
-    })
+    return new Map(Array.from(changed, (queue) => [queue, queue.end.value]))
   }
 
   /** Brings the queues that have grown to their files, and these to the device, a few at a time. */
-  async #saveQueues(): Promise<void> {
+  async #saveQueues(ends: ReadonlyMap<ConsumeQueue, number>): Promise<void> {
     const waiting = [...this.#parts.queues.live]
     const directories = new Set<string>()
     await sideBySide(waiting, async (queue) => {
       const tookMs = await this.#saveQueue(queue, directories)
+      // What grew meanwhile has an end of which the next checkpoint is to tell.
+      if (queue.isIdle && queue.end.value === ends.get(queue)) this.#parts.queues.live.delete(queue)
       await this.#leaveTime(tookMs)
     })
     await sideBySide([...directories], (directory) => this.#syncDirectory(directory))
@@ -168,7 +168,7 @@ export class Checkpointer {
 
   /** Returns how long others had to wait for it. */
   async #saveQueue(queue: ConsumeQueue, directories: Set<string>): Promise<number> {
-    const { clock, failure, log, queues } = this.#parts
+    const { clock, failure, log } = this.#parts
     const begunMs = clock.monotonicMs()
     queue.save(log.tail.startOffset)
     const tookMs = clock.monotonicMs() - begunMs
@@ -178,7 +178,6 @@ export class Checkpointer {
       failure.report(error)
       throw error
     }
-    if (queue.isIdle) queues.live.delete(queue)
     return tookMs
   }
 
@@ -216,6 +215,12 @@ export class Checkpointer {
       error,
     })
   }
+}
+
+/** A queue whose topic was deleted meanwhile ends nowhere: a start would make it anew. */
+function endsOf(ends: ReadonlyMap<ConsumeQueue, number>): QueueEnd[] {
+  const left = [...ends].filter(([queue]) => !queue.isRemoved)
+  return left.map(([{ queueId, topic }, endOffset]) => ({ topic, queueId, endOffset }))
 }
 
 /** Does it for each, for a few at a time; after an error for no more, and rejects with it. */

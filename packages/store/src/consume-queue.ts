@@ -95,6 +95,11 @@ export class ConsumeQueue {
     return this.#minOffset > 0 && this.#minOffset === this.nextOffset
   }
 
+  /** Whether its topic was deleted. */
+  get isRemoved(): boolean {
+    return this.#removed
+  }
+
   /** The offset that the next message gets. */
   get nextOffset(): number {
     return this.#tail.endOffset
