@@ -325,6 +325,7 @@ describe('a volume that fills up', () => {
   it('without rules for it is left to the operator', async () => {
     const scene = await StoreScene.opened()
     await fillSegments(scene, 20)
+    await scene.settle(scene.store.checkpoint())
     setUsedPercent(scene, 92)
     goTo(scene, 999, 4)
     await scene.world.clock.advance(FIRST_RUN_MS)
