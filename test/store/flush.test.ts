@@ -70,6 +70,18 @@ describe('a flush by time', () => {
     expect(unflushedBytes(scene)).toBe(0)
   })
 
+  it('comes at once for a checkpoint even when a sync was under way', async () => {
+    const scene = await openScene({ flushIntervalMs: 5_000 })
+    scene.host.disk.syncDelay = [100, 100]
+    await write(scene, 1)
+    await scene.world.clock.advance(5_050)
+    await write(scene, 1)
+    const checkpoint = scene.store.checkpoint()
+    await scene.world.clock.advance(1_000)
+    expect(unflushedBytes(scene)).toBe(0)
+    await scene.settle(checkpoint)
+  })
+
   it('comes without waiting for the interval when a message should wake it', async () => {
     const scene = await openScene({ flushesAtOnce: true, flushLeastPages: 1 })
     await write(scene, 200)

@@ -69,9 +69,9 @@ export class LogFlusher {
     }
   }
 
-  /** Lets `run` sync at once if it pauses. */
+  /** Lets `run` sync what is written by now without a pause. */
   hurry(): void {
-    this.#hurried = true
+    this.#hurried = this.#marks.written.value > this.#marks.flushed.value
     this.#pause.abort()
   }
 
@@ -83,11 +83,11 @@ export class LogFlusher {
 
   /** Returns when the next sync is due. */
   async #rest(policy: FlushPolicy): Promise<void> {
-    this.#hurried = false
-    do {
-      if (this.#stopping) return
+    while (!this.#stopping && !this.#hurried) {
       await this.#pauseOnce(policy)
-    } while (!this.#hurried && !this.#isDue(policy))
+      if (this.#isDue(policy)) break
+    }
+    this.#hurried = false
   }
 
   async #pauseOnce({ isEager, leastPages, pauseMs }: FlushPolicy): Promise<void> {

@@ -156,8 +156,12 @@ export class LogWindows {
   }
 
   #forget(start: number): void {
-    if (this.#held.get(start)?.isUsed === false) this.#aheadCount -= 1
+    const window = this.#held.get(start)
+    if (window === undefined) return
     this.#held.delete(start)
+    if (window.isUsed) return
+    window.isUsed = true
+    this.#aheadCount -= 1
   }
 
   #touch({ from, to }: LogRange): void {
