@@ -1,19 +1,20 @@
 /** The command line of `rockhopper store`: what is wrong with it is said in a sentence. */
 import { silentLogger } from '@rockhopper/host'
+import type { StoreConfig } from '@rockhopper/store'
 import { describe, expect, it } from 'vitest'
 import type { Surroundings } from '../../packages/store/src/inspect/command-line.ts'
 import { runStoreProgram } from '../../packages/store/src/inspect/program.ts'
 import { InspectScene } from './inspect-scene.ts'
 import { ROOT } from './scene.ts'
 
-async function scene(): Promise<{
+async function scene(config: Partial<StoreConfig> = {}): Promise<{
   readonly inspected: InspectScene
   run(
     args: readonly string[],
     holder?: string,
   ): Promise<{ code: number; out: string; errors: string }>
 }> {
-  const inspected = await InspectScene.opened()
+  const inspected = await InspectScene.opened(config)
   await inspected.fill(10)
   await inspected.scene.close()
   const run = async (args: readonly string[], holder?: string) => {
@@ -92,6 +93,18 @@ describe('rockhopper store', () => {
     const { findings, found } = JSON.parse(json.out)
     expect(found).toHaveLength(findings)
     expect(found[0]).toMatchObject({ path: `${ROOT}/commitlog/${'0'.repeat(20)}`, offset: 0 })
+  })
+
+  it('finds a log that is elsewhere, and an index of other proportions, when it is told', async () => {
+    const keyIndex = { enabled: true, slotCount: 10, entryLimit: 100, maxMessages: 64 }
+    const commitLogDirectory = '/elsewhere'
+    const { run } = await scene({ keyIndex, commitLogDirectory })
+    const told = ['--commit-log', '/elsewhere', '--index-slots', '10']
+    expect(await run(['verify', ROOT, ...told])).toMatchObject({ code: 0 })
+    expect((await run(['dump', ROOT, '--key', 'TopicTest', 'k3', ...told])).code).toBe(0)
+    expect((await run(['rebuild', ROOT, '--into', '/new', ...told])).code).toBe(0)
+    expect((await run(['verify', '/new', '--index-slots', '10'])).out).toContain('20 index entries')
+    expect((await run(['verify', ROOT, '--commit-log', '/elsewhere'])).code).toBe(1)
   })
 
   it('writes the body of a message into a file', async () => {

@@ -28,6 +28,7 @@ export const EXIT = { sound: 0, findings: 1, failed: 2 } as const
 
 export interface CommonFlags {
   readonly commitLog?: string
+  readonly indexSlots?: string
   readonly json?: boolean
 }
 
@@ -38,6 +39,7 @@ export function declareVerb(program: Command, name: string, description: string)
     .description(description)
     .argument('<DIR>', 'the folder of the store (storePathRootDir)')
     .option('--commit-log <FOLDER>', 'where the log is, if not in DIR (storePathCommitLog)')
+    .option('--index-slots <N>', 'maxHashSlotNum, if it is not a quarter of maxIndexNum')
     .option('--json', 'print one JSON document')
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
@@ -46,11 +48,20 @@ export function declareVerb(program: Command, name: string, description: string)
 /** Throws `InspectError` when there is no store. */
 export function storeAt(
   directory: string,
-  { commitLog }: CommonFlags,
+  { commitLog, indexSlots }: CommonFlags,
   { absolute, host }: Surroundings,
 ): StoreFolder {
-  const log = commitLog === undefined ? undefined : absolute(commitLog)
-  return findStore(host.disk, absolute(directory), log)
+  return findStore(host.disk, absolute(directory), {
+    commitLog: commitLog === undefined ? undefined : absolute(commitLog),
+    indexSlots: indexSlots === undefined ? undefined : numberIn(indexSlots, '--index-slots'),
+  })
+}
+
+/** Throws `InspectError` when the value of a flag is no whole number. */
+export function numberIn(text: string, flag: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value
+  throw new InspectError(`"${text}" is no whole number, which ${flag} needs.`)
 }
 
 /** Throws `InspectError` naming the holder when a broker has the store: what it writes is half there. */

@@ -6,13 +6,9 @@ import { CRC_PROPERTY_BYTES, type RecordView } from '@rockhopper/protocol'
 
 const NAME = Buffer.from('__CRC32#\x01')
 
-/** Whether the record at `at` of `source` has the property `__CRC32#` at its end. */
-export function hasCrcProperty(
-  { properties, sizeBytes }: RecordView,
-  source: Buffer,
-  at: number,
-): boolean {
-  const start = at + sizeBytes - CRC_PROPERTY_BYTES
-  if (properties.length < CRC_PROPERTY_BYTES || source[start] !== NAME[0]) return false
+/** Whether the record, which lies in `source`, has the property `__CRC32#` at its end. */
+export function hasCrcProperty({ end, propertiesAt }: RecordView, source: Buffer): boolean {
+  const start = end - CRC_PROPERTY_BYTES
+  if (start < propertiesAt || source[start] !== NAME[0]) return false
   return source.subarray(start, start + NAME.length).equals(NAME)
 }

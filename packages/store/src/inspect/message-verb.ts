@@ -8,6 +8,7 @@ import {
   declareVerb,
   jsonText,
   linesText,
+  numberIn,
   type Surroundings,
   storeAt,
 } from './command-line.ts'
@@ -67,12 +68,6 @@ function wantedBy({ id, key, offset, queue, uniqueKey }: Flags): Wanted {
     'Say which message: exactly one of --offset N, --id ID, --key TOPIC KEY, ' +
       '--unique-key TOPIC KEY and --queue TOPIC QUEUEID QUEUEOFFSET, behind the folder.',
   )
-}
-
-function numberIn(text: string, flag: string): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value
-  throw new InspectError(`"${text}" is no whole number, which ${flag} needs.`)
 }
 
 function offsetIn(id: string): number {

@@ -194,7 +194,7 @@ class Planner {
     logOffset: number,
   ): string | undefined {
     const { sizeBytes } = record
-    const isSummed = hasCrcProperty(record, source, at)
+    const isSummed = hasCrcProperty(record, source)
     if (isSummed && !hasSoundCrcProperty(source, at, sizeBytes)) {
       return 'the checksum in the properties is wrong'
     }

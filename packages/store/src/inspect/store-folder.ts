@@ -46,18 +46,27 @@ export interface QueueFolder {
   readonly directory: string
 }
 
-/**
- * The store in a folder; its log may be elsewhere (storePathCommitLog). Throws `InspectError` when
- * there is none, and `DiskError`.
- */
-export function findStore(disk: ReadOnlyDisk, root: string, commitLog?: string): StoreFolder {
+/** What the files do not tell. */
+export interface StoreHints {
+  /** Where the log is (storePathCommitLog); in the folder when absent. */
+  readonly commitLog?: string | undefined
+  /** Slots of a file of the key index (maxHashSlotNum); a quarter of its entries when absent. */
+  readonly indexSlots?: number | undefined
+}
+
+/** The store in a folder. Throws `InspectError` when there is none, and `DiskError`. */
+export function findStore(
+  disk: ReadOnlyDisk,
+  root: string,
+  { commitLog, indexSlots }: StoreHints = {},
+): StoreFolder {
   const paths = pathsOf({ rootDirectory: root, commitLogDirectory: commitLog })
   demandStore(disk, root, paths)
   const found = {
     ...paths,
     config: `${root}/config`,
     logSegmentBytes: firstSize(disk, paths.commitLog, SEGMENT_NAME) ?? LOG_SEGMENT_BYTES,
-    indexShape: shapeOf(firstSize(disk, paths.keyIndex, isIndexName)),
+    indexShape: shapeOf(firstSize(disk, paths.keyIndex, isIndexName), indexSlots),
   }
   return { ...found, queueSegmentBytes: queueSegmentBytes(disk, paths.queues) }
 }
@@ -142,10 +151,14 @@ function firstSize(
   return undefined
 }
 
-/** The size says one number only: Apache's proportion of slots and entries gives the other. */
-function shapeOf(sizeBytes: number | undefined): IndexShape {
+/** The size says one number only: if the other is not named, Apache's proportion gives it. */
+function shapeOf(sizeBytes: number | undefined, named: number | undefined): IndexShape {
   const perSlot = INDEX_SLOT_BYTES + ENTRIES_PER_SLOT * INDEX_ENTRY_BYTES
-  const slots = ((sizeBytes ?? 0) - INDEX_HEADER_BYTES) / perSlot
+  const slots = named ?? ((sizeBytes ?? 0) - INDEX_HEADER_BYTES) / perSlot
   const slotCount = Number.isInteger(slots) && slots > 0 ? slots : DEFAULT_SLOTS
-  return { slotCount, entryLimit: slotCount * ENTRIES_PER_SLOT }
+  if (named === undefined || sizeBytes === undefined) {
+    return { slotCount, entryLimit: slotCount * ENTRIES_PER_SLOT }
+  }
+  const entriesBytes = sizeBytes - INDEX_HEADER_BYTES - slotCount * INDEX_SLOT_BYTES
+  return { slotCount, entryLimit: Math.max(1, Math.floor(entriesBytes / INDEX_ENTRY_BYTES)) }
 }

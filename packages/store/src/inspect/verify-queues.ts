@@ -148,15 +148,14 @@ export class QueueVerifier {
     record: RecordView,
     logOffset: number,
   ): void {
-    const at = this.#unitAt(queue, queueOffset)
-    if (at === -1 || !isLive(readUnit(queue.window, at))) {
+    const unit = this.#read(queue, queueOffset)
+    if (unit === undefined || !isLive(unit)) {
       if (queue.missing === 0) queue.missingFrom = queueOffset
       queue.missing += 1
       return
     }
     if (queue.missing > 0) this.#tellMissing(queue, false)
     this.units += 1
-    const unit = readUnit(queue.window, at)
     const isRight =
       unit.logOffset === logOffset &&
       unit.sizeBytes === record.sizeBytes &&

@@ -90,10 +90,7 @@ function readLog(
     record(record, source, at, logOffset) {
       records += 1
       lastTimestamp = record.storeTimestamp
-      if (
-        hasCrcProperty(record, source, at) &&
-        !hasSoundCrcProperty(source, at, record.sizeBytes)
-      ) {
+      if (hasCrcProperty(record, source) && !hasSoundCrcProperty(source, at, record.sizeBytes)) {
         const problem = 'the checksum in the properties of the record there is wrong'
         findings.add(log.pathOf(logOffset), logOffset % log.segmentBytes, problem, ADVICE.rebuild)
       }
