@@ -434,38 +434,44 @@ const deaths: [string, Death][] = [
 ]
 
 describe('a removal that is cut short', () => {
-  it.each(deaths)('by a machine that is %s leaves a store that is whole', async (_, die) => {
-    for (let dieAt = 1; ; dieAt++) {
-      const scene = await openScene(
-        { logPauseMs: 1, queuePauseMs: 1 },
-        { consumeQueueSegmentBytes: FEW_UNITS * UNIT_BYTES },
-      )
-      await scene.putNumbered(0, 5, { queueId: 1 })
-      const count = await fillSegments(scene, 2, 1_500)
-      await scene.reopen()
-      goTo(scene, 9, 4)
-      let calls = 0
-      scene.host.disk.watch(() => {
-        calls += 1
-        if (calls === dieAt) die(scene.host)
-      })
-      await removeExpired(scene)
-      if (calls < dieAt) {
-        expect(calls).toBeGreaterThan(25)
-        return
+  it.each(deaths)(
+    'by a machine that is %s leaves a store that is whole',
+    {
+      timeout: 120_000,
+    },
+    async (_, die) => {
+      for (let dieAt = 1; ; dieAt++) {
+        const scene = await openScene(
+          { logPauseMs: 1, queuePauseMs: 1 },
+          { consumeQueueSegmentBytes: FEW_UNITS * UNIT_BYTES },
+        )
+        await scene.putNumbered(0, 5, { queueId: 1 })
+        const count = await fillSegments(scene, 2, 1_500)
+        await scene.reopen()
+        goTo(scene, 9, 4)
+        let calls = 0
+        scene.host.disk.watch(() => {
+          calls += 1
+          if (calls === dieAt) die(scene.host)
+        })
+        await removeExpired(scene)
+        if (calls < dieAt) {
+          expect(calls).toBeGreaterThan(25)
+          return
+        }
+        scene.host.restart()
+        await scene.open()
+        await expectWhole(scene, count)
+        await removeExpired(scene)
+        expect(logFiles(scene)).toEqual([2 * SEGMENT_BYTES])
+        expect(scene.host.disk.list(SUMS).map(Number)).toEqual([2 * SEGMENT_BYTES])
+        expect(queueFiles(scene)).toHaveLength(1)
+        await expectWhole(scene, count)
+        await scene.put({ body: Buffer.from(`m${count}`) })
+        await expectWhole(scene, count + 1)
       }
-      scene.host.restart()
-      await scene.open()
-      await expectWhole(scene, count)
-      await removeExpired(scene)
-      expect(logFiles(scene)).toEqual([2 * SEGMENT_BYTES])
-      expect(scene.host.disk.list(SUMS).map(Number)).toEqual([2 * SEGMENT_BYTES])
-      expect(queueFiles(scene)).toHaveLength(1)
-      await expectWhole(scene, count)
-      await scene.put({ body: Buffer.from(`m${count}`) })
-      await expectWhole(scene, count + 1)
-    }
-  })
+    },
+  )
 })
 
 async function removeExpired(scene: StoreScene): Promise<void> {
