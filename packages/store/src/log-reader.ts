@@ -212,16 +212,19 @@ function groupsOf(
   windowEnd: (logOffset: number) => number,
 ): RecordSpot[][] {
   const groups: RecordSpot[][] = []
+  let group: RecordSpot[] = []
+  let end = Number.POSITIVE_INFINITY
+  let limit = 0
   for (const spot of spots) {
-    const group = groups.at(-1)
-    const end = endOf(group?.at(-1))
-    const joins =
-      group !== undefined &&
-      spot.logOffset >= end &&
-      spot.logOffset - end <= COLD_GAP_BYTES &&
-      endOf(spot) <= windowEnd(group[0]?.logOffset ?? 0)
-    if (joins) group.push(spot)
-    else groups.push([spot])
+    const gap = spot.logOffset - end
+    if (gap >= 0 && gap <= COLD_GAP_BYTES && endOf(spot) <= limit) {
+      group.push(spot)
+    } else {
+      group = [spot]
+      groups.push(group)
+      limit = windowEnd(spot.logOffset)
+    }
+    end = endOf(spot)
   }
   return groups
 }
