@@ -120,10 +120,7 @@ describe('the rebuilding of a store', () => {
     const { before, inspected } = await closed()
     const broken = before[100]
     const { logOffset = 0, queueId, queueOffset } = broken ?? {}
-    inspected.flip(
-      logFile(logOffset - (logOffset % SEGMENT_BYTES)),
-      (logOffset % SEGMENT_BYTES) + 90,
-    )
+    overwrite(inspected, logOffset + 90, Buffer.from('XX'))
     const report = await rebuild(inspected)
     expect(report.replaced).toMatchObject([
       { fromOffset: logOffset, lost: [{ topic: TOPIC, queueId, queueOffset }] },
@@ -201,11 +198,29 @@ describe('the rebuilding of a store', () => {
 
   it('keeps messages of a page with a wrong sum if their units prove them, and says so', async () => {
     const { before, inspected } = await closed(20)
-    inspected.flip(LOG, 47)
+    overwrite(inspected, 42, Buffer.from('XX'))
     const report = await rebuild(inspected)
     expect(report.replaced).toEqual([])
     expect(report.doubtful).toContainEqual({ topic: TOPIC, queueId: 0, queueOffset: 0 })
     expect(compare(before, await rebuilt(inspected))).toBe(0)
+  })
+
+  it('turns single bits back in pages with a sum, whatever they stand for', async () => {
+    const { inspected } = await closed(100)
+    const sound = inspected.scene.fileBytes(LOG)
+    for (const at of [27, 5_000, 9_999]) inspected.flip(LOG, at)
+    const report = await rebuild(inspected)
+    expect(report).toMatchObject({ replaced: [], doubtful: [] })
+    expect(report.mended).toEqual([27, 5_000, 9_999].map((logOffset) => ({ logOffset, bit: 0 })))
+    const mended = inspected.scene.fileBytes(`${NEW}/commitlog/${'0'.repeat(20)}`)
+    expect(mended.equals(sound)).toBe(true)
+  })
+
+  it('turns no bit back where more than one has changed in a page', async () => {
+    const { before, inspected } = await closed(100)
+    for (const at of [3, 90]) inspected.flip(LOG, at)
+    expect(await rebuild(inspected)).toMatchObject({ mended: [], replaced: [{ fromOffset: 0 }] })
+    expect(compare(before, await rebuilt(inspected))).toBe(1)
   })
 
   it('never gives a wrong message, whatever is written over the log', async () => {

@@ -86,7 +86,7 @@ describe('the verification of a store', () => {
     for (let at = 0; at < 300; at += 7) {
       inspected.flip(LOG, at)
       expect(problems(inspected), `byte ${at}`).toContain(
-        `${LOG}: byte 0: the checksum of the 4 KiB`,
+        `${LOG}: byte 0: the checksum of the 4 KiB there is wrong, as one bit of byte ${at} has changed`,
       )
       inspected.flip(LOG, at)
     }

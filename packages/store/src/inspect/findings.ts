@@ -22,7 +22,7 @@ export interface VerifyWatcher {
 
 export const ADVICE = {
   rebuild: 'save what is sound with "rockhopper store rebuild", or bring the file back from a copy',
-  restart: 'Rockhopper makes it anew from the log at its next start',
+  mend: '"rockhopper store rebuild" turns it back',
   remakeQueue:
     'stop the broker and remove the folder of this queue and the file "queueends": all queues are made anew at the next start',
   remakeIndex: 'stop the broker and remove the folder "index": it is made anew at the next start',

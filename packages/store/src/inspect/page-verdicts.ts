@@ -1,22 +1,39 @@
 /**
- * Which pages of a log have a wrong checksum. Owns the list of them.
+ * Which pages of a log have a wrong checksum, and which bits to turn where that is all. Owns both
+ * lists.
  */
 import type { ReadOnlyDisk } from '@rockhopper/host'
 import { SUM_PAGE_BYTES } from '../log-sums.ts'
 import { Findings } from './findings.ts'
+import { flippedBit } from './flipped-bit.ts'
 import type { StoreFolder } from './store-folder.ts'
 import { verifySums } from './verify-sums.ts'
+
+/** Pages in which a single bit is looked for: where more are damaged, it was no bit. */
+const MOST_TRIED = 10_000
 
 export class PageVerdicts {
   /** Offsets of the log at which damaged pages begin. */
   readonly #damaged = new Set<number>()
+  readonly #flips = new Map<number, number>()
   readonly #segmentBytes: number
 
   /** Looks at the pages before `limit`; none are known when Apache wrote last. Throws `DiskError`. */
   constructor(disk: ReadOnlyDisk, folder: StoreFolder, limit: number) {
     this.#segmentBytes = folder.logSegmentBytes
     const findings = new Findings({ finding() {}, progress() {} })
-    verifySums(disk, folder, limit, findings, (pageOffset) => this.#damaged.add(pageOffset))
+    let tried = 0
+    verifySums(disk, folder, limit, findings, (pageOffset, covered, expected) => {
+      tried += 1
+      const bit = tried > MOST_TRIED ? undefined : flippedBit(covered, expected)
+      if (bit === undefined) this.#damaged.add(pageOffset)
+      else this.#flips.set(pageOffset + bit.at, bit.mask)
+    })
+  }
+
+  /** By offset of the log, which bits have changed in pages where nothing else has. */
+  get flips(): ReadonlyMap<number, number> {
+    return this.#flips
   }
 
   /** Whether one of the pages that have these bytes of the log is damaged. */

@@ -60,6 +60,9 @@ function reportLines(report: RebuildReport): string[] {
         ({ fromOffset, problem, toOffset }) =>
           `Replaced: offsets ${fromOffset} to ${toOffset} of the log (${problem}).`,
       ),
+    ...(report.mended.length === 0
+      ? []
+      : [`Mended: ${countText(report.mended.length, 'bit')} that had changed.`]),
     ...listed('Lost, with an empty message in their place:', lost),
     ...listed('Lost, with nothing in their place:', report.withoutStandIn),
     ...listed('To be looked at, as only body and place of them are proved:', doubtful),

@@ -14,9 +14,10 @@ import { openStore } from '../open-store.ts'
 import { segmentName } from '../segment-folder.ts'
 import type { Store } from '../store.ts'
 import { DryDisk } from './dry-disk.ts'
+import { MendedFiles } from './mended-files.ts'
 import { PageVerdicts } from './page-verdicts.ts'
 import { planRebuild, type RebuildPlan } from './rebuild-plan.ts'
-import { SegmentFiles } from './segment-files.ts'
+import type { SegmentFiles } from './segment-files.ts'
 import { type LostMessage, piecesFor } from './stand-ins.ts'
 import { configOf, InspectError, type ReadingHost, type StoreFolder } from './store-folder.ts'
 import { bytesText } from './words.ts'
@@ -40,6 +41,8 @@ export interface RebuildReport {
   readonly replaced: readonly ReplacedStretch[]
   /** Lost messages that have no other in their place: their queues have a hole there. */
   readonly withoutStandIn: readonly LostMessage[]
+  /** Single bits that had changed, and were turned back as the checksum of their page demands. */
+  readonly mended: readonly { readonly logOffset: number; readonly bit: number }[]
   /** Messages whose page has a wrong checksum, while their body and their place are right. */
   readonly doubtful: readonly LostMessage[]
   /** What lay in the folder and was not taken over. */
@@ -78,8 +81,10 @@ const TAKEN_OVER = new Set([
 export async function rebuildStore(order: RebuildOrder): Promise<RebuildReport> {
   const { folder, into, source, target } = order
   demandEmpty(target.disk, folder, into)
-  const log = new SegmentFiles(source.disk, folder.commitLog, folder.logSegmentBytes)
-  const plan = planFor(order, log)
+  const { pages, wasKilled } = lookAtPages(order)
+  const { commitLog, logSegmentBytes } = folder
+  const log = new MendedFiles(source.disk, commitLog, logSegmentBytes, pages.flips)
+  const plan = planRebuild(source, folder, log, pages, wasKilled)
   demandRoom(target.disk, into, plan)
   await makeDurableFolder(target.disk, into)
   const withoutStandIn = [...plan.unplaced, ...(await writeLog(order, log, plan))]
@@ -95,6 +100,7 @@ export async function rebuildStore(order: RebuildOrder): Promise<RebuildReport> 
       return { fromOffset: from, toOffset: to, problem, lost }
     }),
     withoutStandIn,
+    mended: [...pages.flips].map(([logOffset, mask]) => ({ logOffset, bit: Math.log2(mask) })),
     doubtful: plan.doubtful,
     leftBehind: source.disk.list(folder.root).filter((name) => !TAKEN_OVER.has(name)),
   }
@@ -119,13 +125,16 @@ function demandEmpty(disk: Disk, { root }: StoreFolder, into: string): void {
   )
 }
 
-function planFor({ folder, source }: RebuildOrder, log: SegmentFiles): RebuildPlan {
+function lookAtPages({ folder, source }: RebuildOrder): {
+  readonly pages: PageVerdicts
+  readonly wasKilled: boolean
+} {
   const dry = new DryDisk(source.disk)
   const { systemCrashed, wasKilled } = readAbortMarker({ ...source, disk: dry }, folder.abort)
   const { logOffset } = readCheckpoint(dry, folder.checkpoint)
-  const trusted = systemCrashed ? logOffset : log.endOffset
-  const pages = new PageVerdicts(source.disk, folder, logOffset === undefined ? 0 : (trusted ?? 0))
-  return planRebuild(source, folder, log, pages, wasKilled)
+  // The sums are of another log when Apache wrote last, and may be older than it after a power cut.
+  const limit = systemCrashed || logOffset === undefined ? logOffset : Number.POSITIVE_INFINITY
+  return { pages: new PageVerdicts(source.disk, folder, limit ?? 0), wasKilled }
 }
 
 function demandRoom(

@@ -4,6 +4,7 @@
 import type { ReadOnlyDisk } from '@rockhopper/host'
 import { coveredIn, judgePage, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from '../log-sums.ts'
 import { ADVICE, type Findings } from './findings.ts'
+import { type Bit, flippedBit } from './flipped-bit.ts'
 import { SegmentFiles } from './segment-files.ts'
 import type { StoreFolder } from './store-folder.ts'
 
@@ -14,7 +15,12 @@ interface DamagedRun {
   readonly path: string
   readonly from: number
   to: number
+  /** Where one bit has changed, if no other has. */
+  readonly bit: Bit | undefined
 }
+
+/** Called for a page that differs, with the bytes that its sum covers. */
+export type DamagedPage = (pageOffset: number, covered: Buffer, expected: number) => void
 
 /**
  * Tells of pages before `limit` that differ, and calls `damaged` for each of them. Returns how many
@@ -25,7 +31,7 @@ export function verifySums(
   folder: StoreFolder,
   limit: number,
   findings: Findings,
-  damaged: (pageOffset: number) => void = () => {},
+  damaged: DamagedPage = () => {},
 ): number {
   const log = new SegmentFiles(disk, folder.commitLog, folder.logSegmentBytes)
   const sums = new Map(
@@ -63,7 +69,7 @@ function verifySegment(
   entries: Buffer,
   limit: number,
   findings: Findings,
-  damaged: (pageOffset: number) => void,
+  damaged: DamagedPage,
 ): number {
   const window = Buffer.allocUnsafe(WINDOW_BYTES)
   const pages = entries.length / SUM_ENTRY_BYTES
@@ -78,11 +84,13 @@ function verifySegment(
       known += 1
       const content = bytes.subarray(at, at + SUM_PAGE_BYTES)
       if (judgePage(entries, page * SUM_ENTRY_BYTES, page, content) !== 'damaged') continue
-      damaged(start + from)
+      const expected = entries.readUInt32BE(page * SUM_ENTRY_BYTES)
+      damaged(start + from, content.subarray(0, covered), expected)
       if (run?.to === from) run.to = from + SUM_PAGE_BYTES
       else {
         tell(run, findings)
-        run = { path, from, to: from + SUM_PAGE_BYTES }
+        const bit = flippedBit(content.subarray(0, covered), expected)
+        run = { path, from, to: from + SUM_PAGE_BYTES, bit }
       }
     }
   }
@@ -92,10 +100,19 @@ function verifySegment(
 
 function tell(run: DamagedRun | undefined, findings: Findings): void {
   if (run === undefined) return
-  const count = (run.to - run.from) / SUM_PAGE_BYTES
-  const what =
-    count === 1
-      ? 'the checksum of the 4 KiB there is wrong'
-      : `the checksums of ${count} pages of 4 KiB there are wrong`
-  findings.add(run.path, run.from, what, ADVICE.rebuild)
+  const { bit, from, path, to } = run
+  const count = (to - from) / SUM_PAGE_BYTES
+  if (count > 1) {
+    findings.add(
+      path,
+      from,
+      `the checksums of ${count} pages of 4 KiB there are wrong`,
+      ADVICE.rebuild,
+    )
+  } else if (bit === undefined) {
+    findings.add(path, from, 'the checksum of the 4 KiB there is wrong', ADVICE.rebuild)
+  } else {
+    const what = `the checksum of the 4 KiB there is wrong, as one bit of byte ${from + bit.at} has changed`
+    findings.add(path, from, what, ADVICE.mend)
+  }
 }
