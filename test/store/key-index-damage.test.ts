@@ -1,4 +1,5 @@
 /** Files of the key index that are missing, damaged, of another program, or have no room. */
+import { DiskError } from '@rockhopper/host'
 import { recordHasKey } from '@rockhopper/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -93,6 +94,41 @@ describe('a key index', () => {
     const told = warnings(scene)
     expect(told).toHaveLength(1)
     expect(told[0]).toMatch(/anew from the log\. Entry 3 of the index file .* cannot be what was/)
+  })
+
+  it('that cannot be read is made anew from the log', async () => {
+    const scene = await closedScene()
+    scene.host.disk.fail({ operation: 'read', pathIncludes: '/index/', code: 'EIO' })
+    await scene.open()
+    await expectAllFound(scene)
+    expect(warnings(scene)).toEqual([expect.stringMatching(/anew from the log\. cannot read.*EIO/)])
+    await scene.reopen()
+    await scene.putKeyed('id-new')
+    await scene.found('id-new')
+    await scene.settle(scene.store.checkpoint())
+    scene.host.kill()
+    scene.host.restart()
+    let headers = scene.indexFiles.length
+    scene.host.disk.watch((operation, path) => {
+      if (operation !== 'read' || !path.includes('/index/')) return
+      headers -= 1
+      if (headers === -1) throw new DiskError('EIO', path, 'cannot read (EIO)')
+    })
+    await scene.open()
+    await expectAllFound(scene)
+    expect(await scene.found('id-new')).toEqual(['id-new'])
+  })
+
+  it('of a log with a part that cannot be read has the keys of the others', async () => {
+    const scene = await closedScene()
+    scene.host.disk.remove(INDEX_DIRECTORY)
+    await scene.open()
+    scene.host.disk.fail({ operation: 'read', pathIncludes: '/commitlog/', code: 'EIO' })
+    await scene.world.clock.advance(2_000)
+    expect(await scene.found('id-0')).toEqual([])
+    expect(warnings(scene)[1]).toMatch(/^A part of the log cannot be read.*EIO/)
+    await scene.putKeyed('id-new')
+    expect(await scene.found('id-new')).toEqual(['id-new'])
   })
 
   it('never gives a wrong message, whatever bit of it or of the checkpoint is flipped', async () => {

@@ -10,7 +10,7 @@
  * Source: Apache class IndexFile; `store-format.md` section 11.
  */
 import assert from 'node:assert/strict'
-import type { Clock, DiskFile } from '@rockhopper/host'
+import { type Clock, DiskError, type DiskFile } from '@rockhopper/host'
 import {
   FIRST_INDEX_ENTRY,
   INDEX_ENTRY_BYTES,
@@ -170,13 +170,17 @@ export class KeyIndexFile {
 
   /**
    * Brings the slots into memory, so that entries can be added. Rejects with `CorruptionError` when
-   * the entries cannot be what was written.
+   * the file cannot be read, or the entries cannot be what was written.
    */
   async load(): Promise<void> {
     if (this.#slots !== undefined) return
-    this.#loading ??= this.#load().finally(() => {
-      this.#loading = undefined
-    })
+    this.#loading ??= this.#load()
+      .catch((error: unknown) => {
+        throw error instanceof DiskError ? unreadable(this.path, error) : error
+      })
+      .finally(() => {
+        this.#loading = undefined
+      })
     await this.#loading
   }
 
@@ -213,11 +217,12 @@ export class KeyIndexFile {
 
   /** Log offsets of the entries that may be wanted, newest first; others may be among them. */
   async *find({ hash, beginTimestamp, endTimestamp }: KeyWanted): AsyncGenerator<number> {
-    const { beginTimestamp: fileBegin, endTimestamp: fileEnd, nextEntry } = this.#header
+    const { beginTimestamp: fileBegin, endTimestamp: fileEnd } = this.#header
     if (endTimestamp < fileBegin || beginTimestamp > fileEnd) return
     const window = new EntryWindow(this.#shape)
-    let limit = nextEntry
-    for (let entry = await this.#newest(hash); entry > 0 && entry < limit; ) {
+    let entry = await this.#newest(hash)
+    let limit = this.#header.nextEntry
+    while (entry > 0 && entry < limit) {
       const found = this.#inMemory(entry) ?? (await window.get(this.#file, entry))
       if (window.reads > INDEX_CHAIN_READS) return
       // An entry keeps whole seconds: its message may be up to one younger.
@@ -322,6 +327,10 @@ class EntryWindow {
     }
     return readIndexEntry(this.#bytes, (entry - this.#from) * INDEX_ENTRY_BYTES)
   }
+}
+
+function unreadable(path: string, error: DiskError): CorruptionError {
+  return new CorruptionError(path, 0, `The index file "${path}" cannot be read: ${error.message}.`)
 }
 
 /** The header of a file without entries: as Apache does, it goes on where the one before ended. */

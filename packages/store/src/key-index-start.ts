@@ -8,7 +8,7 @@
  * Source: Apache class IndexService; `store-format.md` section 11.2.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from '@rockhopper/host'
+import { DiskError, type Logger } from '@rockhopper/host'
 import {
   FIRST_INDEX_ENTRY,
   INDEX_HEADER_BYTES,
@@ -54,10 +54,11 @@ export function openKeyIndex(
   const names = parts.disk.list(parts.directory).filter(isIndexName)
   const { indexTimestamp, keyIndex } = checkpoint
   const limit = wasKilled ? indexTimestamp : Number.POSITIVE_INFINITY
-  const { problem, ...found } =
+  const { problem, ...found } = unlessUnreadable(log, names, () =>
     keyIndex === undefined
       ? foreignFiles(parts, log, names, limit)
-      : ownFiles(parts, log, names, keyIndex)
+      : ownFiles(parts, log, names, keyIndex),
+  )
   if (problem !== undefined) {
     logger?.warn('Files of the key index are made anew from the log.', {
       directory: parts.directory,
@@ -88,6 +89,21 @@ export function indexedLog(folder: SegmentFolder): IndexedLog {
 
 /** Where a record says at which offset of the log it is. */
 const LOG_OFFSET_AT = 28
+
+/** The index can be made anew: a start does not fail because it cannot be read. */
+function unlessUnreadable(
+  { minOffset }: IndexedLog,
+  names: readonly string[],
+  find: () => KeyIndexStart,
+): KeyIndexStart {
+  try {
+    return find()
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    const problem = error.message
+    return { files: [], offset: minOffset, unwanted: names, namesUnwanted: true, problem }
+  }
+}
 
 function ownFiles(
   parts: KeyIndexParts,

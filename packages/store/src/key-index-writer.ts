@@ -94,8 +94,8 @@ export class KeyIndexWriter {
     const { index, log } = this.#parts
     while (index.offset < to) {
       if (this.#stopping.signal.aborted && index.offset < log.tail.startOffset) return false
-      const span = this.#hotSpan(to) ?? (await this.#coldSpan(to))
-      const hadRoom = this.#take(span, to)
+      const span = this.#hotSpan(to) ?? (await this.#readableSpan(to))
+      const hadRoom = span === undefined || this.#take(span, to)
       this.indexed.advance(index.offset)
       if (!hadRoom && !(await this.#withRoom(() => this.#makeRoom()))) return false
       if (index.offset < to) await this.#nextTurn()
@@ -110,6 +110,17 @@ export class KeyIndexWriter {
     const { bytes, startOffset, usedBytes } = chunk
     const end = Math.min(usedBytes, to - startOffset)
     return { bytes: bytes.subarray(index.offset - startOffset, end), offset: index.offset }
+  }
+
+  /** The next part of the log's files; undefined, and left out, when it cannot be read. */
+  async #readableSpan(to: number): Promise<LogSpan | undefined> {
+    try {
+      return await this.#coldSpan(to)
+    } catch (error) {
+      if (!(error instanceof DiskError || error instanceof CorruptionError)) throw error
+      this.#leaveOut(to, error.message)
+      return undefined
+    }
   }
 
   async #coldSpan(to: number): Promise<LogSpan> {
@@ -161,7 +172,7 @@ export class KeyIndexWriter {
 
   /** What stands at `offset` is no whole record: it is a longer one, or the end of the segment. */
   #passOver(offset: number, to: number, scanned: Scanned<RecordView>): void {
-    const { index, log, logger } = this.#parts
+    const { index, log } = this.#parts
     const segmentEnd = log.segmentEnd(offset)
     const restBytes = segmentEnd - offset
     this.#readBytes = INDEX_TURN_BYTES
@@ -170,10 +181,19 @@ export class KeyIndexWriter {
     } else if (isLonger(scanned, Math.min(restBytes, MAX_RECORD_BYTES))) {
       this.#readBytes = Math.max(scanned.sizeBytes, INDEX_TURN_BYTES)
     } else {
-      const end = Math.min(segmentEnd, to)
-      logger.warn('A part of the log is damaged: its keys are not indexed.', { offset, end })
-      index.advance(end)
+      this.#leaveOut(to, scanned.kind === 'invalid' ? scanned.reason : 'there is no whole record')
     }
+  }
+
+  /** Goes on in the next segment. */
+  #leaveOut(to: number, reason: string): void {
+    const { index, log, logger } = this.#parts
+    const { offset } = index
+    const end = Math.min(log.segmentEnd(offset), to)
+    const sentence = 'A part of the log cannot be read: its keys are not indexed.'
+    logger.warn(sentence, { offset, end, reason })
+    this.#addedKeys = 0
+    index.advance(end)
   }
 
   /** Makes the newest file ready for the next key, or the next file. Rejects with `DiskError`. */
