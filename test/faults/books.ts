@@ -4,7 +4,7 @@
  * there are millions of them; senders and readers write into it.
  */
 import { crc32 } from 'node:zlib'
-import type { Clock } from '@rockhopper/host'
+import type { Clock, Random } from '@rockhopper/host'
 import type { StoredRecord } from '@rockhopper/protocol'
 import { Watermark } from '@rockhopper/store'
 import { recognize } from './numbered-message.ts'
@@ -24,10 +24,20 @@ export interface Flaws {
   phantoms: number
   /** Messages that were acknowledged and removed for their age before anybody read them. */
   unread: number
+  /** Messages that are there, and are not found by their key. */
+  unfound: number
 }
 
 /** Nothing wrong. */
-export const flawless: Flaws = { lost: 0, wrong: 0, holes: 0, repeats: 0, phantoms: 0, unread: 0 }
+export const flawless: Flaws = {
+  lost: 0,
+  wrong: 0,
+  holes: 0,
+  repeats: 0,
+  phantoms: 0,
+  unread: 0,
+  unfound: 0,
+}
 
 /** What an acknowledgement says of one message. */
 export interface Acknowledgement {
@@ -151,6 +161,23 @@ export class Books {
     }
     if ((bits & COUNTED) === 0) this.#copies.set(number, this.#copies.get(number) + 1)
     book.bits.set(queueOffset, book.bits.get(queueOffset) | READ | COUNTED)
+  }
+
+  /**
+   * Some message that was found by the last census, and where it is; undefined when the place that
+   * chance points at has none.
+   */
+  anyCounted(random: Random): { readonly number: number; readonly logOffset: number } | undefined {
+    const book = this.#queues[random.below(this.#queues.length)]
+    if (book === undefined || book.bits.length === 0) return undefined
+    const at = random.below(book.bits.length)
+    if ((book.bits.get(at) & COUNTED) === 0) return undefined
+    return { number: book.numbers.get(at), logOffset: book.logOffsets.get(at) }
+  }
+
+  /** A message is there, and was not found by its key. */
+  noteUnfound(number: number): void {
+    this.#note('unfound', `a query for the key ${number} does not find it`)
   }
 
   /** Before all queues are read from their first to their last offset. */

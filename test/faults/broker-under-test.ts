@@ -13,6 +13,8 @@ import type { Doom } from './points.mjs'
 
 const program = fileURLToPath(new URL('./doomed-broker.mjs', import.meta.url))
 const leash = new URL('../processes/leash.mjs', import.meta.url).href
+/** What the doomed disk says last. */
+const DEATH = 'doomed: dies at '
 const READY = /boot success after (\d+) changes/
 
 /** How a broker is to die, and what else is strange about its machine. */
@@ -82,9 +84,10 @@ export class BrokerUnderTest {
     return line === undefined ? undefined : Number(READY.exec(line)?.[1])
   }
 
-  /** Whether the process ended itself at the call that was chosen. */
-  get metItsDoom(): boolean {
-    return this.child.errorLines.some((line) => line.startsWith('doomed: dies'))
+  /** The call at which the process ended itself; undefined when it did not. */
+  get diedAt(): string | undefined {
+    const line = this.child.errorLines.find((each) => each.startsWith(DEATH))
+    return line?.slice(DEATH.length)
   }
 
   /** Has it killed by another process after a time, at whatever it does then. */

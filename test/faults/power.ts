@@ -68,7 +68,8 @@ export async function losePower(options: PowerOptions): Promise<PowerLosses> {
     await cuts.stop()
     await scene.close()
     volume.close()
-    if (isGood) scene.removeFolder()
+    // What a lie was found by is no finding.
+    if (isGood || options.lie !== undefined) scene.removeFolder()
   }
 }
 
@@ -101,6 +102,7 @@ class PowerCuts {
     }
     await this.#restart(cycles + 1)
     await this.#scene.reader.census()
+    await this.#scene.lookUp(this.#random)
     return {
       ...{ cycles, gone: this.#gone, cyclesWithLoss: this.#cyclesWithLoss, gaps: this.#gaps },
       ...{ flaws: books.flaws, examples: books.examples, acknowledged: books.acknowledged.value },

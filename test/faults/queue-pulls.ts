@@ -82,7 +82,8 @@ export async function boundsOf(
   return { minOffset: first.header().offset, maxOffset: last.header().offset }
 }
 
-function* recordsIn(body: Buffer): Generator<StoredRecord> {
+/** The messages of an answer, taken apart. Throws when one is not sound. */
+export function* recordsIn(body: Buffer): Generator<StoredRecord> {
   for (let at = 0; at < body.length; ) {
     const scanned = scanRecord(body, at, true)
     if (scanned.kind !== 'record') {

@@ -6,10 +6,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DefaultProducer } from '@rockhopper/client'
-import { type Host, nodeHost, pause } from '@rockhopper/host'
+import { type Host, nodeHost, pause, type Random } from '@rockhopper/host'
 import {
   DELETE_TOPIC_IN_BROKER,
   GET_ROUTEINFO_BY_TOPIC,
+  QUERY_MESSAGE,
   responseCode,
   UPDATE_AND_CREATE_TOPIC,
 } from '@rockhopper/protocol'
@@ -19,12 +20,16 @@ import { freePort } from '../processes/port.ts'
 import { Books } from './books.ts'
 import { BrokerUnderTest } from './broker-under-test.ts'
 import { GroupReader } from './group-reader.ts'
+import { recordsIn } from './queue-pulls.ts'
 
 const TOPIC = 'numbers'
 const QUEUE_COUNT = 4
 const GROUP = 'readers'
 const MIB = 1024 * 1024
 const PORTS = { lowest: 22_000, highest: 22_990 }
+/** Messages that are looked up in the end, and how many of one number there may be. */
+const LOOKUPS = 200
+const MOST_COPIES = 64
 const REQUEST_TIMEOUT_MS = 30_000
 const READY_TIMEOUT_MS = 60_000
 const ASK_AGAIN_MS = 20
@@ -141,6 +146,22 @@ export class Scene {
     const { address } = this.broker
     const timeoutMs = REQUEST_TIMEOUT_MS
     await this.#remoting.request(address, DELETE_TOPIC_IN_BROKER, { topic }, { timeoutMs })
+  }
+
+  /** Asks for some of the messages that the last census found, by their keys. */
+  async lookUp(random: Random): Promise<void> {
+    const { address } = this.broker
+    for (let i = 0; i < LOOKUPS; i++) {
+      const message = this.books.anyCounted(random)
+      if (message === undefined) continue
+      const key = String(message.number)
+      const times = { beginTimestamp: 0, endTimestamp: Number.MAX_SAFE_INTEGER }
+      const header = { topic: TOPIC, key, maxNum: MOST_COPIES, ...times }
+      const timeoutMs = REQUEST_TIMEOUT_MS
+      const answer = await this.#remoting.call(address, QUERY_MESSAGE, header, { timeoutMs })
+      const found = [...recordsIn(answer.body)].map(({ logOffset }) => logOffset)
+      if (!found.includes(message.logOffset)) this.books.noteUnfound(message.number)
+    }
   }
 
   /** Ends everything that runs. */

@@ -65,7 +65,8 @@ export async function storm(options: StormOptions): Promise<Aftermath> {
     await scene.broker.kill()
     await storm.stop()
     await scene.close()
-    if (isGood) scene.removeFolder()
+    // What a lie was found by is no finding.
+    if (isGood || options.lie !== undefined) scene.removeFolder()
   }
 }
 
@@ -108,7 +109,8 @@ class Storm {
     const { broker, folder, host, reader } = this.#scene
     this.#tally.begin(causeOf(fate), this.#state())
     const startMs = host.clock.monotonicMs()
-    const { ended } = broker.launch(this.#ordersFor(fate))
+    const orders = this.#ordersFor(fate)
+    const { ended } = broker.launch(orders)
     if (await this.#isAcknowledging()) {
       this.#changesAtStart = broker.changesAtStart ?? 1
       this.#tally.noteRestart(host.clock.monotonicMs() - startMs)
@@ -121,9 +123,10 @@ class Storm {
     if (exitCode !== null) throw broker.child.complaint(`ended with ${exitCode}, see ${folder}`)
     reader.noteKilled()
     await reader.stop()
-    const met = fate.kind !== 'doom' || broker.metItsDoom
+    const { diedAt } = broker
+    const met = fate.kind !== 'doom' || diedAt !== undefined
     this.#tally.end(met, this.#state())
-    appendFileSync(join(folder, 'lives.jsonl'), `${JSON.stringify({ ...fate, met })}\n`)
+    appendFileSync(join(folder, 'lives.jsonl'), `${JSON.stringify({ fate, orders, diedAt })}\n`)
   }
 
   /** A start that is to be killed has only so many changes as the last one had, or about. */
@@ -202,7 +205,7 @@ class Storm {
     }
   }
 
-  /** The last life ends when everything has been counted. */
+  /** The last life ends when everything has been counted, and some of it looked up. */
   async #end(): Promise<void> {
     const { broker, reader } = this.#scene
     this.#tally.begin('in the end', this.#state())
@@ -212,6 +215,7 @@ class Storm {
     await this.#load.stop()
     await reader.stop()
     await reader.census()
+    await this.#scene.lookUp(this.#random)
     this.#tally.end(true, this.#state())
   }
 

@@ -23,7 +23,17 @@ interface Line {
 
 /** Lives that work shorter than this say nothing about the rate. */
 const TELLING_LIFE_MS = 300
-const COLUMNS = ['lost', 'wrong', 'holes', 'repeats', 'phantoms', 'unread', 'ahead', 'behind']
+const COLUMNS = [
+  'lost',
+  'wrong',
+  'holes',
+  'repeats',
+  'phantoms',
+  'unread',
+  'unfound',
+  'ahead',
+  'behind',
+]
 
 export class Tally {
   /** From the start of the process to the first acknowledgement, for each restart, in ms. */
