@@ -15,6 +15,21 @@ describe('while a checkpoint is under way', () => {
     expect(scene.store.queueBounds('TopicTest', 0)).toEqual({ minOffset: 0, maxOffset: 0 })
   })
 
+  it('a volume that becomes full loses no queue that was saved before', async () => {
+    const scene = await StoreScene.opened({ tailMemoryBytes: 1024 })
+    await scene.settle(scene.store.checkpoint())
+    for (let queueId = 0; queueId < 8; queueId++) await scene.put({ queueId })
+    for (let i = 0; i < 40; i++) await scene.put({ body: Buffer.alloc(1_000) })
+    scene.host.disk.fail({
+      ...{ operation: 'write', pathIncludes: 'TopicTest/7/', code: 'ENOSPC' },
+    })
+    await expect(scene.settle(scene.store.checkpoint())).rejects.toThrow('ENOSPC')
+    await scene.reopen()
+    for (let queueId = 1; queueId < 8; queueId++) {
+      expect(await scene.bodies('TopicTest', queueId)).toEqual(['Hello'])
+    }
+  })
+
   it('a queue that gets its first message, saved at once, has it after the next start', async () => {
     const scene = await StoreScene.opened({ flushDisk: 'sync', tailMemoryBytes: 1024 })
     for (let queueId = 0; queueId < 8; queueId++) await scene.put({ queueId })

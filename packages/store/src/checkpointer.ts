@@ -123,8 +123,9 @@ export class Checkpointer {
     this.#hurry = new AbortController()
     if (pace === 'in a hurry') this.#hurry.abort()
     flusher.hurry()
-    await this.#saveQueues(ends)
+    await this.#saveQueues()
     await queues.ends.add(logOffset, endsOf(ends))
+    this.#dropIdle(ends)
     try {
       await keyIndex?.sync()
       const durable = keyIndex?.durable
@@ -154,16 +155,21 @@ export class Checkpointer {
   }
 
   /** Brings the queues that have grown to their files, and these to the device, a few at a time. */
-  async #saveQueues(ends: ReadonlyMap<ConsumeQueue, number>): Promise<void> {
+  async #saveQueues(): Promise<void> {
     const waiting = [...this.#parts.queues.live]
     const directories = new Set<string>()
     await sideBySide(waiting, async (queue) => {
       const tookMs = await this.#saveQueue(queue, directories)
-      // What grew meanwhile has an end of which the next checkpoint is to tell.
-      if (queue.isIdle && queue.end.value === ends.get(queue)) this.#parts.queues.live.delete(queue)
       await this.#leaveTime(tookMs)
     })
     await sideBySide([...directories], (directory) => this.#syncDirectory(directory))
+  }
+
+  /** Queues that have nothing more to tell the next checkpoint than what this one was told. */
+  #dropIdle(ends: ReadonlyMap<ConsumeQueue, number>): void {
+    for (const [queue, end] of ends) {
+      if (queue.isIdle && queue.end.value === end) this.#parts.queues.live.delete(queue)
+    }
   }
 
   /** Returns how long others had to wait for it. */
