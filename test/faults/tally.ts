@@ -91,11 +91,15 @@ export class Tally {
     this.#causeBefore = this.#cause
   }
 
-  /** Kills at the points that were meant. */
-  get kills(): number {
-    let total = 0
-    for (const [cause, { kills }] of this.#lines) if (cause !== 'in the end') total += kills
-    return total
+  /** Kills where they were meant to be, and those of brokers that did not come by their point. */
+  get kills(): { readonly met: number; readonly missed: number } {
+    let met = 0
+    let missed = 0
+    for (const [cause, line] of this.#lines) {
+      if (cause !== 'in the end') met += line.kills
+      missed += line.missed
+    }
+    return { met, missed }
   }
 
   get acknowledged(): number {
@@ -128,7 +132,7 @@ export class Tally {
   progress(flaws: AllFlaws): string {
     const found = Object.values(flaws).reduce((sum, count) => sum + count, 0)
     return (
-      `${this.kills} kills, ${this.acknowledged} acknowledged at ${Math.round(this.rate)} msg/s, ` +
+      `${this.kills.met} kills, ${this.acknowledged} acknowledged at ${Math.round(this.rate)} msg/s, ` +
       `restarts p99 ${this.restartMs(99)} ms, ${found} flaws`
     )
   }
