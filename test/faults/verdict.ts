@@ -35,13 +35,15 @@ export async function verdictOnKills({
       flushDiskType,
       seed,
       fates: drawFates({ kills, seed }),
+      say: (line) => process.stdout.write(`${line}\n`),
     })
     const good = Object.values(flaws).every((count) => count === 0)
     const found = Object.entries(flaws).map(([name, count]) => `${count} ${name}`)
     const { met, missed } = tally.kills
     const summary =
       `${good ? 'passed' : 'failed'}: ${met} kills with ${flushDiskType} (and ${missed} that ` +
-      `missed their point) at ${Math.round(tally.rate)} msg/s, ${tally.acknowledged} acknowledged: ${found.join(', ')}; ` +
+      `missed their point) at ${Math.round(tally.rate)} msg/s, ` +
+      `${tally.acknowledged} acknowledged: ${found.join(', ')}; ` +
       `restart to first acknowledgement p50 ${tally.restartMs(50)} ms, p99 ${tally.restartMs(99)} ms`
     const hint = good ? [] : [`what is left is in ${folder}; the same fates again: ${again}`]
     return { good, summary, text: [tally.report(), ...examples, summary, ...hint].join('\n') }
