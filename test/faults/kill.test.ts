@@ -4,7 +4,7 @@ import { flawless } from './books.ts'
 import { drawFates, reachablePoints } from './plan.ts'
 import { storm } from './storm.ts'
 
-const TIMEOUT_MS = 240_000
+const TIMEOUT_MS = 400_000
 
 /** The seeds begin with different points, so that both together come by all of them. */
 const storms = [

@@ -5,7 +5,7 @@ import { FragileVolume } from './fragile-volume.ts'
 import { losePower } from './power.ts'
 import { storm } from './storm.ts'
 
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 240_000
 const seed = 8
 const whenAcknowledged = { kind: 'acknowledgement', count: 2_000, withinMs: 9_000 } as const
 /** Longer than it takes to save the offsets in time. */

@@ -49,6 +49,8 @@ export interface Aftermath {
   readonly tally: Tally
   /** The first things that were wrong, in words. */
   readonly examples: readonly string[]
+  /** How much older than a kill the offsets were that survived it, in ms at the most. */
+  readonly longestSetbackMs: number
   readonly folder: string
 }
 
@@ -96,7 +98,8 @@ class Storm {
     }
     await this.#end()
     const { examples } = this.#scene.books
-    return { flaws: this.#flaws(), tally: this.#tally, examples, folder }
+    const { longestSetbackMs } = this.#scene.reader
+    return { flaws: this.#flaws(), tally: this.#tally, examples, longestSetbackMs, folder }
   }
 
   /** Sends no more. */

@@ -31,7 +31,7 @@ export async function verdictOnKills({
 }: KillOptions): Promise<Verdict> {
   const again = `npm run test:faults -- --kills ${kills} --flush ${flushDiskType} --seed ${seed}`
   try {
-    const { examples, flaws, folder, tally } = await storm({
+    const { examples, flaws, folder, longestSetbackMs, tally } = await storm({
       flushDiskType,
       seed,
       fates: drawFates({ kills, seed }),
@@ -44,7 +44,8 @@ export async function verdictOnKills({
       `${good ? 'passed' : 'failed'}: ${met} kills with ${flushDiskType} (and ${missed} that ` +
       `missed their point) at ${Math.round(tally.rate)} msg/s, ` +
       `${tally.acknowledged} acknowledged: ${found.join(', ')}; ` +
-      `restart to first acknowledgement p50 ${tally.restartMs(50)} ms, p99 ${tally.restartMs(99)} ms`
+      `restart to first acknowledgement p50 ${tally.restartMs(50)} ms, p99 ${tally.restartMs(99)} ms; ` +
+      `offsets of the group went back ${Math.round(longestSetbackMs)} ms at the most`
     const hint = good ? [] : [`what is left is in ${folder}; the same fates again: ${again}`]
     return { good, summary, text: [tally.report(), ...examples, summary, ...hint].join('\n') }
   } catch (error) {
