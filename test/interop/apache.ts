@@ -23,9 +23,12 @@ const jdkDoors = [
   '--add-opens=java.base/java.util=ALL-UNNAMED',
 ]
 
-/** Options of each JVM here: quick to start, gentle to a small machine, one log file of 5.x. */
+/**
+ * Options of each JVM here: quick to start, gentle to a small machine, one log file of 5.x, and no
+ * figures in a file of /tmp, which stop the whole JVM while the disk is busy.
+ */
 export const gentleJvm = [
-  ...['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'],
+  ...['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto', '-XX:+PerfDisableSharedMem'],
   `-Drmq.logback.configurationFile=${join(javaSourcesDir, 'logback.xml')}`,
 ]
 
@@ -61,11 +64,15 @@ async function startApache(server: ApacheServer): Promise<Child> {
     isServer: true,
     explain: () => logTail(logDirOf(server.home)),
   })
-  await child.waitFor(
-    'boot line',
-    () => child.lines.find((line) => line.includes(server.bootLine)),
-    bootTimeoutMs,
-  )
+  const bootLine = (): string | undefined =>
+    child.lines.find((line) => line.includes(server.bootLine))
+  try {
+    await child.waitFor('boot line', bootLine, bootTimeoutMs)
+  } catch (error) {
+    // One that is late would change a directory that another broker has by then.
+    child.kill()
+    throw error
+  }
   return child
 }
 
