@@ -91,11 +91,12 @@ export class KeyIndex {
     return this.#offset !== this.#durable.offset || this.#unwanted.length > 0
   }
 
-  /** Whether the newest file was made or saved: until a checkpoint a start would do it over. */
+  /** Whether a file was saved: until a checkpoint notes it a start would do it over. */
   get isSavedAnew(): boolean {
     const { newest, saved } = this.#durable
     const last = this.#named.at(-1)
-    return last !== undefined && (last.name !== newest || last.file.saved !== saved)
+    if (last === undefined) return false
+    return last.name === newest ? last.file.saved !== saved : this.#named.length > 1
   }
 
   /** The keys of what lies before `offset` in the log are added. */
