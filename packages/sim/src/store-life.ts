@@ -233,7 +233,7 @@ class StoreLife {
   #calm(): void {
     const { disk } = this.#stage.host
     disk.clearFaults()
-    disk.setCapacity(100 * 2 ** 30)
+    disk.setCapacity(this.#stage.setting.capacityBytes)
     disk.syncDelay = [0.2, 0.5]
     disk.readDelay = [0.05, 0.1]
   }

@@ -10,6 +10,8 @@ import { STORE_TOPICS } from './store-messages.ts'
 /** Where simulated stores are. */
 export const STORE_ROOT = '/store'
 const KIB = 1024
+const SMALL_VOLUME_BYTES = 64 * 2 ** 20
+const LARGE_VOLUME_BYTES = 100 * 2 ** 30
 const UNIT_BYTES = 20
 /** More than one life has. */
 const MANY = 100_000
@@ -26,6 +28,8 @@ export interface StoreSetting {
   readonly hasErrors: boolean
   /** Whether the volume is full at times. */
   readonly hasFullDisk: boolean
+  /** Of the volume while it is not full. */
+  readonly capacityBytes: number
   /** What a loss of power does to names that were not synced. */
   readonly nameFate: NameFate
 }
@@ -44,6 +48,7 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
   const topics = STORE_TOPICS.slice(0, 1 + random.below(STORE_TOPICS.length))
   const flushDisk = random.chance(0.5) ? 'sync' : 'async'
   const hasErrors = random.chance(0.3)
+  const hasFullDisk = random.chance(0.2)
   return {
     config: {
       rootDirectory: STORE_ROOT,
@@ -66,7 +71,9 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
     largestBodyBytes: Math.min(8 * KIB, segmentBytes / 2),
     rounds: choice.rounds ?? 2 + random.below(2),
     hasErrors: choice.errors ?? hasErrors,
-    hasFullDisk: random.chance(0.2),
+    hasFullDisk,
+    // A volume is not full from one moment to the next if there was room for much more.
+    capacityBytes: hasFullDisk ? SMALL_VOLUME_BYTES : LARGE_VOLUME_BYTES,
     nameFate: 'random',
   }
 }
@@ -92,6 +99,7 @@ export function smallSetting(): StoreSetting {
     rounds: 1,
     hasErrors: false,
     hasFullDisk: false,
+    capacityBytes: LARGE_VOLUME_BYTES,
     nameFate: 'random',
   }
 }

@@ -11,7 +11,6 @@ import { currentOf, type Place } from './store-model.ts'
 import type { StoreStage } from './store-stage.ts'
 import { describeRecord, keptOf, queueOffsetOf, recordsOf } from './store-survey.ts'
 
-const ROOMY_BYTES = 100 * 2 ** 30
 /** Calls that meet errors, and of which files: a sync of the log most of the time. */
 const FAILING: readonly (readonly [DiskOperation, string])[] = [
   ['sync', 'commitlog'],
@@ -330,12 +329,12 @@ export class StoreWork {
   }
 
   #fill(): void {
-    const { host, random } = this.#stage
+    const { host, random, setting } = this.#stage
     this.#wasFull = true
     const { freeBytes, totalBytes } = host.disk.volumeSpace('/')
     const usedBytes = totalBytes - freeBytes
-    const isFull = totalBytes < ROOMY_BYTES
+    const isFull = totalBytes < setting.capacityBytes
     this.#stage.tell(isFull ? 'the volume has room again' : 'the volume is nearly full')
-    host.disk.setCapacity(isFull ? ROOMY_BYTES : usedBytes + random.below(5) * 4096)
+    host.disk.setCapacity(isFull ? setting.capacityBytes : usedBytes + random.below(5) * 4096)
   }
 }
