@@ -39,25 +39,31 @@ export async function judgeEnd(
 }
 
 /**
- * Compares the pages from that of `from` on with their sums, to the last that has one. Throws
- * `CorruptionError` for the first that differs, or when the log was longer than up to `end`.
+ * Compares the pages from that of `from` on with their sums, and returns up to where the log was
+ * when the last of these was written. Throws `CorruptionError` for the first page that differs.
  */
 export async function verifyPages(
   folder: SegmentFolder,
   sums: LogSums,
   from: number,
-  end: number,
-): Promise<void> {
+): Promise<number> {
   const window = Buffer.allocUnsafeSlow(Math.min(COVER_WINDOW_BYTES, folder.segmentBytes))
-  for (let at = sums.pageStart(from); folder.has(at); ) {
+  let coveredEnd = from
+  for (let at = sums.pageStart(from); folder.has(at) && sums.reaches(at); ) {
     const to = Math.min(at + window.length, folder.startOf(at) + folder.segmentBytes)
     const entries = await sums.entries(at, to)
     const bytes = window.subarray(0, to - at)
     await folder.read(bytes, at)
-    verifyWindow(folder, bytes, at, entries, end)
+    coveredEnd = Math.max(coveredEnd, verifyWindow(folder, bytes, at, entries))
     at = to
-    if (at >= end && !sums.reaches(at)) return
   }
+  return coveredEnd
+}
+
+/** The log was longer than it is now. Throws `CorruptionError`. */
+export function demandCovered(folder: SegmentFolder, end: number, coveredEnd: number): void {
+  if (coveredEnd <= end) return
+  throw damage(folder, end, 'there is no sound record, but the log went on behind it')
 }
 
 /** Takes the pages from that of `from` up to `end` into the sums, instead of what these had. */
@@ -80,24 +86,24 @@ export async function coverAgain(
   sums.write()
 }
 
+/** Returns the offset behind the last byte that is covered, 0 when none is. */
 function verifyWindow(
   folder: SegmentFolder,
   bytes: Buffer,
   offset: number,
   entries: Buffer,
-  end: number,
-): void {
+): number {
   const firstPage = (offset % folder.segmentBytes) / SUM_PAGE_BYTES
+  let coveredEnd = 0
   for (let at = 0, i = 0; at < bytes.length; at += SUM_PAGE_BYTES, i++) {
     const page = bytes.subarray(at, at + SUM_PAGE_BYTES)
     if (judgePage(entries, i * SUM_ENTRY_BYTES, firstPage + i, page) === 'damaged') {
       throw damage(folder, offset + at, 'a checksum of the 4 KiB there is wrong')
     }
     const covered = coveredIn(entries, i * SUM_ENTRY_BYTES, firstPage + i)
-    if (covered > 0 && offset + at + covered > end) {
-      throw damage(folder, end, `there is no sound record, but the log went on behind it`)
-    }
+    if (covered > 0) coveredEnd = offset + at + covered
   }
+  return coveredEnd
 }
 
 /** Offset of the first sound record behind `offset`, looked for only as far as damage reaches. */

@@ -15,7 +15,7 @@ import { CorruptionError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
 import { indexedLog, openKeyIndex } from './key-index-start.ts'
 import { RESTORED_AT_A_TIME } from './limits.ts'
-import { coverAgain, judgeEnd, verifyPages } from './log-damage.ts'
+import { coverAgain, demandCovered, judgeEnd, verifyPages } from './log-damage.ts'
 import { LogSums } from './log-sums.ts'
 import type { OpenFiles } from './open-files.ts'
 import { QueueEnds } from './queue-ends.ts'
@@ -87,9 +87,27 @@ export async function recoverStore(
     logger.warn('The files of queues do not fit the commit log: all are made anew from it.', {
       error,
     })
-    const first = folder.firstOffset ?? 0
-    await mark(ground, first)
-    return recoverFrom(ground, first, new QueueEnds(disk, paths.queueEnds, undefined), ends)
+    return recoverAnew(ground, ends)
+  }
+}
+
+/** Believes nothing but the log, all of which is compared with its sums first. */
+async function recoverAnew(ground: Ground, floor: QueueEnds): Promise<Recovered> {
+  const { folder, host, paths } = ground
+  const first = folder.firstOffset ?? 0
+  await mark(ground, first)
+  const ends = new QueueEnds(host.disk, paths.queueEnds, undefined)
+  try {
+    return await recoverFrom(ground, first, ends, floor)
+  } catch (error) {
+    if (!(error instanceof QueueGap)) throw error
+    throw new CorruptionError(
+      paths.commitLog,
+      first,
+      `Messages are missing from the commit log in "${paths.commitLog}": ${error.message} The log ` +
+        'was left as it is. Bring its files back from a copy, or save what is sound with ' +
+        '"rockhopper store rebuild".',
+    )
   }
 }
 
@@ -131,13 +149,15 @@ async function recoverFrom(
   const queues = openQueues(ground, from, afterCrash, ends)
   if (ends.isComplete) await refill(ground, queues, from)
   let { storeTimestamp } = checkpoint
-  const restore = restorerOf(queues)
-  const checks = { maybeTorn: left.systemCrashed, wholeCrc: config.verifyWholeCrc ?? false }
+  const restore = restorerOf(queues, floor !== ends)
+  // What the sums cover is looked at first: nothing of it can mislead what follows.
+  const coveredEnd = await verifyPages(folder, sums, from)
+  const checks = { tornBehind: coveredEnd, wholeCrc: config.verifyWholeCrc ?? false }
   const { offset: endOffset, problem } = await scanLog(folder, from, checks, (record) => {
     storeTimestamp = record.storeTimestamp
     restore(record)
   })
-  await verifyPages(folder, sums, from, endOffset)
+  demandCovered(folder, endOffset, coveredEnd)
   if (afterCrash || endOffset > from) {
     if (problem !== undefined) await judgeEnd(folder, endOffset, problem, left.systemCrashed)
     await settleEnd(folder, from, endOffset)
@@ -181,7 +201,7 @@ function openQueues(
 
 /** Fills the queues whose files are missing or damaged with what the log has before `from`. */
 async function refill(
-  { config, folder, host }: Ground,
+  { config, folder, host, sums }: Ground,
   queues: QueueTable,
   from: number,
 ): Promise<void> {
@@ -194,8 +214,10 @@ async function refill(
   })
   const wanted = new Set(names)
   const restore = restorerOf(queues)
-  const checks = { maybeTorn: false, wholeCrc: config.verifyWholeCrc ?? false }
-  const end = await scanLog(folder, folder.firstOffset ?? 0, checks, (record) => {
+  const first = folder.firstOffset ?? 0
+  await verifyPages(folder, sums, first)
+  const checks = { tornBehind: from, wholeCrc: config.verifyWholeCrc ?? false }
+  const end = await scanLog(folder, first, checks, (record) => {
     const isWanted = record.logOffset < from && wanted.has(`${record.topic}/${record.queueId}`)
     if (isWanted) restore(record)
   })
@@ -227,11 +249,11 @@ function demandFilled(queues: QueueTable, damaged: Iterable<QueuePlace>): void {
 }
 
 /** Puts records into their queues, and these into their files before they take much memory. */
-function restorerOf(queues: QueueTable): (record: RecordView) => void {
+function restorerOf(queues: QueueTable, isAnew = false): (record: RecordView) => void {
   let count = 0
   return (record) => {
     if (!isInQueue(record)) return
-    restoreUnit(queues, record)
+    restoreUnit(queues, record, isAnew)
     count += 1
     if (count % RESTORED_AT_A_TIME === 0) saveAsFarAsThereIsRoom(queues)
   }

@@ -62,8 +62,8 @@ function startByTime(folder: SegmentFolder, timestampMs: number): number {
 
 /** What ends a scan besides a record that contradicts itself. */
 export interface ScanChecks {
-  /** Sectors of a record seem to be missing. */
-  readonly maybeTorn: boolean
+  /** Sectors of a record that ends behind this offset seem to be missing. */
+  readonly tornBehind: number
   /** It has no right checksum of the whole record (forceVerifyPropCRC). */
   readonly wholeCrc: boolean
 }
@@ -138,7 +138,8 @@ function scanWindow(
     if (record.logOffset !== offset + at) {
       return invalid(at, `the record there says that its offset is ${record.logOffset}`)
     }
-    if (checks.maybeTorn && isTornBehindBody(record)) {
+    const isTorn = offset + at + record.sizeBytes > checks.tornBehind && isTornBehindBody(record)
+    if (isTorn) {
       return invalid(at, 'a part of topic or properties is missing')
     }
     if (checks.wholeCrc && !hasSoundCrcProperty(bytes, at, record.sizeBytes)) {
@@ -169,10 +170,13 @@ export class QueueGap extends Error {
   override readonly name = 'QueueGap'
 }
 
-/** Puts a record that the scan found, and that is in a queue, there. Throws `QueueGap`. */
-export function restoreUnit(queues: QueueTable, record: RecordView): void {
+/**
+ * Puts a record that the scan found, and that is in a queue, there. `isAnew`: all of the log is
+ * scanned, so that a queue may begin anywhere. Throws `QueueGap`.
+ */
+export function restoreUnit(queues: QueueTable, record: RecordView, isAnew: boolean): void {
   const { queueId, queueOffset, topic } = record
-  const queue = queueFor(queues, record)
+  const queue = queueFor(queues, record, isAnew)
   if (queueOffset > queue.nextOffset) {
     throw new QueueGap(
       `Queue ${queueId} of topic "${topic}" ends at ${queue.nextOffset}, but the next message in ` +
@@ -193,9 +197,16 @@ export function isInQueue({ sysFlag: flags, topic }: RecordView): boolean {
 }
 
 /** An offset that went back means that the topic was deleted and made anew: the later counts. */
-function queueFor(queues: QueueTable, { topic, queueId, queueOffset }: RecordView): ConsumeQueue {
+function queueFor(
+  queues: QueueTable,
+  { topic, queueId, queueOffset }: RecordView,
+  isAnew: boolean,
+): ConsumeQueue {
   const known = queues.open(topic, queueId)
-  const queue = queueOffset < known.nextOffset ? queues.replace(known) : known
+  // What its files have is older than the log, and there is more of that than they have.
+  const isOutdated = isAnew && known.isExpired && queueOffset > known.nextOffset
+  const goesBack = queueOffset < known.nextOffset
+  const queue = goesBack || isOutdated ? queues.replace(known) : known
   if (queue.nextOffset === 0 && queueOffset > 0) queue.beginAt(queueOffset)
   return queue
 }
