@@ -133,6 +133,8 @@ async function bodiesOf(
 }
 
 describe.each([
+  { end: 'kill', cut: 'zeroed' },
+  { end: 'kill', cut: 'short' },
   { end: 'crash', cut: 'zeroed' },
   { end: 'crash', cut: 'short' },
 ] as const)('a log that a $end left $cut', ({ cut, end }) => {

@@ -222,9 +222,9 @@ export class StoreWork {
     const failed = host.disk.metFaults.some(
       ({ operation, path }) => operation === 'sync' && path.includes('/commitlog/'),
     )
-    if (!failed) return
+    if (!failed || this.#syncFailedByMs < Number.POSITIVE_INFINITY) return
     const [, mostMs] = host.disk.syncDelay
-    this.#syncFailedByMs = Math.min(this.#syncFailedByMs, world.clock.monotonicMs() + mostMs)
+    this.#syncFailedByMs = world.clock.monotonicMs() + mostMs
   }
 
   #read(): void {
