@@ -55,7 +55,7 @@ export class Checkpointer {
   #lastMs: number
   #lastDurationMs = 0
   /** The end of the last checkpoint that was begun: two never run at a time. */
-  #current: Promise<void> = Promise.resolve()
+  #current: Promise<unknown> = Promise.resolve()
   #warned = false
   /** Time that is to be left to others. */
   #owedMs = 0
@@ -70,15 +70,18 @@ export class Checkpointer {
     this.#loop = every(parts.clock, CHECKPOINT_TICK_MS, tick, parts.failure.report)
   }
 
-  /** Everything that is dispatched by now becomes durable. Rejects with what the disk said. */
-  checkpoint(): Promise<void> {
+  /**
+   * Everything that is dispatched by now becomes durable. Rejects with what the disk said; false when
+   * the store is closing, which makes a checkpoint at its end.
+   */
+  checkpoint(): Promise<boolean> {
     this.#hurry.abort()
     return this.#run('in a hurry')
   }
 
-  #run(pace: 'in a hurry' | 'at leisure'): Promise<void> {
+  #run(pace: 'in a hurry' | 'at leisure'): Promise<boolean> {
     const run = this.#current.then(() => this.#write(pace))
-    this.#current = run.catch(() => {})
+    this.#current = run.catch(() => false)
     return run
   }
 
@@ -113,7 +116,7 @@ export class Checkpointer {
     return hasNews && sinceMs >= CHECKPOINT_INTERVAL_MS
   }
 
-  async #write(pace: 'in a hurry' | 'at leisure'): Promise<void> {
+  async #write(pace: 'in a hurry' | 'at leisure'): Promise<boolean> {
     const { clock, disk, dispatcher, failure, flusher, log, marks, path, queues } = this.#parts
     const { keyIndex } = this.#parts
     const begunMs = clock.monotonicMs()
@@ -132,7 +135,7 @@ export class Checkpointer {
       const indexTimestamp = durable?.saved.endTimestamp ?? 0
       // What is in the index by now is confirmed, but maybe not on the device.
       flusher.hurry()
-      if (!(await marks.flushed.reached(marks.confirmed.value))) return
+      if (!(await marks.flushed.reached(marks.confirmed.value))) return false
       await log.sums.sync()
       const checkpoint = { storeTimestamp, logOffset, indexTimestamp, keyIndex: durable }
       await writeCheckpoint(disk, path, checkpoint)
@@ -145,6 +148,7 @@ export class Checkpointer {
     this.#lastOffset = logOffset
     this.#lastMs = clock.monotonicMs()
     this.#lastDurationMs = this.#lastMs - begunMs
+    return true
   }
 
   /** Where the queues end that may have grown since the last checkpoint, of all if none was yet. */

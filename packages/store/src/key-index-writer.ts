@@ -5,7 +5,7 @@
  * Nobody waits for it but queries: an index without room only falls behind, and comes up again when
  * there is some. Source: Apache classes ReputMessageService, IndexService; `store-runtime.md` 5.
  */
-import { type Clock, DiskError, type Logger, pause } from '@rockhopper/host'
+import { type Clock, DiskError, type Logger, pause, type Timer } from '@rockhopper/host'
 import {
   BLANK_RECORD_BYTES,
   MessageKeys,
@@ -18,7 +18,7 @@ import type { CommitLog } from './commit-log.ts'
 import { CorruptionError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
 import type { KeyIndexFile } from './key-index-file.ts'
-import { INDEX_RETRY_MS, INDEX_TURN_BYTES, MAX_RECORD_BYTES } from './limits.ts'
+import { INDEX_FINISH_MS, INDEX_RETRY_MS, INDEX_TURN_BYTES, MAX_RECORD_BYTES } from './limits.ts'
 import type { Marks } from './marks.ts'
 import type { OpenFiles } from './open-files.ts'
 import { despiteRemovals } from './removed-files.ts'
@@ -50,6 +50,7 @@ export class KeyIndexWriter {
   /** How much is read from a file at a time; more for a record that is larger. */
   #readBytes = INDEX_TURN_BYTES
   readonly #stopping = new AbortController()
+  #finishing: Timer | undefined
   #warned = false
 
   constructor(parts: KeyIndexWriterParts) {
@@ -69,13 +70,19 @@ export class KeyIndexWriter {
       }
       await this.#withRoom(async () => index.newest?.save(this.#parts.clock))
     } finally {
+      this.#finishing?.cancel()
       this.indexed.close()
     }
   }
 
-  /** Lets `run` end soon: what is not in memory is left for the next start. */
-  stop(): void {
-    this.#stopping.abort()
+  /** Whether every key of what is confirmed is in the index. */
+  get hasAll(): boolean {
+    return this.#parts.index.offset >= this.#parts.marks.confirmed.value
+  }
+
+  /** Lets `run` end when it has all, or after a while: the next start finds what is missing then. */
+  finish(): void {
+    this.#finishing = this.#parts.clock.after(INDEX_FINISH_MS, () => this.#stopping.abort())
   }
 
   /** What a crash left without slots gets them, whether or not keys are added. */

@@ -148,6 +148,9 @@ export const INDEX_TURN_BYTES = 256 * KIB
 /** Pause before the key index tries again what the disk had no room for. */
 export const INDEX_RETRY_MS = 1_000
 
+/** How long a store that closes waits for the key index to come up to the log. */
+export const INDEX_FINISH_MS = 2_000
+
 /** How long a query waits for the key index to come up to what is confirmed. */
 export const INDEX_WAIT_MS = 1_000
 

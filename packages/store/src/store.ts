@@ -4,7 +4,7 @@
  *
  *   append → tail of the log → writer → flusher → dispatcher → queues → readers
  */
-import type { Disk, DiskLock, Logger } from '@rockhopper/host'
+import { type Disk, DiskError, type DiskLock, type Logger } from '@rockhopper/host'
 import type { Appender } from './appender.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { CommitLog } from './commit-log.ts'
@@ -86,6 +86,8 @@ export class Store {
   readonly #parts: StoreParts
   readonly #syncFlush: boolean
   #closing: Promise<void> | undefined
+  /** Whether the last checkpoint is written. */
+  #isClean = false
 
   constructor(parts: StoreParts) {
     this.#parts = parts
@@ -225,8 +227,8 @@ export class Store {
   }
 
   /** Makes everything that can be read by now durable, so that the next start is quick. */
-  checkpoint(): Promise<void> {
-    return this.#parts.checkpointer.checkpoint()
+  async checkpoint(): Promise<void> {
+    await this.#parts.checkpointer.checkpoint()
   }
 
   /** Takes nothing more, makes everything durable, ends all waits and lets go of the folder. */
@@ -247,7 +249,7 @@ export class Store {
     this.marks.flushed.close()
     await dispatching
     this.marks.dispatched.close()
-    lookup?.writer.stop()
+    lookup?.writer.finish()
     await lookup?.indexing
     for (const queue of queues.all()) queue.end.close()
     try {
@@ -270,12 +272,21 @@ export class Store {
       if (disk.stat(directory) !== undefined) await disk.syncDirectory(directory)
     }
     await disk.syncDirectory(queues.directory)
-    await checkpointer.checkpoint()
+    if (await checkpointer.checkpoint()) return
+    // The store is closing: its last checkpoint tells of the removal.
+    await this.#closing
+    if (this.#isClean) return
+    const { directory } = queues
+    const sentence = 'The store was closed before the removal of queues was durable: do it again.'
+    throw new DiskError('ESHUTDOWN', directory, sentence)
   }
 
   async #leaveClean(): Promise<void> {
-    const { abortPath, checkpointer, config, disk } = this.#parts
+    const { abortPath, checkpointer, config, disk, lookup } = this.#parts
     await checkpointer.checkpoint()
+    this.#isClean = true
+    // Apache's broker does not index what it finds after an orderly end.
+    if (lookup !== undefined && !lookup.writer.hasAll) return
     disk.remove(abortPath)
     await disk.syncDirectory(config.rootDirectory)
   }
