@@ -24,6 +24,9 @@ const POINT_TIMEOUT_MS = 15_000
 const KEPT_LOG_BYTES = 64 * 1024 * 1024
 /** Pause between requests that make the broker save topics and write checkpoints. */
 const PROVOCATION_PAUSE_MS = 150
+const TRY_AGAIN_MS = 20
+/** What a broker said last that did not come by its point. */
+const LINES_OF_MISSED = 5
 /** After so many lives it says how far it is. */
 const PROGRESS_LIVES = 10
 const PASSING_TOPIC = 'passing'
@@ -129,7 +132,9 @@ class Storm {
     const { diedAt } = broker
     const met = fate.kind !== 'doom' || diedAt !== undefined
     this.#tally.end(met, this.#state())
-    appendFileSync(join(folder, 'lives.jsonl'), `${JSON.stringify({ fate, orders, diedAt })}\n`)
+    const said = met ? [] : broker.child.errorLines.slice(-LINES_OF_MISSED)
+    const story = { fate, orders, diedAt, said, acknowledged: this.#state().acknowledged }
+    appendFileSync(join(folder, 'lives.jsonl'), `${JSON.stringify(story)}\n`)
   }
 
   /** A start that is to be killed has only so many changes as the last one had, or about. */
@@ -158,8 +163,12 @@ class Storm {
     return outcome !== 'ended'
   }
 
+  /** Tries until the reader reads, or the broker is dead. */
   async #reading(): Promise<void> {
-    await whileAlive(() => this.#scene.reader.resume())
+    const { broker, host, reader } = this.#scene
+    while (!(broker.child.hasEnded || (await whileAlive(() => reader.resume())))) {
+      await pause(host.clock, TRY_AGAIN_MS)
+    }
   }
 
   async #meetFate(fate: Fate): Promise<void> {
@@ -233,11 +242,13 @@ class Storm {
   }
 }
 
-/** What the broker's death breaks off is no failure. */
-async function whileAlive(request: () => Promise<void>): Promise<void> {
+/** Whether a request was successful. What the broker's death breaks off is no failure. */
+async function whileAlive(request: () => Promise<void>): Promise<boolean> {
   try {
     await request()
+    return true
   } catch (error) {
-    if (!(error instanceof ConnectionError || error instanceof TimeoutError)) throw error
+    if (error instanceof ConnectionError || error instanceof TimeoutError) return false
+    throw error
   }
 }
