@@ -18,8 +18,8 @@ import { RESTORED_AT_A_TIME } from './limits.ts'
 import { coverAgain, demandCovered, judgeEnd, verifyPages } from './log-damage.ts'
 import { LogSums } from './log-sums.ts'
 import type { OpenFiles } from './open-files.ts'
-import { QueueEnds } from './queue-ends.ts'
-import { type QueuePlace, QueueTable } from './queue-table.ts'
+import { type QueueEnd, QueueEnds } from './queue-ends.ts'
+import { QueueTable } from './queue-table.ts'
 import {
   isInQueue,
   QueueGap,
@@ -81,24 +81,25 @@ export async function recoverStore(
   const isOurs = checkpoint.logOffset === from
   const ends = new QueueEnds(disk, paths.queueEnds, isOurs ? from : undefined)
   try {
-    return await recoverFrom(ground, from, ends, ends)
+    return await recoverFrom(ground, from, ends)
   } catch (error) {
     if (!(error instanceof QueueGap)) throw error
     logger.warn('The files of queues do not fit the commit log: all are made anew from it.', {
       error,
     })
-    return recoverAnew(ground, ends)
+    return recoverAnew(ground, isOurs ? from : undefined)
   }
 }
 
 /** Believes nothing but the log, all of which is compared with its sums first. */
-async function recoverAnew(ground: Ground, floor: QueueEnds): Promise<Recovered> {
+async function recoverAnew(ground: Ground, knownAt: number | undefined): Promise<Recovered> {
   const { folder, host, paths } = ground
   const first = folder.firstOffset ?? 0
+  const floor = new QueueEnds(host.disk, paths.queueEnds, knownAt)
   await mark(ground, first)
   const ends = new QueueEnds(host.disk, paths.queueEnds, undefined)
   try {
-    return await recoverFrom(ground, first, ends, floor)
+    return await recoverFrom(ground, first, ends, { ends: floor, logOffset: knownAt ?? 0 })
   } catch (error) {
     if (!(error instanceof QueueGap)) throw error
     throw new CorruptionError(
@@ -137,19 +138,24 @@ async function trustSums({ checkpoint, left, sums }: Ground, from: number): Prom
   await sums.sync()
 }
 
-/** `floor`: queues whose messages are all gone go on behind these ends. */
+/** What is known, when all is made anew, of the queues as they were at an offset of the log. */
+interface Known {
+  readonly ends: QueueEnds
+  readonly logOffset: number
+}
+
 async function recoverFrom(
   ground: Ground,
   from: number,
   ends: QueueEnds,
-  floor: QueueEnds,
+  known?: Known,
 ): Promise<Recovered> {
   const { checkpoint, config, folder, host, keyIndex, left, paths, sums } = ground
   const afterCrash = left.wasKilled || checkpoint.logOffset !== from
   const queues = openQueues(ground, from, afterCrash, ends)
   if (ends.isComplete) await refill(ground, queues, from)
   let { storeTimestamp } = checkpoint
-  const restore = restorerOf(queues, floor !== ends)
+  const restore = restorerOf(queues, known)
   // What the sums cover is looked at first: nothing of it can mislead what follows.
   const coveredEnd = await verifyPages(folder, sums, from)
   const checks = { tornBehind: coveredEnd, wholeCrc: config.verifyWholeCrc ?? false }
@@ -164,7 +170,7 @@ async function recoverFrom(
   }
   await coverAgain(folder, sums, from, endOffset)
   if (left.wasKilled) writeAbortMarker(host, paths.abort)
-  if (floor !== ends) keepOffsets(queues, floor)
+  if (known !== undefined) keepOffsets(queues, known.ends.all())
   showRestored(queues)
   const { wasKilled } = left
   const found = { folder, sums, queues, keyIndex }
@@ -212,6 +218,10 @@ async function refill(
     count: names.length,
     first: names.slice(0, NAMES_TOLD),
   })
+  // What is restored may change what the table has of them.
+  const shouldEnd = damaged.map(({ queueId, topic }) => {
+    return { topic, queueId, endOffset: queues.ends.get(topic, queueId) ?? 0 }
+  })
   const wanted = new Set(names)
   const restore = restorerOf(queues)
   const first = folder.firstOffset ?? 0
@@ -222,41 +232,46 @@ async function refill(
     if (isWanted) restore(record)
   })
   if (end.offset < from) await judgeEnd(folder, end.offset, end.problem ?? 'the log ends', false)
-  keepOffsets(queues, queues.ends)
-  demandFilled(queues, damaged)
+  keepOffsets(queues, shouldEnd)
+  demandFilled(queues, shouldEnd)
 }
 
 const NAMES_TOLD = 10
 
 /** A queue whose messages are all gone from the log goes on where it ended. */
-function keepOffsets(queues: QueueTable, ends: QueueEnds): void {
-  for (const { endOffset, queueId, topic } of ends.all()) {
+function keepOffsets(queues: QueueTable, ends: Iterable<QueueEnd>): void {
+  for (const { endOffset, queueId, topic } of ends) {
     const queue = queues.known(topic, queueId)
     if (queue?.nextOffset === 0) queue.beginAt(endOffset)
   }
 }
 
-function demandFilled(queues: QueueTable, damaged: Iterable<QueuePlace>): void {
-  for (const { queueId, topic } of damaged) {
+function demandFilled(queues: QueueTable, ends: Iterable<QueueEnd>): void {
+  for (const { endOffset, queueId, topic } of ends) {
     const has = queues.open(topic, queueId).nextOffset
-    const should = queues.ends.get(topic, queueId)
-    if (has === should) continue
+    if (has === endOffset) continue
     throw new QueueGap(
-      `Queue ${queueId} of topic "${topic}" ended at ${should}, but the commit log has its ` +
+      `Queue ${queueId} of topic "${topic}" ended at ${endOffset}, but the commit log has its ` +
         `messages up to ${has}.`,
     )
   }
 }
 
 /** Puts records into their queues, and these into their files before they take much memory. */
-function restorerOf(queues: QueueTable, isAnew = false): (record: RecordView) => void {
+function restorerOf(queues: QueueTable, known?: Known): (record: RecordView) => void {
   let count = 0
   return (record) => {
-    if (!isInQueue(record)) return
-    restoreUnit(queues, record, isAnew)
+    if (!isInQueue(record) || isOfDeletedQueue(record, known)) return
+    restoreUnit(queues, record, known !== undefined)
     count += 1
     if (count % RESTORED_AT_A_TIME === 0) saveAsFarAsThereIsRoom(queues)
   }
+}
+
+/** The log keeps the messages of deleted topics until they age. */
+function isOfDeletedQueue({ logOffset, queueId, topic }: RecordView, known?: Known): boolean {
+  if (known?.ends.isComplete !== true || logOffset >= known.logOffset) return false
+  return known.ends.get(topic, queueId) === undefined
 }
 
 function saveAsFarAsThereIsRoom(queues: QueueTable): void {

@@ -172,7 +172,7 @@ export class QueueGap extends Error {
 
 /**
  * Puts a record that the scan found, and that is in a queue, there. `isAnew`: all of the log is
- * scanned, so that a queue may begin anywhere. Throws `QueueGap`.
+ * scanned, and a queue may begin anywhere. Throws `QueueGap`.
  */
 export function restoreUnit(queues: QueueTable, record: RecordView, isAnew: boolean): void {
   const { queueId, queueOffset, topic } = record
