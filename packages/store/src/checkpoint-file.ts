@@ -10,10 +10,13 @@
  *   288  magic i32, CRC-32 of the rest i32, bytes 0 to 24 again, offset i64,
  *        names of the oldest and the newest file (17 characters and 3 zeros each),
  *        sealedSum u32, two headers of the newest file (40 bytes each)
+ *   452  magic i32, CRC-32 of the rest i32, bytes 0 to 16 again, endsBytes i64
  *
  * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The others are
  * ours, in the same sector, so that a torn write cannot part them: up to `logOffset` log and queues
- * are durable, and up to `offset` the key index is. They count only beside the times they were
+ * are durable, and up to `offset` the key index is; the queue ends are the
+ * first `endsBytes` of their file.
+ * They count only beside the times they were
  * written with, since Apache, which ignores them, changes those.
  */
 import { crc32 } from 'node:zlib'
@@ -51,6 +54,9 @@ const SEALED_SUM_AT = 368
 const HEADER_AT = 372
 const SAVED_AT = 412
 
+const ENDS_PART: OwnPart = { at: 452, end: 484, magic: 0x524b4851, timesAt: 460, timesBytes: 16 }
+const ENDS_BYTES_AT = 476
+
 /** How far the key index is durable, and which of its files are to be believed. */
 export interface KeyIndexState {
   /** The index has every key of the log up to here. */
@@ -71,6 +77,8 @@ export interface Checkpoint {
   readonly storeTimestamp: number
   /** Up to here log and queues are durable; undefined when another program wrote last. */
   readonly logOffset: number | undefined
+  /** So many bytes of the file of queue ends belong to it; undefined when that is not known. */
+  readonly endsBytes: number | undefined
   /** Apache believes files of the key index that end no later, ms since 1970; 0 when none do. */
   readonly indexTimestamp: number
   /** Undefined when another program wrote last, or a version without a key index. */
@@ -85,6 +93,7 @@ export function readCheckpoint(disk: Disk, path: string): Checkpoint {
   return {
     storeTimestamp: Math.max(0, Math.min(physicTimestamp, logicsTimestamp)),
     logOffset: counts(page, LOG_PART) ? readInt64(page, LOG_OFFSET_AT) : undefined,
+    endsBytes: counts(page, ENDS_PART) ? readInt64(page, ENDS_BYTES_AT) : undefined,
     indexTimestamp: Math.max(0, readInt64(page, 16)),
     keyIndex: counts(page, INDEX_PART) ? readState(page) : undefined,
   }
@@ -96,13 +105,19 @@ export async function writeCheckpoint(
   path: string,
   checkpoint: Checkpoint & { readonly logOffset: number },
 ): Promise<void> {
-  const { indexTimestamp, keyIndex, logOffset, storeTimestamp } = checkpoint
+  const { endsBytes, indexTimestamp, keyIndex, logOffset, storeTimestamp } = checkpoint
   const page = readPage(disk, path)
   writeInt64(page, storeTimestamp, 0)
   writeInt64(page, storeTimestamp, 8)
   writeInt64(page, indexTimestamp, 16)
   writeInt64(page, logOffset, LOG_OFFSET_AT)
   seal(page, LOG_PART)
+  if (endsBytes === undefined) {
+    page.fill(0, ENDS_PART.at, ENDS_PART.end)
+  } else {
+    writeInt64(page, endsBytes, ENDS_BYTES_AT)
+    seal(page, ENDS_PART)
+  }
   if (keyIndex === undefined) {
     page.fill(0, INDEX_PART.at, INDEX_PART.end)
   } else {

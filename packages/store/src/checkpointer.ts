@@ -14,7 +14,7 @@ import {
   type Loop,
   pause,
 } from '@rockhopper/host'
-import { writeCheckpoint } from './checkpoint-file.ts'
+import { type Checkpoint, writeCheckpoint } from './checkpoint-file.ts'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -129,6 +129,7 @@ export class Checkpointer {
     await this.#saveQueues()
     await queues.ends.add(logOffset, endsOf(ends))
     this.#dropIdle(ends)
+    let noted: Omit<Checkpoint, 'endsBytes'> & { readonly logOffset: number }
     try {
       await keyIndex?.sync()
       const durable = keyIndex?.durable
@@ -136,15 +137,18 @@ export class Checkpointer {
       // What is in the index by now is confirmed, but maybe not on the device.
       flusher.hurry()
       if (!(await marks.flushed.reached(marks.confirmed.value))) return false
+      await log.syncNew()
       await log.sums.sync()
-      const checkpoint = { storeTimestamp, logOffset, indexTimestamp, keyIndex: durable }
-      await writeCheckpoint(disk, path, checkpoint)
+      noted = { storeTimestamp, indexTimestamp, logOffset, keyIndex: durable }
+      await writeCheckpoint(disk, path, { ...noted, endsBytes: queues.ends.fileBytes })
       keyIndex?.removeForgotten()
     } catch (error) {
       failure.report(error)
       throw error
     }
-    await queues.ends.tidy(logOffset)
+    if (await queues.ends.tidy(logOffset)) {
+      await writeCheckpoint(disk, path, { ...noted, endsBytes: queues.ends.fileBytes })
+    }
     this.#lastOffset = logOffset
     this.#lastMs = clock.monotonicMs()
     this.#lastDurationMs = this.#lastMs - begunMs

@@ -96,16 +96,27 @@ export class CommitLog {
     this.sums.write()
   }
 
-  /** Makes what was written from `from` to `to` durable. Throws `DiskError`. */
+  /** Makes what was written from `from` to `to` durable. Rejects with `DiskError`. */
   async sync(from: number, to: number): Promise<void> {
-    if (this.#newNames) {
-      this.#newNames = false
-      await this.#folder.syncNames()
-    }
     const { segmentBytes } = this.#folder
     for (let start = this.#folder.startOf(from); start < to; start += segmentBytes) {
       await this.#folder.file(start).syncData()
     }
+    await this.syncNew(to)
+  }
+
+  /**
+   * Makes new segments durable, of the newest also its length if nothing of it before `synced` is.
+   * Rejects with `DiskError`.
+   */
+  async syncNew(synced = 0): Promise<void> {
+    if (!this.#newNames) return
+    this.#newNames = false
+    const { lastStart } = this.#folder
+    if (lastStart !== undefined && lastStart >= synced) {
+      await this.#folder.file(lastStart).syncData()
+    }
+    await this.#folder.syncNames()
   }
 
   /** Fills `target` from the file; all of it must have been written and lie in one segment. */

@@ -270,9 +270,10 @@ export class ConsumeQueue {
   /** The first unit whose record the log still has. Source: `store-format.md` section 8.3. */
   #findMin(logMinOffset: number, end: number): number {
     const first = (this.#folder.firstOffset ?? 0) / UNIT_BYTES
+    // While the log has everything, no unit is to be believed that says otherwise.
     return firstWhere(first, end, (at) => {
       const unit = this.#unitInFile(at)
-      return !isPreBlank(unit) && unit.logOffset >= logMinOffset
+      return !isPreBlank(unit) && (logMinOffset === 0 || unit.logOffset >= logMinOffset)
     })
   }
 

@@ -8,7 +8,7 @@ import { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { makeDurableFolder } from './durable-folder.ts'
+import { makeRootFolder } from './durable-folder.ts'
 import { Failure } from './failure.ts'
 import type { KeyIndex } from './key-index.ts'
 import { KeyIndexReader } from './key-index-reader.ts'
@@ -34,7 +34,7 @@ export async function openStore(host: Host, config: StoreConfig): Promise<Store>
   const { disk } = host
   const paths = pathsOf(config)
   for (const path of [paths.root, paths.commitLog, paths.queues]) {
-    await makeDurableFolder(disk, path)
+    await makeRootFolder(disk, path)
   }
   const lock = disk.lock(paths.root)
   const files = new OpenFiles(disk)

@@ -6,8 +6,8 @@
  *     sizeBytes i32, crc32 u32 of what follows, logOffset i64 of the checkpoint,
  *     then for each queue: endOffset i64 (-1: it was deleted), queueId i32, topic u16 + UTF-8
  *
- * A part counts when a checkpoint of its offset or a later one was written. When most of the file is
- * out of date, it is replaced by one part with all queues. Apache ignores it.
+ * The checkpoint says how many bytes of the file belong to it. When most of the file is out of date,
+ * it is replaced by one part with all queues. Apache ignores it.
  */
 import { crc32 } from 'node:zlib'
 import type { Disk } from '@rockhopper/host'
@@ -41,11 +41,14 @@ export class QueueEnds {
   /** Deleted since the last part. */
   #deleted: QueueEnd[] = []
 
-  /** Reads what belongs to the checkpoint at `logOffset`, or to one before. Throws `DiskError`. */
-  constructor(disk: Disk, path: string, logOffset: number | undefined) {
+  /**
+   * Reads what belongs to the last checkpoint: so many bytes of the file, undefined when that is not
+   * known. Throws `DiskError`.
+   */
+  constructor(disk: Disk, path: string, fileBytes: number | undefined) {
     this.#disk = disk
     this.#path = path
-    if (logOffset !== undefined) this.#load(logOffset)
+    if (fileBytes !== undefined) this.#load(fileBytes)
   }
 
   /** Whether every queue that had messages at the checkpoint is known. */
@@ -102,11 +105,21 @@ export class QueueEnds {
     this.#isSaved = true
   }
 
-  /** Shortens the file if it is worth it, after the checkpoint at `logOffset` was written. */
-  async tidy(logOffset: number): Promise<void> {
+  /** For the checkpoint: what of the file belongs to it. */
+  get fileBytes(): number {
+    return this.#fileBytes
+  }
+
+  /**
+   * Shortens the file if it is worth it, after the checkpoint at `logOffset` was written, which then
+   * has to be written once more.
+   */
+  async tidy(logOffset: number): Promise<boolean> {
     let neededBytes = HEAD_BYTES
     for (const { topic } of this.all()) neededBytes += ENTRY_BYTES + Buffer.byteLength(topic)
-    if (this.#fileBytes > 2 * neededBytes + QUEUE_ENDS_SLACK_BYTES) await this.#replace(logOffset)
+    if (this.#fileBytes <= 2 * neededBytes + QUEUE_ENDS_SLACK_BYTES) return false
+    await this.#replace(logOffset)
+    return true
   }
 
   /** All in one part, which takes the place of the file at once or not at all. */
@@ -127,17 +140,20 @@ export class QueueEnds {
     this.#isSaved = true
   }
 
-  #load(logOffset: number): void {
-    const bytes = readWhole(this.#disk, this.#path) ?? Buffer.alloc(0)
+  /** Believes all of it or nothing: with a part less queues would seem shorter than they are. */
+  #load(fileBytes: number): void {
+    const bytes = (readWhole(this.#disk, this.#path) ?? Buffer.alloc(0)).subarray(0, fileBytes)
+    const ends: QueueEnd[] = []
     let at = 0
     for (let end = partEnd(bytes, at); end !== undefined; end = partEnd(bytes, at)) {
-      if (readInt64(bytes, at + LOG_OFFSET_AT) > logOffset) break
-      for (const each of decodePart(bytes.subarray(at, end))) this.#set(each)
+      ends.push(...decodePart(bytes.subarray(at, end)))
       at = end
     }
-    this.#fileBytes = at
-    this.#isSaved = at > 0
-    this.#isComplete = this.#isSaved
+    if (at === 0 || at !== fileBytes) return
+    for (const each of ends) this.#set(each)
+    this.#fileBytes = fileBytes
+    this.#isSaved = true
+    this.#isComplete = true
   }
 
   #set({ topic, queueId, endOffset }: QueueEnd): void {

@@ -79,7 +79,7 @@ export async function recoverStore(
   await trustSums(ground, from)
   await mark(ground, from)
   const isOurs = checkpoint.logOffset === from
-  const ends = new QueueEnds(disk, paths.queueEnds, isOurs ? from : undefined)
+  const ends = new QueueEnds(disk, paths.queueEnds, isOurs ? checkpoint.endsBytes : undefined)
   try {
     return await recoverFrom(ground, from, ends)
   } catch (error) {
@@ -93,9 +93,10 @@ export async function recoverStore(
 
 /** Believes nothing but the log, all of which is compared with its sums first. */
 async function recoverAnew(ground: Ground, knownAt: number | undefined): Promise<Recovered> {
-  const { folder, host, paths } = ground
+  const { checkpoint, folder, host, paths } = ground
   const first = folder.firstOffset ?? 0
-  const floor = new QueueEnds(host.disk, paths.queueEnds, knownAt)
+  const endsBytes = knownAt === undefined ? undefined : checkpoint.endsBytes
+  const floor = new QueueEnds(host.disk, paths.queueEnds, endsBytes)
   await mark(ground, first)
   const ends = new QueueEnds(host.disk, paths.queueEnds, undefined)
   try {
@@ -305,7 +306,9 @@ async function mark(ground: Ground, logOffset: number): Promise<void> {
   const { disk } = host
   if (checkpoint.logOffset !== logOffset) {
     const keyIndex = ground.keyIndex?.durable
-    await writeCheckpoint(disk, paths.checkpoint, { ...checkpoint, keyIndex, logOffset })
+    // The ends that the checkpoint knows are those at its own offset.
+    const moved = { ...checkpoint, keyIndex, logOffset, endsBytes: undefined }
+    await writeCheckpoint(disk, paths.checkpoint, moved)
   }
   if (!left.wasKilled) writeAbortMarker(host, paths.abort)
   await disk.syncDirectory(paths.root)
