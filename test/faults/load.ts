@@ -14,8 +14,8 @@ import { numberedMessage } from './numbered-message.ts'
 const TRY_AGAIN_MS = 10
 /** Messages in flight: those on lanes of their own, and those of the batches. */
 const SINGLE_LANES = 128
-const BATCH_LANES = 24
-const BATCH_MESSAGES = 16
+const BATCH_LANES = 20
+const BATCH_MESSAGES = 32
 
 export interface LoadOptions {
   readonly clock: Clock
