@@ -10,7 +10,8 @@
  *   288  magic i32, CRC-32 of the rest i32, bytes 0 to 24 again, offset i64,
  *        names of the oldest and the newest file (17 characters and 3 zeros each),
  *        sealedSum u32, two headers of the newest file (40 bytes each)
- *   452  magic i32, CRC-32 of the rest i32, bytes 0 to 16 again, endsBytes i64
+ *   452  magic i32, CRC-32 of the rest i32, bytes 0 to 16 again, endsBytes i64,
+ *        minOffset i64
  *
  * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The others are
  * ours, in the same sector, so that a torn write cannot part them: up to `logOffset` log and queues
@@ -54,8 +55,9 @@ const SEALED_SUM_AT = 368
 const HEADER_AT = 372
 const SAVED_AT = 412
 
-const ENDS_PART: OwnPart = { at: 452, end: 484, magic: 0x524b4851, timesAt: 460, timesBytes: 16 }
+const ENDS_PART: OwnPart = { at: 452, end: 492, magic: 0x524b4851, timesAt: 460, timesBytes: 16 }
 const ENDS_BYTES_AT = 476
+const MIN_OFFSET_AT = 484
 
 /** How far the key index is durable, and which of its files are to be believed. */
 export interface KeyIndexState {
@@ -79,6 +81,8 @@ export interface Checkpoint {
   readonly logOffset: number | undefined
   /** So many bytes of the file of queue ends belong to it; undefined when that is not known. */
   readonly endsBytes: number | undefined
+  /** Where the log began; undefined when that is not known. */
+  readonly minOffset: number | undefined
   /** Apache believes files of the key index that end no later, ms since 1970; 0 when none do. */
   readonly indexTimestamp: number
   /** Undefined when another program wrote last, or a version without a key index. */
@@ -94,6 +98,7 @@ export function readCheckpoint(disk: Disk, path: string): Checkpoint {
     storeTimestamp: Math.max(0, Math.min(physicTimestamp, logicsTimestamp)),
     logOffset: counts(page, LOG_PART) ? readInt64(page, LOG_OFFSET_AT) : undefined,
     endsBytes: counts(page, ENDS_PART) ? readInt64(page, ENDS_BYTES_AT) : undefined,
+    minOffset: counts(page, ENDS_PART) ? readInt64(page, MIN_OFFSET_AT) : undefined,
     indexTimestamp: Math.max(0, readInt64(page, 16)),
     keyIndex: counts(page, INDEX_PART) ? readState(page) : undefined,
   }
@@ -116,6 +121,7 @@ export async function writeCheckpoint(
     page.fill(0, ENDS_PART.at, ENDS_PART.end)
   } else {
     writeInt64(page, endsBytes, ENDS_BYTES_AT)
+    writeInt64(page, checkpoint.minOffset ?? 0, MIN_OFFSET_AT)
     seal(page, ENDS_PART)
   }
   if (keyIndex === undefined) {

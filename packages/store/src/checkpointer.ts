@@ -122,6 +122,7 @@ export class Checkpointer {
     const begunMs = clock.monotonicMs()
     const logOffset = marks.dispatched.value
     const { storeTimestamp } = dispatcher
+    const { minOffset } = log
     const ends = this.#queueEnds()
     this.#hurry = new AbortController()
     if (pace === 'in a hurry') this.#hurry.abort()
@@ -139,7 +140,7 @@ export class Checkpointer {
       if (!(await marks.flushed.reached(marks.confirmed.value))) return false
       await log.syncNew()
       await log.sums.sync()
-      noted = { storeTimestamp, indexTimestamp, logOffset, keyIndex: durable }
+      noted = { storeTimestamp, indexTimestamp, minOffset, logOffset, keyIndex: durable }
       await writeCheckpoint(disk, path, { ...noted, endsBytes: queues.ends.fileBytes })
       keyIndex?.removeForgotten()
     } catch (error) {
@@ -234,7 +235,9 @@ export class Checkpointer {
 /** A queue whose topic was deleted meanwhile ends nowhere: a start would make it anew. */
 function endsOf(ends: ReadonlyMap<ConsumeQueue, number>): QueueEnd[] {
   const left = [...ends].filter(([queue]) => !queue.isRemoved)
-  return left.map(([{ queueId, topic }, endOffset]) => ({ topic, queueId, endOffset }))
+  return left.map(([{ fileOffset, queueId, topic }, endOffset]) => {
+    return { topic, queueId, endOffset, beginOffset: fileOffset }
+  })
 }
 
 /** Does it for each, for a few at a time; after an error for no more, and rejects with it. */

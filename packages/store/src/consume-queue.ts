@@ -20,6 +20,7 @@ import {
 } from '@rockhopper/protocol'
 import { firstWhere, firstWhereAsync } from './binary-search.ts'
 import { parentOf } from './durable-folder.ts'
+import type { QueueStretch } from './queue-ends.ts'
 import type { SegmentFolder } from './segment-folder.ts'
 import { UnitTail } from './unit-tail.ts'
 import { Watermark } from './watermark.ts'
@@ -38,6 +39,8 @@ export interface LogBounds {
   readonly wasKilled: boolean
   /** Whether what lies behind those units has to be cleared, as it may be anything. */
   readonly hasStrays: boolean
+  /** Whether old files of the log, and so of queues, may have been removed since the checkpoint. */
+  readonly mayBeginLater: boolean
 }
 
 export class ConsumeQueue {
@@ -61,15 +64,15 @@ export class ConsumeQueue {
   #forgetting: Promise<unknown> = Promise.resolve()
 
   /**
-   * Reads what the files hold. `known` is where the queue ends before the limit, undefined when only
-   * the files can tell. Throws `DiskError` and `CorruptionError`.
+   * Reads what the files hold. `known` is what the queue has before the limit, undefined when only the
+   * files can tell. Throws `DiskError` and `CorruptionError`.
    */
   constructor(
     clock: Clock,
     folder: SegmentFolder,
     place: { readonly topic: string; readonly queueId: number },
     bounds: LogBounds,
-    known: number | undefined,
+    known: QueueStretch | undefined,
   ) {
     this.#folder = folder
     this.topic = place.topic
@@ -77,8 +80,8 @@ export class ConsumeQueue {
     this.queueId = place.queueId
     folder.load(bounds.wasKilled, SIZE_KEY)
     if (known === undefined) folder.demandContiguous(SIZE_KEY)
-    this.isDamaged = known !== undefined && !this.#reaches(known, bounds.limitOffset)
-    const found = this.isDamaged ? 0 : (known ?? this.#findEnd(bounds.limitOffset))
+    this.isDamaged = known !== undefined && !this.#hasAll(known, bounds)
+    const found = this.isDamaged ? 0 : (known?.endOffset ?? this.#findEnd(bounds.limitOffset))
     const end = bounds.hasStrays || this.isDamaged ? this.#clearBehind(found) : found
     this.#minOffset = this.#findMin(bounds.minOffset, end)
     this.#savedOffset = end
@@ -88,6 +91,11 @@ export class ConsumeQueue {
 
   get minOffset(): number {
     return this.#minOffset
+  }
+
+  /** Queue offset at which its files begin. */
+  get fileOffset(): number {
+    return (this.#folder.firstOffset ?? 0) / UNIT_BYTES
   }
 
   /** Whether it had messages, and the log has none of them any more. */
@@ -277,12 +285,13 @@ export class ConsumeQueue {
     })
   }
 
-  /** Whether the files go as far as they should. */
-  #reaches(end: number, limitOffset: number): boolean {
-    if (end === 0) return true
-    if (!this.#folder.isContiguous || !this.#folder.has((end - 1) * UNIT_BYTES)) return false
-    const unit = this.#unitInFile(end - 1)
-    return isLive(unit) && !isPreBlank(unit) && unit.logOffset < limitOffset
+  /** Whether the files begin and end where they should. */
+  #hasAll({ beginOffset, endOffset }: QueueStretch, bounds: LogBounds): boolean {
+    if (endOffset === 0) return true
+    if (!this.#folder.isContiguous || !this.#folder.has((endOffset - 1) * UNIT_BYTES)) return false
+    if (this.fileOffset > beginOffset && !bounds.mayBeginLater) return false
+    const unit = this.#unitInFile(endOffset - 1)
+    return isLive(unit) && !isPreBlank(unit) && unit.logOffset < bounds.limitOffset
   }
 
   /** Clears what a crash may have left there, all if nothing but filling is before: then it is 0. */

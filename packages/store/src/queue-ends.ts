@@ -4,7 +4,8 @@
  *
  *   one part for each checkpoint, with the queues that had grown since the one before:
  *     sizeBytes i32, crc32 u32 of what follows, logOffset i64 of the checkpoint,
- *     then for each queue: endOffset i64 (-1: it was deleted), queueId i32, topic u16 + UTF-8
+ *     then for each queue: endOffset i64 (-1: it was deleted), beginOffset i64, queueId i32,
+ *     topic u16 + UTF-8
  *
  * The checkpoint says how many bytes of the file belong to it. When most of the file is out of date,
  * it is replaced by one part with all queues. Apache ignores it.
@@ -20,7 +21,7 @@ const SUM_AT = 4
 const LOG_OFFSET_AT = 8
 const HEAD_BYTES = 16
 /** Without the topic. */
-const ENTRY_BYTES = 14
+const ENTRY_BYTES = 22
 const DELETED = -1
 
 export interface QueueEnd {
@@ -28,12 +29,17 @@ export interface QueueEnd {
   readonly queueId: number
   /** Queue offset behind its last message; -1 when the queue was deleted. */
   readonly endOffset: number
+  /** Queue offset at which its files begin. */
+  readonly beginOffset: number
 }
+
+/** Where the files of a queue begin and its messages end. */
+export type QueueStretch = Pick<QueueEnd, 'beginOffset' | 'endOffset'>
 
 export class QueueEnds {
   readonly #disk: Disk
   readonly #path: string
-  readonly #topics = new Map<string, Map<number, number>>()
+  readonly #topics = new Map<string, Map<number, QueueStretch>>()
   #fileBytes = 0
   #isComplete = false
   /** Whether the file has all that is known here. */
@@ -56,21 +62,21 @@ export class QueueEnds {
     return this.#isComplete
   }
 
-  /** Behind the last message of a queue at the checkpoint; undefined when it had none. */
-  get(topic: string, queueId: number): number | undefined {
+  /** What a queue had at the checkpoint; undefined when that was no message. */
+  get(topic: string, queueId: number): QueueStretch | undefined {
     return this.#topics.get(topic)?.get(queueId)
   }
 
   *all(): Generator<QueueEnd> {
     for (const [topic, queues] of this.#topics) {
-      for (const [queueId, endOffset] of queues) yield { topic, queueId, endOffset }
+      for (const [queueId, stretch] of queues) yield { topic, queueId, ...stretch }
     }
   }
 
   /** Forgets a queue: it begins at 0 again. */
   delete(topic: string, queueId: number): void {
     if (this.get(topic, queueId) === undefined) return
-    const end = { topic, queueId, endOffset: DELETED }
+    const end = { topic, queueId, endOffset: DELETED, beginOffset: 0 }
     this.#set(end)
     this.#deleted.push(end)
   }
@@ -81,8 +87,9 @@ export class QueueEnds {
 
   /** Makes durable what `ends` say for the checkpoint at `logOffset`, before that is written. */
   async add(logOffset: number, ends: readonly QueueEnd[]): Promise<void> {
-    const changed = ends.filter(({ topic, queueId, endOffset }) => {
-      return (this.get(topic, queueId) ?? DELETED) !== endOffset
+    const changed = ends.filter(({ beginOffset, endOffset, queueId, topic }) => {
+      const known = this.get(topic, queueId)
+      return known?.endOffset !== endOffset || known.beginOffset !== beginOffset
     })
     for (const end of changed) this.#set(end)
     const news = [...this.#deleted, ...changed]
@@ -156,14 +163,14 @@ export class QueueEnds {
     this.#isComplete = true
   }
 
-  #set({ topic, queueId, endOffset }: QueueEnd): void {
+  #set({ beginOffset, endOffset, queueId, topic }: QueueEnd): void {
     let queues = this.#topics.get(topic)
     if (queues === undefined) {
       queues = new Map()
       this.#topics.set(topic, queues)
     }
     if (endOffset === DELETED) queues.delete(queueId)
-    else queues.set(queueId, endOffset)
+    else queues.set(queueId, { beginOffset, endOffset })
     if (queues.size === 0) this.#topics.delete(topic)
   }
 }
@@ -175,11 +182,12 @@ function encodePart(logOffset: number, ends: readonly QueueEnd[]): Buffer {
   part.writeInt32BE(sizeBytes, 0)
   writeInt64(part, logOffset, LOG_OFFSET_AT)
   let at = HEAD_BYTES
-  for (const [i, { queueId, endOffset }] of ends.entries()) {
+  for (const [i, { beginOffset, endOffset, queueId }] of ends.entries()) {
     const topic = topics[i] ?? Buffer.alloc(0)
     writeInt64(part, endOffset, at)
-    part.writeInt32BE(queueId, at + 8)
-    part.writeUInt16BE(topic.length, at + 12)
+    writeInt64(part, beginOffset, at + 8)
+    part.writeInt32BE(queueId, at + 16)
+    part.writeUInt16BE(topic.length, at + 20)
     at += ENTRY_BYTES + topic.copy(part, at + ENTRY_BYTES)
   }
   part.writeUInt32BE(crc32(part.subarray(LOG_OFFSET_AT)), SUM_AT)
@@ -197,9 +205,10 @@ function partEnd(bytes: Buffer, at: number): number | undefined {
 
 function* decodePart(part: Buffer): Generator<QueueEnd> {
   for (let at = HEAD_BYTES; at < part.length; ) {
-    const topicBytes = part.readUInt16BE(at + 12)
+    const topicBytes = part.readUInt16BE(at + 20)
     const topic = part.toString('utf8', at + ENTRY_BYTES, at + ENTRY_BYTES + topicBytes)
-    yield { topic, queueId: part.readInt32BE(at + 8), endOffset: readInt64(part, at) }
+    const stretch = { endOffset: readInt64(part, at), beginOffset: readInt64(part, at + 8) }
+    yield { topic, queueId: part.readInt32BE(at + 16), ...stretch }
     at += ENTRY_BYTES + topicBytes
   }
 }

@@ -8,8 +8,11 @@ import { type Clock, type Disk, DiskError, type DiskFile } from '@rockhopper/hos
 import { isLive, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
 import { ConsumeQueue, type LogBounds } from './consume-queue.ts'
 import type { OpenFiles } from './open-files.ts'
-import type { QueueEnds } from './queue-ends.ts'
+import type { QueueEnds, QueueStretch } from './queue-ends.ts'
 import { SegmentFolder, segmentName } from './segment-folder.ts'
+
+/** A queue without a message. */
+const NOTHING: QueueStretch = { beginOffset: 0, endOffset: 0 }
 
 export interface QueuePlace {
   readonly topic: string
@@ -76,8 +79,8 @@ export class QueueTable {
   /** Queues whose files do not go as far as they should; each is empty, and has to be filled. */
   findDamaged(): ConsumeQueue[] {
     const damaged: ConsumeQueue[] = []
-    for (const { topic, queueId, endOffset } of this.ends.all()) {
-      if (this.known(topic, queueId) === undefined && this.#hasFileOf(topic, queueId, endOffset)) {
+    for (const { topic, queueId, ...stretch } of this.ends.all()) {
+      if (this.known(topic, queueId) === undefined && this.#hasFiles(topic, queueId, stretch)) {
         continue
       }
       const queue = this.open(topic, queueId)
@@ -147,8 +150,8 @@ export class QueueTable {
       this.#segmentBytes,
     )
     const place = { topic, queueId }
-    const end = this.ends.isComplete ? (this.ends.get(topic, queueId) ?? 0) : undefined
-    const queue = new ConsumeQueue(this.#clock, folder, place, this.#bounds, end)
+    const known = this.ends.isComplete ? (this.ends.get(topic, queueId) ?? NOTHING) : undefined
+    const queue = new ConsumeQueue(this.#clock, folder, place, this.#bounds, known)
     const queues = this.#topics.get(topic)
     if (queues === undefined) this.#topics.set(topic, new Map([[queueId, queue]]))
     else queues.set(queueId, queue)
@@ -156,12 +159,16 @@ export class QueueTable {
     return queue
   }
 
-  /** Whether the last message of a queue, if any, has its place: opening many queues takes long. */
-  #hasFileOf(topic: string, queueId: number, endOffset: number): boolean {
+  /** Whether files begin and end where they should: opening many queues takes long. */
+  #hasFiles(topic: string, queueId: number, { beginOffset, endOffset }: QueueStretch): boolean {
     if (endOffset === 0) return true
     const lastAt = (endOffset - 1) * UNIT_BYTES
     const start = lastAt - (lastAt % this.#segmentBytes)
-    const path = `${this.#directoryOf(topic, queueId)}/${segmentName(start)}`
+    const directory = this.#directoryOf(topic, queueId)
+    const beginPath = `${directory}/${segmentName(beginOffset * UNIT_BYTES)}`
+    const isBegun = beginOffset * UNIT_BYTES >= start || this.#bounds.mayBeginLater
+    if (!isBegun && this.#disk.stat(beginPath) === undefined) return false
+    const path = `${directory}/${segmentName(start)}`
     const unit = Buffer.alloc(UNIT_BYTES)
     let file: DiskFile
     try {

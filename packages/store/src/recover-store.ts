@@ -179,7 +179,7 @@ async function recoverFrom(
 }
 
 function openQueues(
-  { config, files, folder, host, left, paths }: Ground,
+  { checkpoint, config, files, folder, host, left, paths }: Ground,
   from: number,
   afterCrash: boolean,
   ends: QueueEnds,
@@ -199,6 +199,7 @@ function openQueues(
       limitOffset: from,
       wasKilled: left.wasKilled,
       hasStrays,
+      mayBeginLater: (folder.firstOffset ?? 0) > (checkpoint.minOffset ?? 0),
     },
     ends,
   )
@@ -221,7 +222,7 @@ async function refill(
   })
   // What is restored may change what the table has of them.
   const shouldEnd = damaged.map(({ queueId, topic }) => {
-    return { topic, queueId, endOffset: queues.ends.get(topic, queueId) ?? 0 }
+    return { topic, queueId, endOffset: queues.ends.get(topic, queueId)?.endOffset ?? 0 }
   })
   const wanted = new Set(names)
   const restore = restorerOf(queues)
@@ -239,15 +240,17 @@ async function refill(
 
 const NAMES_TOLD = 10
 
+type EndedQueue = Omit<QueueEnd, 'beginOffset'>
+
 /** A queue whose messages are all gone from the log goes on where it ended. */
-function keepOffsets(queues: QueueTable, ends: Iterable<QueueEnd>): void {
+function keepOffsets(queues: QueueTable, ends: Iterable<EndedQueue>): void {
   for (const { endOffset, queueId, topic } of ends) {
     const queue = queues.known(topic, queueId)
     if (queue?.nextOffset === 0) queue.beginAt(endOffset)
   }
 }
 
-function demandFilled(queues: QueueTable, ends: Iterable<QueueEnd>): void {
+function demandFilled(queues: QueueTable, ends: Iterable<EndedQueue>): void {
   for (const { endOffset, queueId, topic } of ends) {
     const has = queues.open(topic, queueId).nextOffset
     if (has === endOffset) continue
