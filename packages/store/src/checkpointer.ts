@@ -235,8 +235,8 @@ export class Checkpointer {
 /** A queue whose topic was deleted meanwhile ends nowhere: a start would make it anew. */
 function endsOf(ends: ReadonlyMap<ConsumeQueue, number>): QueueEnd[] {
   const left = [...ends].filter(([queue]) => !queue.isRemoved)
-  return left.map(([{ fileOffset, queueId, topic }, endOffset]) => {
-    return { topic, queueId, endOffset, beginOffset: fileOffset }
+  return left.map(([{ minOffset, queueId, topic }, endOffset]) => {
+    return { topic, queueId, endOffset, beginOffset: minOffset }
   })
 }
 

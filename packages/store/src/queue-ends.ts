@@ -29,11 +29,11 @@ export interface QueueEnd {
   readonly queueId: number
   /** Queue offset behind its last message; -1 when the queue was deleted. */
   readonly endOffset: number
-  /** Queue offset at which its files begin. */
+  /** Queue offset of its first message; the log may have older ones that do not count any more. */
   readonly beginOffset: number
 }
 
-/** Where the files of a queue begin and its messages end. */
+/** Where the messages of a queue begin and end. */
 export type QueueStretch = Pick<QueueEnd, 'beginOffset' | 'endOffset'>
 
 export class QueueEnds {

@@ -12,7 +12,7 @@ import type { QueueEnds, QueueStretch } from './queue-ends.ts'
 import { SegmentFolder, segmentName } from './segment-folder.ts'
 
 /** A queue without a message. */
-const NOTHING: QueueStretch = { beginOffset: 0, endOffset: 0 }
+export const NOTHING: QueueStretch = { beginOffset: 0, endOffset: 0 }
 
 export interface QueuePlace {
   readonly topic: string
@@ -165,8 +165,9 @@ export class QueueTable {
     const lastAt = (endOffset - 1) * UNIT_BYTES
     const start = lastAt - (lastAt % this.#segmentBytes)
     const directory = this.#directoryOf(topic, queueId)
-    const beginPath = `${directory}/${segmentName(beginOffset * UNIT_BYTES)}`
-    const isBegun = beginOffset * UNIT_BYTES >= start || this.#bounds.mayBeginLater
+    const firstAt = beginOffset * UNIT_BYTES
+    const beginPath = `${directory}/${segmentName(firstAt - (firstAt % this.#segmentBytes))}`
+    const isBegun = firstAt >= start || this.#bounds.mayBeginLater
     if (!isBegun && this.#disk.stat(beginPath) === undefined) return false
     const path = `${directory}/${segmentName(start)}`
     const unit = Buffer.alloc(UNIT_BYTES)

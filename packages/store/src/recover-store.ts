@@ -19,7 +19,7 @@ import { coverAgain, demandCovered, judgeEnd, verifyPages } from './log-damage.t
 import { LogSums } from './log-sums.ts'
 import type { OpenFiles } from './open-files.ts'
 import { type QueueEnd, QueueEnds } from './queue-ends.ts'
-import { QueueTable } from './queue-table.ts'
+import { NOTHING, QueueTable } from './queue-table.ts'
 import {
   isInQueue,
   QueueGap,
@@ -221,36 +221,35 @@ async function refill(
     first: names.slice(0, NAMES_TOLD),
   })
   // What is restored may change what the table has of them.
-  const shouldEnd = damaged.map(({ queueId, topic }) => {
-    return { topic, queueId, endOffset: queues.ends.get(topic, queueId)?.endOffset ?? 0 }
+  const should = damaged.map(({ queueId, topic }) => {
+    return { topic, queueId, ...(queues.ends.get(topic, queueId) ?? NOTHING) }
   })
-  const wanted = new Set(names)
+  const begins = new Map(should.map((end, i) => [names[i], end.beginOffset]))
   const restore = restorerOf(queues)
   const first = folder.firstOffset ?? 0
   await verifyPages(folder, sums, first)
   const checks = { tornBehind: from, wholeCrc: config.verifyWholeCrc ?? false }
   const end = await scanLog(folder, first, checks, (record) => {
-    const isWanted = record.logOffset < from && wanted.has(`${record.topic}/${record.queueId}`)
-    if (isWanted) restore(record)
+    const begin = begins.get(`${record.topic}/${record.queueId}`)
+    if (begin === undefined || record.queueOffset < begin || record.logOffset >= from) return
+    restore(record)
   })
   if (end.offset < from) await judgeEnd(folder, end.offset, end.problem ?? 'the log ends', false)
-  keepOffsets(queues, shouldEnd)
-  demandFilled(queues, shouldEnd)
+  keepOffsets(queues, should)
+  demandFilled(queues, should)
 }
 
 const NAMES_TOLD = 10
 
-type EndedQueue = Omit<QueueEnd, 'beginOffset'>
-
 /** A queue whose messages are all gone from the log goes on where it ended. */
-function keepOffsets(queues: QueueTable, ends: Iterable<EndedQueue>): void {
+function keepOffsets(queues: QueueTable, ends: Iterable<QueueEnd>): void {
   for (const { endOffset, queueId, topic } of ends) {
     const queue = queues.known(topic, queueId)
     if (queue?.nextOffset === 0) queue.beginAt(endOffset)
   }
 }
 
-function demandFilled(queues: QueueTable, ends: Iterable<EndedQueue>): void {
+function demandFilled(queues: QueueTable, ends: Iterable<QueueEnd>): void {
   for (const { endOffset, queueId, topic } of ends) {
     const has = queues.open(topic, queueId).nextOffset
     if (has === endOffset) continue
@@ -273,9 +272,11 @@ function restorerOf(queues: QueueTable, known?: Known): (record: RecordView) => 
 }
 
 /** The log keeps the messages of deleted topics until they age. */
-function isOfDeletedQueue({ logOffset, queueId, topic }: RecordView, known?: Known): boolean {
+function isOfDeletedQueue(record: RecordView, known?: Known): boolean {
+  const { logOffset, queueId, queueOffset, topic } = record
   if (known?.ends.isComplete !== true || logOffset >= known.logOffset) return false
-  return known.ends.get(topic, queueId) === undefined
+  const stretch = known.ends.get(topic, queueId)
+  return stretch === undefined || queueOffset < stretch.beginOffset
 }
 
 function saveAsFarAsThereIsRoom(queues: QueueTable): void {
