@@ -57,6 +57,7 @@ export class Checkpointer {
   /** The end of the last checkpoint that was begun: two never run at a time. */
   #current: Promise<unknown> = Promise.resolve()
   #warned = false
+  #hasEnded = false
   /** Time that is to be left to others. */
   #owedMs = 0
   /** Ends the pauses of the checkpoint under way. */
@@ -79,7 +80,14 @@ export class Checkpointer {
     return this.#run('in a hurry')
   }
 
+  /** Writes no checkpoint any more; resolves when the one under way has ended. */
+  async end(): Promise<void> {
+    this.#hasEnded = true
+    await this.#current
+  }
+
   #run(pace: 'in a hurry' | 'at leisure'): Promise<boolean> {
+    if (this.#hasEnded) return Promise.resolve(false)
     const run = this.#current.then(() => this.#write(pace))
     this.#current = run.catch(() => false)
     return run

@@ -259,6 +259,8 @@ export class Store {
         error,
       })
     }
+    // Another store may have the folder from here on.
+    await checkpointer.end()
     files.closeAll()
     lock.release()
   }
