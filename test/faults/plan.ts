@@ -43,6 +43,12 @@ export interface FateOptions {
   readonly length?: number
 }
 
+/** Fates at these points, once each. */
+export function fatesAt(wanted: readonly Point[], seed: number): Fate[] {
+  const random = new SimRandom(seed)
+  return wanted.map((point) => ({ kind: 'doom', doom: drawDoom(random, point) }))
+}
+
 /** The fates of so many lives. The seed also says with which of the points they begin. */
 export function drawFates(options: FateOptions): Fate[] {
   const { kills, length = 1, seed } = options
