@@ -35,7 +35,8 @@ describe('a seed', () => {
       return name === 'producer-1' ? { ...given, random: changed(given.random, { below }) } : given
     }
     const traces = new Set<string>()
-    for (let i = 0; i < 3; i++) traces.add((await run(3, { doors })).trace)
+    // Chance may be the same some times in a row.
+    for (let i = 0; i < 20 && traces.size < 2; i++) traces.add((await run(3, { doors })).trace)
     expect(traces.size).toBeGreaterThan(1)
   })
 })
