@@ -29,7 +29,7 @@ import {
   writeIndexHeader,
   writeInt64,
 } from '@rockhopper/protocol'
-import { writeBytes } from './file-bytes.ts'
+import { readWhole, writeBytes } from './file-bytes.ts'
 
 const FILE_BYTES = 4096
 const HEAD_BYTES = 8
@@ -141,17 +141,7 @@ export async function writeCheckpoint(
 
 function readPage(disk: Disk, path: string): Buffer {
   const page = Buffer.alloc(FILE_BYTES)
-  if (disk.stat(path) === undefined) return page
-  const file = disk.open(path, 'read')
-  try {
-    for (let done = 0; done < FILE_BYTES; ) {
-      const count = file.readSync(page.subarray(done), done)
-      if (count === 0) break
-      done += count
-    }
-  } finally {
-    file.close()
-  }
+  readWhole(disk, path)?.copy(page)
   return page
 }
 

@@ -7,10 +7,11 @@
  * missing or broken.
  * Source: Apache class ConfigManager; `store-format.md` section 16.1.
  */
-import type { Disk, DiskFile } from '@rockhopper/host'
+import type { Disk } from '@rockhopper/host'
 import { parseFastjson } from '@rockhopper/protocol'
 import { makeDurableFolder, parentOf } from './durable-folder.ts'
 import { CorruptionError } from './errors.ts'
+import { readWhole, writeBytes } from './file-bytes.ts'
 
 /**
  * The value in a file, in standard JSON or fastjson's dialect; undefined when there is neither the
@@ -43,7 +44,7 @@ export async function writeJsonFile(disk: Disk, path: string, value: unknown): P
   disk.remove(fresh)
   const file = disk.open(fresh, 'create')
   try {
-    writeAll(file, Buffer.from(JSON.stringify(value, undefined, 1)))
+    writeBytes(file, Buffer.from(JSON.stringify(value, undefined, 1)), 0)
     await file.syncData()
   } finally {
     file.close()
@@ -54,24 +55,7 @@ export async function writeJsonFile(disk: Disk, path: string, value: unknown): P
 }
 
 function readText(disk: Disk, path: string): string {
-  if (disk.stat(path)?.kind !== 'file') return ''
-  const file = disk.open(path, 'read')
-  try {
-    const bytes = Buffer.alloc(file.sizeBytes())
-    let done = 0
-    while (done < bytes.length) {
-      const count = file.readSync(bytes.subarray(done), done)
-      if (count === 0) break
-      done += count
-    }
-    return bytes.toString('utf8', 0, done)
-  } finally {
-    file.close()
-  }
-}
-
-function writeAll(file: DiskFile, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += file.writeSync([bytes.subarray(done)], done)
+  return readWhole(disk, path)?.toString('utf8') ?? ''
 }
 
 /** No file of metadata holds `null` or nothing; undefined stands for "not readable". */

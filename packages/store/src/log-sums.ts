@@ -13,6 +13,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { type Disk, DiskError } from '@rockhopper/host'
+import { writeBytes } from './file-bytes.ts'
 import type { OpenFiles } from './open-files.ts'
 import { segmentName } from './segment-folder.ts'
 
@@ -179,9 +180,7 @@ export class LogSums {
     const file = this.#openFor(this.#segment)
     const bytes = this.#entries.subarray(0, this.#pages * SUM_ENTRY_BYTES)
     const at = this.#firstPage * SUM_ENTRY_BYTES
-    for (let done = 0; done < bytes.length; ) {
-      done += file.writeSync([bytes.subarray(done)], at + done)
-    }
+    writeBytes(file, bytes, at)
     this.#unsynced.add(this.#segment)
   }
 
