@@ -35,7 +35,7 @@ test.each([
 ])('%i queues among %i members', (queues, members, shares) => {
   const ids = membersOf(members)
   const own = ids.map((id) =>
-    allocateAveragely(queuesOf(queues), ids, id).map(({ queueId }) => queueId),
+    allocateAveragely.allocate('g', id, queuesOf(queues), ids).map(({ queueId }) => queueId),
   )
   expect(own).toEqual(shares)
 })
@@ -45,7 +45,7 @@ test('the shares are those of Apache, cover all queues and overlap nowhere', () 
     fc.property(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 1, max: 60 }), (n, c) => {
       const ids = membersOf(c)
       const shares = ids.map((id) =>
-        allocateAveragely(queuesOf(n), ids, id).map(({ queueId }) => queueId),
+        allocateAveragely.allocate('g', id, queuesOf(n), ids).map(({ queueId }) => queueId),
       )
       expect(shares).toEqual(ids.map((_, index) => apacheShare(n, c, index)))
       expect(shares.flat()).toEqual(queuesOf(n).map(({ queueId }) => queueId))
@@ -54,5 +54,5 @@ test('the shares are those of Apache, cover all queues and overlap nowhere', () 
 })
 
 test('who is not a member gets nothing', () => {
-  expect(allocateAveragely(queuesOf(4), membersOf(2), 'stranger')).toEqual([])
+  expect(allocateAveragely.allocate('g', 'stranger', queuesOf(4), membersOf(2))).toEqual([])
 })

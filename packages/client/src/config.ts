@@ -4,6 +4,7 @@
  */
 import { type Host, nodeHost } from '@rockhopper/host'
 import { groupNameProblem, type Serialization, serialization } from '@rockhopper/protocol'
+import { type AllocationStrategy, allocateAveragely } from './allocate.ts'
 import { badOption } from './errors.ts'
 import { nameServerAddresses } from './name-servers.ts'
 
@@ -61,6 +62,8 @@ export type ConsumeFromWhere =
 export interface ConsumerOptions extends ClientOptions {
   /** Where to begin on a queue of which the group has consumed nothing; default `last`. */
   readonly consumeFromWhere?: ConsumeFromWhere
+  /** How the members of the group share the queues; all must use the same. Default: averagely. */
+  readonly allocation?: AllocationStrategy
   /** Handlers that run at a time, over all queues: 1 … 10 000, default 20. */
   readonly concurrency?: number
   /** Messages for one call of the handler of `onMessages`: 1 … 1024, default 32. */
@@ -139,6 +142,7 @@ export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRan
 
 export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges> {
   readonly consumeFromWhere: ConsumeFromWhere
+  readonly allocation: AllocationStrategy
 }
 
 /** Checks the options of a producer. Throws `ClientError` BAD_OPTION. */
@@ -163,7 +167,12 @@ export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
       'use "last", "first" or { timestampMs: <ms since 1970> }',
     )
   }
-  return { ...clientConfig(options), ...numbers(consumerRanges, options), consumeFromWhere }
+  return {
+    ...clientConfig(options),
+    ...numbers(consumerRanges, options),
+    consumeFromWhere,
+    allocation: options.allocation ?? allocateAveragely,
+  }
 }
 
 function clientConfig(options: ClientOptions): ClientConfig {

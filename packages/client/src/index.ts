@@ -3,6 +3,14 @@
  */
 
 export type { MessageQueue } from '@rockhopper/protocol'
+export {
+  type AllocationStrategy,
+  allocateAveragely,
+  allocateByCircle,
+  allocateByConfiguration,
+} from './allocate.ts'
+export { allocateByConsistentHash } from './allocate-by-hash.ts'
+export { allocateByMachineRoom, allocateNearby, type MachineRooms } from './allocate-by-room.ts'
 export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions } from './config.ts'
 export type { AfterFailure } from './consume-concurrently.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'

@@ -258,9 +258,11 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   }
 
   #newRebalance(puller: Puller): Rebalance {
-    const { host, handoverMs, drainTimeoutMs } = this.#config
+    const { host, group, allocation, handoverMs, drainTimeoutMs } = this.#config
     return new Rebalance({
       host,
+      group,
+      allocation,
       clientId: this.clientId,
       offsets: this.#offsets,
       handoverMs,
@@ -271,6 +273,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       onAssigned: (queues) => this.emit('assigned', queues),
       onReleased: (queues) => this.emit('released', queues),
       onForgotten: () => this.#heartbeats.soon(),
+      onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
     })
   }
 

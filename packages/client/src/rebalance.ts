@@ -9,7 +9,8 @@
  */
 import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
 import type { MessageQueue, TopicRouteData } from '@rockhopper/protocol'
-import { allocateAveragely } from './allocate.ts'
+import type { AllocationStrategy } from './allocate.ts'
+import { ClientError } from './errors.ts'
 import { compareQueues, queueKey } from './message-queue.ts'
 import type { Offsets } from './offsets.ts'
 import { OwnedQueue } from './owned-queue.ts'
@@ -30,7 +31,10 @@ export interface TopicShare {
 
 export interface RebalanceParts {
   readonly host: Host
+  readonly group: string
   readonly clientId: string
+  /** How the members share the queues of a topic. */
+  readonly allocation: AllocationStrategy
   readonly offsets: Offsets
   /** Pause before a queue is read that may have another owner, in ms. */
   readonly handoverMs: number
@@ -46,6 +50,13 @@ export interface RebalanceParts {
   readonly onReleased: (queues: readonly MessageQueue[]) => void
   /** The brokers do not count us among the members. */
   readonly onForgotten: () => void
+  /** Told once when the queues of a topic cannot be shared, and again after they could. */
+  readonly onProblem: (topic: string, error: Error) => void
+}
+
+/** A topic with the queues of it that are ours; undefined where that cannot be said. */
+interface Allotment extends TopicShare {
+  readonly own: readonly MessageQueue[] | undefined
 }
 
 export class Rebalance {
@@ -54,6 +65,8 @@ export class Rebalance {
   readonly #leaving = new Map<string, Promise<void>>()
   /** Topics whose queues others had a share of when we looked last. */
   readonly #sharedBefore = new Set<string>()
+  /** Topics whose queues could not be shared when it was tried last. */
+  readonly #unshared = new Set<string>()
   #loop: Loop | undefined
   /** Others came or went while the first share was being worked out. */
   #wokenEarly = false
@@ -114,29 +127,29 @@ export class Rebalance {
 
   async #run(): Promise<void> {
     const shares = await this.#parts.shares()
-    const released = this.owned.filter((owned) => this.#isLost(owned, shares))
+    const allotments = shares.map((share) => ({ ...share, own: this.#allocate(share) }))
+    const released = this.owned.filter((owned) => this.#isLost(owned, allotments))
     this.#giveUpAll(released)
     const assigned: MessageQueue[] = []
-    for (const share of shares) assigned.push(...this.#takeOwn(share))
+    for (const allotment of allotments) assigned.push(...this.#takeOwn(allotment))
     if (assigned.length > 0) this.#parts.onAssigned(assigned)
   }
 
   /** Whether a queue is not ours any more. Where the members are unknown, nothing changes. */
-  #isLost({ queue }: OwnedQueue, shares: readonly TopicShare[]): boolean {
+  #isLost({ queue }: OwnedQueue, allotments: readonly Allotment[]): boolean {
     if (!this.#parts.isSubscribed(queue.topic)) return true
-    const share = shares.find(({ topic }) => topic === queue.topic)
-    const own = share === undefined ? undefined : this.#allocate(share)
+    const own = allotments.find(({ topic }) => topic === queue.topic)?.own
     return own !== undefined && !own.some((other) => queueKey(other) === queueKey(queue))
   }
 
   /** Takes the queues of a topic that are ours and not read yet. */
-  #takeOwn(share: TopicShare): MessageQueue[] {
-    const own = this.#allocate(share)
+  #takeOwn(allotment: Allotment): MessageQueue[] {
+    const { own } = allotment
     if (own === undefined) {
       this.soon()
       return []
     }
-    const isShared = this.#isShared(share)
+    const isShared = this.#isShared(allotment)
     const taken: MessageQueue[] = []
     for (const queue of own) {
       const key = queueKey(queue)
@@ -167,8 +180,17 @@ export class Rebalance {
       this.#parts.onForgotten()
       this.soon()
     }
+    const { allocation, group, clientId } = this.#parts
     const queues = [...subscribeQueues(topic, route)].sort(compareQueues)
-    return allocateAveragely(queues, members, this.#parts.clientId)
+    try {
+      const own = allocation.allocate(group, clientId, queues, members)
+      this.#unshared.delete(topic)
+      return own.filter((queue) => queue.topic === topic)
+    } catch (error) {
+      if (!this.#unshared.has(topic)) this.#parts.onProblem(topic, unshared(topic, error))
+      this.#unshared.add(topic)
+      return undefined
+    }
   }
 
   #take(owned: OwnedQueue, isShared: boolean): void {
@@ -214,4 +236,11 @@ export class Rebalance {
       })
     }
   }
+}
+
+function unshared(topic: string, cause: unknown): ClientError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const sentence = `the queues of the topic "${topic}" cannot be shared: ${why}`
+  const hint = 'correct the option allocation'
+  return new ClientError('BAD_OPTION', sentence, { retryable: false, hint, cause })
 }
