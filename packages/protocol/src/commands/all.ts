@@ -7,6 +7,7 @@ import * as groups from './groups.ts'
 import * as lookups from './lookups.ts'
 import * as offsets from './offsets.ts'
 import { LITE_PULL_MESSAGE, PULL_MESSAGE } from './pull.ts'
+import * as relays from './relays.ts'
 import * as routes from './routes.ts'
 import * as runtime from './runtime.ts'
 import * as send from './send.ts'
@@ -22,6 +23,7 @@ export const allCommands: readonly Command[] = [
   ...Object.values(clients),
   ...Object.values(topics),
   ...Object.values(groups),
+  ...Object.values(relays),
   ...Object.values(runtime),
   ...Object.values(routes),
   ...Object.values(settings),

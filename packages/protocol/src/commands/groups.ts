@@ -2,7 +2,7 @@
  * Subscription groups of a broker, and how far they are. Source: `broker-api.md` sections 9 and 10.
  */
 import { command } from '../command.ts'
-import { bool, name, optional, text } from '../field.ts'
+import { bool, int32, name, optional, text } from '../field.ts'
 
 /** Body: a subscription group configuration. */
 export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = command(
@@ -10,8 +10,33 @@ export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = command(
   'UPDATE_AND_CREATE_SUBSCRIPTIONGROUP',
 )
 
-/** Answer body: all subscription group configurations and their data version. */
-export const GET_ALL_SUBSCRIPTIONGROUP_CONFIG = command(201, 'GET_ALL_SUBSCRIPTIONGROUP_CONFIG')
+/**
+ * Answer body: subscription group configurations and their data version. With `groupSeq` a page of
+ * them, and then the answer tells how many there are.
+ */
+export const GET_ALL_SUBSCRIPTIONGROUP_CONFIG = command(201, 'GET_ALL_SUBSCRIPTIONGROUP_CONFIG', {
+  request: {
+    groupSeq: optional(int32('how many groups to pass over')),
+    maxGroupNum: optional(int32('most groups of the answer')),
+    dataVersion: optional(text('version of the first page, as JSON')),
+  },
+  answer: { totalGroupNum: optional(int32('groups there are, on all pages')) },
+})
+
+/** Body: a list of subscription group configurations. */
+export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST = command(
+  225,
+  'UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST',
+)
+
+/** Answer body: whether the group may read the topic. */
+export const UPDATE_AND_GET_GROUP_FORBIDDEN = command(353, 'UPDATE_AND_GET_GROUP_FORBIDDEN', {
+  request: {
+    group: name('group asked about'),
+    topic: name('topic asked about'),
+    readable: optional(bool('whether the group may read the topic from now on')),
+  },
+})
 
 export const DELETE_SUBSCRIPTIONGROUP = command(207, 'DELETE_SUBSCRIPTIONGROUP', {
   request: {
@@ -37,7 +62,12 @@ export const GET_CONSUME_STATS = command(208, 'GET_CONSUME_STATS', {
 
 /** Answer body: the connections of a consumer group with their subscriptions. */
 export const GET_CONSUMER_CONNECTION_LIST = command(203, 'GET_CONSUMER_CONNECTION_LIST', {
-  request: { consumerGroup: name('group asked about') },
+  request: {
+    consumerGroup: name('group asked about'),
+    explainDifferences: optional(
+      bool('of this suite only: whether the answer says how subscriptions of members differ'),
+    ),
+  },
 })
 
 /** Answer body: the connections of a producer group. */
@@ -48,4 +78,27 @@ export const GET_PRODUCER_CONNECTION_LIST = command(204, 'GET_PRODUCER_CONNECTIO
 /** Answer body: groups that consume a topic. */
 export const QUERY_TOPIC_CONSUME_BY_WHO = command(300, 'QUERY_TOPIC_CONSUME_BY_WHO', {
   request: { topic: name('topic asked about') },
+})
+
+/** Answer body: all producer groups with their connections. */
+export const GET_ALL_PRODUCER_INFO = command(328, 'GET_ALL_PRODUCER_INFO')
+
+/** Answer body: topics of which a group has offsets. */
+export const QUERY_TOPICS_BY_CONSUMER = command(343, 'QUERY_TOPICS_BY_CONSUMER', {
+  request: { group: name('group asked about') },
+})
+
+/** Answer body: what a group subscribes to of a topic. */
+export const QUERY_SUBSCRIPTION_BY_CONSUMER = command(345, 'QUERY_SUBSCRIPTION_BY_CONSUMER', {
+  request: { group: name('group asked about'), topic: optional(name('topic asked about')) },
+})
+
+/** Answer body: of what time the messages of each queue are, and where the group is. */
+export const QUERY_CONSUME_TIME_SPAN = command(303, 'QUERY_CONSUME_TIME_SPAN', {
+  request: { topic: name('topic asked about'), group: name('group asked about') },
+})
+
+/** Answer body: the consume stats of every group. */
+export const GET_BROKER_CONSUME_STATS = command(317, 'GET_BROKER_CONSUME_STATS', {
+  request: { isOrder: optional(bool('whether only ordered topics count')) },
 })

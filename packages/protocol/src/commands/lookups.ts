@@ -27,3 +27,14 @@ export const VIEW_MESSAGE_BY_ID = command(33, 'VIEW_MESSAGE_BY_ID', {
     topic: optional(name('topic of the message; without effect')),
   },
 })
+
+/** Answer body: entries of a consume queue. */
+export const QUERY_CONSUME_QUEUE = command(321, 'QUERY_CONSUME_QUEUE', {
+  request: {
+    topic: name('topic of the queue'),
+    queueId: int32('number of the queue'),
+    index: int64('queue offset of the first entry'),
+    count: int32('entries wanted'),
+    consumerGroup: optional(name('group whose subscription is to be shown')),
+  },
+})

@@ -42,3 +42,6 @@ export const GET_EARLIEST_MSG_STORETIME = command(32, 'GET_EARLIEST_MSG_STORETIM
   request: queue,
   answer: { timestamp: int64('store time of the first message, ms since 1970; −1 if none') },
 })
+
+/** Answer body: the offsets of all groups, as they are in `consumerOffset.json`. */
+export const GET_ALL_CONSUMER_OFFSET = command(43, 'GET_ALL_CONSUMER_OFFSET')
