@@ -86,5 +86,10 @@ export const CONSUMER_SEND_MSG_BACK = command(36, 'CONSUMER_SEND_MSG_BACK', {
     originTopic: optional(name('topic of the first copy')),
     unitMode: optional(bool('whether the consumer works in a unit')),
     maxReconsumeTimes: optional(int32('tries after which the message becomes a dead letter')),
+    consumeError: optional(
+      text(
+        'why it failed, at most 512 bytes, for the property CONSUME_ERROR of the copy; ours only',
+      ),
+    ),
   },
 })

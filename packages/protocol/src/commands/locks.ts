@@ -1,0 +1,11 @@
+/**
+ * The leases on queues by which consumers take the messages of a queue in order, one member of a
+ * group at a time. Source: `broker-api.md` section 6.5.
+ */
+import { command } from '../command.ts'
+
+/** Body: `QueueLockRequest`; answer body: the queues that the client has now. */
+export const LOCK_BATCH_MQ = command(41, 'LOCK_BATCH_MQ')
+
+/** Body: `QueueLockRequest`; may be sent one way. */
+export const UNLOCK_BATCH_MQ = command(42, 'UNLOCK_BATCH_MQ')
