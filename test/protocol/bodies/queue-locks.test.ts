@@ -10,7 +10,7 @@ import { expect, test } from 'vitest'
 const queue = { brokerName: 'broker-a', queueId: 1, topic: 'orders' }
 
 test('a request survives its way', () => {
-  const request = { clientId: 'c', consumerGroup: 'g', mqSet: [queue], onlyThisBroker: false }
+  const request = { clientId: 'c', consumerGroup: 'g', queues: [queue], onlyThisBroker: false }
   expect(decodeQueueLockRequest(encodeQueueLockRequest(request))).toEqual(request)
   expect(decodeLockedQueues(encodeLockedQueues([queue]))).toEqual([queue])
 })
@@ -21,7 +21,7 @@ test('a request of a 4.9 client, which does not know onlyThisBroker, is read', (
   expect(decodeQueueLockRequest(Buffer.from(text))).toEqual({
     clientId: 'c',
     consumerGroup: 'g',
-    mqSet: [{ brokerName: 'b', queueId: 3, topic: 't' }],
+    queues: [{ brokerName: 'b', queueId: 3, topic: 't' }],
     onlyThisBroker: false,
   })
 })

@@ -5,7 +5,6 @@ import type { Command } from '../command.ts'
 import * as clients from './clients.ts'
 import * as groups from './groups.ts'
 import * as locks from './locks.ts'
-import * as locks from './locks.ts'
 import * as lookups from './lookups.ts'
 import * as offsets from './offsets.ts'
 import { LITE_PULL_MESSAGE, PULL_MESSAGE } from './pull.ts'
@@ -23,7 +22,6 @@ export const allCommands: readonly Command[] = [
   ...Object.values(lookups),
   ...Object.values(offsets),
   ...Object.values(clients),
-  ...Object.values(locks),
   ...Object.values(locks),
   ...Object.values(topics),
   ...Object.values(groups),
