@@ -25,6 +25,8 @@ export interface ConsumerConnections {
   readonly consumeType: ConsumeType
   readonly messageModel: MessageModel
   readonly consumeFromWhere: ConsumeFromWhere
+  /** Sentences that say how subscriptions of members differ; only from a broker of this suite. */
+  readonly differences?: readonly string[]
 }
 
 export function encodeConsumerConnections(connections: ConsumerConnections): Buffer {
@@ -35,6 +37,7 @@ export function encodeConsumerConnections(connections: ConsumerConnections): Buf
 export function decodeConsumerConnections(body: Buffer): ConsumerConnections {
   const json = asObject(parseFastjson(body.toString()))
   const table = Object.entries(asObject(json['subscriptionTable']))
+  const differences = json['differences']
   return {
     connectionSet: asList(json['connectionSet']).map(connectionOf),
     subscriptionTable: Object.fromEntries(
@@ -46,6 +49,7 @@ export function decodeConsumerConnections(body: Buffer): ConsumerConnections {
       json['consumeFromWhere'],
       'CONSUME_FROM_LAST_OFFSET',
     ) as ConsumeFromWhere,
+    ...(Array.isArray(differences) ? { differences: differences.map((text) => asText(text)) } : {}),
   }
 }
 

@@ -3,7 +3,7 @@
  * Source: Apache classes LockBatchRequestBody, LockBatchResponseBody; `broker-api.md` section 16.2.
  */
 import { parseFastjson } from '../fastjson.ts'
-import { type MessageQueue, messageQueueOf } from './queue-stats.ts'
+import { type MessageQueue, messageQueueOf } from './message-queue.ts'
 import { asBool, asList, asObject, asText } from './shape.ts'
 
 export interface QueueLockRequest {

@@ -4,13 +4,8 @@
  * Source: Apache classes TopicStatsTable, ConsumeStats; `broker-api.md` section 16.3.
  */
 import { parseFastjson } from '../fastjson.ts'
-import { asNumber, asObject, asText, type JsonObject } from './shape.ts'
-
-export interface MessageQueue {
-  readonly topic: string
-  readonly brokerName: string
-  readonly queueId: number
-}
+import { type MessageQueue, queueKeyed, queueRows } from './message-queue.ts'
+import { asNumber, asObject } from './shape.ts'
 
 export interface TopicQueueStats {
   readonly queue: MessageQueue
@@ -39,20 +34,10 @@ export interface ConsumeStats {
   readonly consumeTps: number
 }
 
-/** Reads a queue out of decoded JSON. */
-export function messageQueueOf(value: unknown): MessageQueue {
-  const json = asObject(value)
-  return {
-    brokerName: asText(json['brokerName']),
-    queueId: asNumber(json['queueId']),
-    topic: asText(json['topic']),
-  }
-}
-
 export function encodeTopicStats(stats: TopicStats): Buffer {
   const rows = stats.queues.map(({ queue, ...row }) => [queue, row] as const)
   return Buffer.from(
-    `{"offsetTable":${objectKeyed(rows)},"topicPutTps":${decimal(stats.topicPutTps)}}`,
+    `{"offsetTable":${queueKeyed(rows)},"topicPutTps":${decimal(stats.topicPutTps)}}`,
   )
 }
 
@@ -60,7 +45,7 @@ export function encodeTopicStats(stats: TopicStats): Buffer {
 export function decodeTopicStats(body: Buffer): TopicStats {
   const json = asObject(parseFastjson(body.toString()))
   return {
-    queues: rowsOf(json['offsetTable'], (queue, row) => ({
+    queues: queueRows(json['offsetTable']).map(([queue, row]) => ({
       queue,
       minOffset: asNumber(row['minOffset']),
       maxOffset: asNumber(row['maxOffset']),
@@ -71,17 +56,19 @@ export function decodeTopicStats(body: Buffer): TopicStats {
 }
 
 export function encodeConsumeStats(stats: ConsumeStats): Buffer {
+  return Buffer.from(consumeStatsText(stats))
+}
+
+function consumeStatsText(stats: ConsumeStats): string {
   const rows = stats.queues.map(({ queue, ...row }) => [queue, row] as const)
-  return Buffer.from(
-    `{"consumeTps":${decimal(stats.consumeTps)},"offsetTable":${objectKeyed(rows)}}`,
-  )
+  return `{"consumeTps":${decimal(stats.consumeTps)},"offsetTable":${queueKeyed(rows)}}`
 }
 
 /** Throws `SyntaxError` when the body is not JSON in any of the known dialects. */
 export function decodeConsumeStats(body: Buffer): ConsumeStats {
   const json = asObject(parseFastjson(body.toString()))
   return {
-    queues: rowsOf(json['offsetTable'], (queue, row) => ({
+    queues: queueRows(json['offsetTable']).map(([queue, row]) => ({
       queue,
       brokerOffset: asNumber(row['brokerOffset']),
       consumerOffset: asNumber(row['consumerOffset']),
@@ -92,24 +79,25 @@ export function decodeConsumeStats(body: Buffer): ConsumeStats {
   }
 }
 
-function objectKeyed(rows: readonly (readonly [MessageQueue, object])[]): string {
-  const entries = rows.map(([queue, row]) => `${queueKey(queue)}:${JSON.stringify(row)}`)
-  return `{${entries.join(',')}}`
+/** How far every group of a broker is: for each group the stats of its topics. */
+export interface ConsumeStatsList {
+  readonly brokerAddr: string
+  readonly groups: readonly (readonly [group: string, topics: readonly ConsumeStats[]])[]
+  readonly totalDiff: number
+  readonly totalInflightDiff: number
 }
 
-/** Keys in alphabetical order, as fastjson writes them and Go clients cut them. */
-function queueKey({ brokerName, queueId, topic }: MessageQueue): string {
-  return JSON.stringify({ brokerName, queueId, topic })
+export function encodeConsumeStatsList(list: ConsumeStatsList): Buffer {
+  const groups = list.groups.map(
+    ([group, topics]) => `{${JSON.stringify(group)}:[${topics.map(consumeStatsText).join(',')}]}`,
+  )
+  return Buffer.from(
+    `{"brokerAddr":${JSON.stringify(list.brokerAddr)},"consumeStatsList":[${groups.join(',')}],` +
+      `"totalDiff":${list.totalDiff},"totalInflightDiff":${list.totalInflightDiff}}`,
+  )
 }
 
 /** Java readers tell a double by its fraction. */
 function decimal(value: number): string {
   return Number.isInteger(value) ? value.toFixed(1) : String(value)
-}
-
-/** The reader turns an object in key position into its JSON text. */
-function rowsOf<T>(table: unknown, rowOf: (queue: MessageQueue, row: JsonObject) => T): T[] {
-  return Object.entries(asObject(table)).map(([key, row]) =>
-    rowOf(messageQueueOf(parseFastjson(key)), asObject(row)),
-  )
 }

@@ -45,3 +45,6 @@ export const GET_EARLIEST_MSG_STORETIME = command(32, 'GET_EARLIEST_MSG_STORETIM
 
 /** Answer body: the offsets of all groups, as they are in `consumerOffset.json`. */
 export const GET_ALL_CONSUMER_OFFSET = command(43, 'GET_ALL_CONSUMER_OFFSET')
+
+/** Answer body: how far each delay level is delivered, as in `delayOffset.json`. */
+export const GET_ALL_DELAY_OFFSET = command(45, 'GET_ALL_DELAY_OFFSET')
