@@ -9,13 +9,13 @@ import { asBool, asList, asObject, asText } from './shape.ts'
 export interface QueueLockRequest {
   readonly consumerGroup: string
   readonly clientId: string
-  readonly mqSet: readonly MessageQueue[]
+  readonly queues: readonly MessageQueue[]
   /** Whether the broker asks no replicas of its own. */
   readonly onlyThisBroker: boolean
 }
 
 export function encodeQueueLockRequest(request: QueueLockRequest): Buffer {
-  const { clientId, consumerGroup, mqSet, onlyThisBroker } = request
+  const { clientId, consumerGroup, onlyThisBroker, queues: mqSet } = request
   return Buffer.from(JSON.stringify({ clientId, consumerGroup, mqSet, onlyThisBroker }))
 }
 
@@ -25,7 +25,7 @@ export function decodeQueueLockRequest(body: Buffer): QueueLockRequest {
   return {
     consumerGroup: asText(json['consumerGroup']),
     clientId: asText(json['clientId']),
-    mqSet: asList(json['mqSet']).map(messageQueueOf),
+    queues: asList(json['mqSet']).map(messageQueueOf),
     onlyThisBroker: asBool(json['onlyThisBroker']),
   }
 }
