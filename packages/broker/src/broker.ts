@@ -10,6 +10,7 @@ import { openStore, readJsonFile, type Store } from '@rockhopper/store'
 import { type BrokerConfig, storeConfigOf } from './config.ts'
 import { handleGroups } from './handlers/groups.ts'
 import { handleHeartbeats } from './handlers/heartbeat.ts'
+import { handleLocks } from './handlers/locks.ts'
 import { handleLookups } from './handlers/lookups.ts'
 import { handleOffsets } from './handlers/offsets.ts'
 import { handlePulls } from './handlers/pull.ts'
@@ -27,6 +28,7 @@ import { ClientTable } from './tables/clients.ts'
 import { GroupTable } from './tables/groups.ts'
 import { OffsetTable } from './tables/offsets.ts'
 import { PeerHosts } from './tables/peer-hosts.ts'
+import { QueueLockTable } from './tables/queue-locks.ts'
 import { TopicTable } from './tables/topics.ts'
 
 /** The VIP port of old clients lies so far below the port. Source: Apache class BrokerController. */
@@ -186,6 +188,8 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   })
   handlePulls(router, { clock, config, clients, groups, offsets, topics, store, traffic })
   handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
+  const locks = new QueueLockTable(clock, config['rocketmq.broker.rebalance.lockMaxLiveTime'])
+  handleLocks(router, { locks })
   handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })
   handleHeartbeats(router, { config, clients, groups, topics, membership })
   const { systemTopicNames } = tables

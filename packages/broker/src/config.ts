@@ -274,6 +274,13 @@ export const brokerConfigTable = configTable({
     unit: 'ms',
     meaning: 'how often changed offsets of consumer groups are saved',
   }),
+  'rocketmq.broker.rebalance.lockMaxLiveTime': int({
+    default: 60_000,
+    min: 1_000,
+    unit: 'ms',
+    meaning:
+      'how long a consumer has a queue for itself after it last asked; in Apache a system property',
+  }),
   notifyConsumerIdsChangedEnable: bool({
     default: true,
     meaning: 'whether members of a group are told when others come and go',

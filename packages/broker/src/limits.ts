@@ -31,3 +31,6 @@ export const MAX_GROUPS_PER_HEARTBEAT = 1_000
 
 /** JSON in the body of a heartbeat or of a group's settings; a longer one is refused unread. */
 export const MAX_JSON_BODY_BYTES = 1024 * 1024
+
+/** Queues that clients have for themselves; beyond it no further queue is given to anybody. */
+export const MAX_QUEUE_LOCKS = 1_000_000

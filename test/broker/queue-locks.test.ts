@@ -1,0 +1,106 @@
+/** Consumers get queues for themselves, and keep them for a minute after they last asked. */
+import {
+  decodeLockedQueues,
+  encodeQueueLockRequest,
+  LOCK_BATCH_MQ,
+  responseCode,
+  UNLOCK_BATCH_MQ,
+} from '@rockhopper/protocol'
+import { expect, test } from 'vitest'
+import { BrokerScene, timeoutMs } from './scene.ts'
+
+class Locks {
+  readonly scene: BrokerScene
+  readonly #client
+
+  constructor(scene: BrokerScene) {
+    this.scene = scene
+    this.#client = scene.client()
+  }
+
+  static async started(settings = ''): Promise<Locks> {
+    return new Locks(await BrokerScene.started(settings))
+  }
+
+  /** The numbers of the queues that the client has after it asked for these. */
+  async lock(clientId: string, queueIds: readonly number[], group = 'orders'): Promise<number[]> {
+    const { address } = this.scene
+    const body = [requestOf(clientId, queueIds, group)]
+    const { remoting } = this.#client
+    const answer = await this.scene.settle(
+      remoting.request(address, LOCK_BATCH_MQ, {}, { body, timeoutMs }),
+    )
+    return decodeLockedQueues(answer.body).map(({ queueId }) => queueId)
+  }
+
+  async unlock(clientId: string, queueIds: readonly number[], group = 'orders'): Promise<void> {
+    const { address } = this.scene
+    const body = [requestOf(clientId, queueIds, group)]
+    const { remoting } = this.#client
+    await this.scene.settle(remoting.call(address, UNLOCK_BATCH_MQ, {}, { body, timeoutMs }))
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.scene.world.clock.advance(ms)
+  }
+}
+
+function requestOf(clientId: string, queueIds: readonly number[], consumerGroup: string): Buffer {
+  const queues = queueIds.map((queueId) => ({ topic: 'T', brokerName: 'broker-a', queueId }))
+  return encodeQueueLockRequest({ clientId, consumerGroup, queues, onlyThisBroker: false })
+}
+
+test('a queue that one client has is not given to another of the group', async () => {
+  const locks = await Locks.started()
+  expect(await locks.lock('a', [0, 1])).toEqual([0, 1])
+  expect(await locks.lock('b', [1, 2])).toEqual([2])
+})
+
+test('groups do not stand in the way of each other', async () => {
+  const locks = await Locks.started()
+  expect(await locks.lock('a', [0], 'one')).toEqual([0])
+  expect(await locks.lock('b', [0], 'two')).toEqual([0])
+})
+
+test('a queue is free again a minute after its client last asked for it, and not before', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0])
+  await locks.pass(40_000)
+  expect(await locks.lock('a', [0])).toEqual([0])
+  await locks.pass(59_000)
+  expect(await locks.lock('b', [0])).toEqual([])
+  await locks.pass(2_000)
+  expect(await locks.lock('b', [0])).toEqual([0])
+  expect(await locks.lock('a', [0])).toEqual([])
+})
+
+test('a step of the wall clock neither ends a lease nor prolongs it', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0])
+  locks.scene.world.clock.jumpWall(3_600_000)
+  expect(await locks.lock('b', [0])).toEqual([])
+  locks.scene.world.clock.jumpWall(-7_200_000)
+  await locks.pass(61_000)
+  expect(await locks.lock('b', [0])).toEqual([0])
+})
+
+test('only the client that has a queue can give it back', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0, 1])
+  await locks.unlock('b', [0])
+  expect(await locks.lock('b', [0])).toEqual([])
+  await locks.unlock('a', [0])
+  expect(await locks.lock('b', [0, 1])).toEqual([0])
+})
+
+test('how long a queue is kept can be set', async () => {
+  const locks = await Locks.started('rocketmq.broker.rebalance.lockMaxLiveTime=5000\n')
+  await locks.lock('a', [0])
+  await locks.pass(5_500)
+  expect(await locks.lock('b', [0])).toEqual([0])
+})
+
+test('a request that names no client is refused', async () => {
+  const locks = await Locks.started()
+  await expect(locks.lock('', [0])).rejects.toMatchObject({ code: responseCode.INVALID_PARAMETER })
+})
