@@ -1,6 +1,13 @@
 /** What the queue of a delayed message keeps. */
 import { describe, expect, test } from 'vitest'
-import { propertyPair, tagsCodeOf, unitTagsCodeOf } from '../../packages/protocol/src/index.ts'
+import {
+  delayLevelsOf,
+  delayOf,
+  fitsUnit,
+  propertyPair,
+  tagsCodeOf,
+  unitTagsCodeOf,
+} from '../../packages/protocol/src/index.ts'
 
 const delayTopic = 'SCHEDULE_TOPIC_XXXX'
 const tag = propertyPair('TAGS', 'TagA')
@@ -31,4 +38,33 @@ describe('the queue of delayed messages', () => {
 
 test('other queues keep the hash of the tag, whatever the level', () => {
   expect(tagsCode('orders', '3')).toBe(tagsCodeOf(tag))
+})
+
+describe('levels of a setting', () => {
+  test('are durations in seconds, minutes, hours and days', () => {
+    expect(delayLevelsOf(' 2s 3m  1h 1d ')).toEqual([2_000, 180_000, 3_600_000, 86_400_000])
+  })
+
+  test('are refused as a whole when one is none', () => {
+    for (const text of ['', '1s 5', '1w', '-1s', '1.5s', '1s,5s', '999999999d']) {
+      expect(delayLevelsOf(text), text).toBeUndefined()
+    }
+  })
+
+  test('say how long a message waits; one above the last waits as long as the last', () => {
+    expect([1, 2, 3].map((level) => delayOf(level, [7_000, 9_000]))).toEqual([7_000, 9_000, 9_000])
+    const properties = propertyPair('DELAY', '3')
+    const record = { topic: delayTopic, properties, storeTimestamp }
+    expect(unitTagsCodeOf(record, [7_000, 9_000])).toBe(storeTimestamp + 9_000)
+  })
+
+  test('may be any for who checks a unit without knowing them', () => {
+    const properties = Buffer.concat([tag, propertyPair('DELAY', '3')])
+    const record = { topic: delayTopic, properties, storeTimestamp }
+    expect(fitsUnit(storeTimestamp + 77_000, record)).toBe(true)
+    expect(fitsUnit(storeTimestamp + 77_001, record)).toBe(false)
+    expect(fitsUnit(storeTimestamp - 1_000, record)).toBe(false)
+    expect(fitsUnit(storeTimestamp + 77_000, { ...record, topic: 'orders' })).toBe(false)
+    expect(fitsUnit(tagsCodeOf(tag), { ...record, topic: 'orders' })).toBe(true)
+  })
 })

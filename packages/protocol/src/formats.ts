@@ -8,7 +8,15 @@ export {
   withCrcPlace,
   writeCrcProperty,
 } from './crc-property.ts'
-export { unitTagsCodeOf } from './delay-levels.ts'
+export {
+  DEFAULT_DELAY_LEVELS,
+  DELAY_TOPIC,
+  type DelayLevels,
+  delayLevelsOf,
+  delayOf,
+  fitsUnit,
+  unitTagsCodeOf,
+} from './delay-levels.ts'
 export { parseFastjson } from './fastjson.ts'
 export { type HostAddress, hostAddress, ipText } from './host-address.ts'
 export {
@@ -38,6 +46,7 @@ export {
 export { MessageKeys, messageKeyHash, recordHasKey } from './message-keys.ts'
 export {
   DEAD_LETTER_PREFIX,
+  deadLetterTopicOf,
   groupNameProblem,
   isDeadLetterTopic,
   isRetryTopic,
@@ -66,21 +75,25 @@ export {
 export {
   BLANK_RECORD_BYTES,
   MAX_PROPERTIES_BYTES,
+  propertiesAtOf,
   propertiesBytes,
   type RecordContent,
   type RecordPlace,
   type RecordView,
   readRecord,
   recordBytes,
+  recordBytesUnder,
   type Scanned,
   STORE_TIMESTAMP_WITHIN_BYTES,
   type StoredRecord,
   scanRecord,
   scanView,
   storeTimestampOf,
+  type TopiclessContent,
   topicAtOf,
   writeBlankRecord,
   writeRecord,
+  writeRecordUnder,
 } from './record.ts'
 export { RecordCursor } from './record-cursor.ts'
 export { type Compression, compressionOf, isQueued, sysFlag, ZLIB_COMPRESSED } from './sys-flag.ts'

@@ -35,6 +35,11 @@ export function retryTopicOf(group: string): string {
   return RETRY_PREFIX + group
 }
 
+/** Topic of the messages that a group failed to consume too often. */
+export function deadLetterTopicOf(group: string): string {
+  return DEAD_LETTER_PREFIX + group
+}
+
 export function isRetryTopic(topic: string): boolean {
   return topic.startsWith(RETRY_PREFIX)
 }
