@@ -12,6 +12,7 @@ import {
   type ConsumeFromWhere as WireFromWhere,
 } from '@rockhopper/protocol'
 import { Router } from '@rockhopper/remoting'
+import { BrokerOffsets } from './broker-offsets.ts'
 import { newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from './config.ts'
@@ -31,6 +32,9 @@ import { TopicShares } from './topic-shares.ts'
 
 /** How often offsets are committed (Apache: persistConsumerOffsetInterval). */
 const COMMIT_MS = 5_000
+
+/** How long a broker may hold a pull when there is nothing to give (Apache: the same). */
+const HOLD_MS = 15_000
 
 /** What a consumer tells those who listen. */
 export interface ConsumerEvents {
@@ -79,7 +83,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     this.#cluster = this.#newCluster()
     this.#heartbeats = this.#newHeartbeats()
     const { consumeFromWhere } = config
-    this.#offsets = new Offsets({ cluster: this.#cluster, group, consumeFromWhere })
+    this.#offsets = new Offsets(new BrokerOffsets(this.#cluster, group), consumeFromWhere)
     this.#consumption = this.#newConsumption()
     this.#shares = new TopicShares({
       host,
@@ -233,18 +237,25 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
   }
 
-  #newPuller(): Puller {
+  #newPuller(): Puller<OwnedQueue> {
     const config = this.#config
-    return new Puller({
+    const limits = {
+      maxMessages: config.maxCachedMessages,
+      maxBytes: config.maxCachedBytes,
+      maxSpan: config.maxCachedSpan,
+    }
+    return new Puller<OwnedQueue>({
       host: config.host,
       cluster: this.#cluster,
-      offsets: this.#offsets,
       group: config.group,
       batchSize: config.pullBatchSize,
-      limits: {
-        maxMessages: config.maxCachedMessages,
-        maxBytes: config.maxCachedBytes,
-        maxSpan: config.maxCachedSpan,
+      as: 'member',
+      holdMs: HOLD_MS,
+      startOffset: (owned) => this.#offsets.startOffset(owned),
+      open: (owned, startOffset) => owned.open(startOffset, limits),
+      room: (_, window) => window.room(),
+      onCommitted: (owned, offset) => {
+        owned.storedOffset = offset
       },
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (owned, entries) => this.#consumption.submit(owned, entries),
@@ -257,7 +268,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
   }
 
-  #newRebalance(puller: Puller): Rebalance {
+  #newRebalance(puller: Puller<OwnedQueue>): Rebalance {
     const { host, group, allocation, handoverMs, drainTimeoutMs } = this.#config
     return new Rebalance({
       host,
