@@ -362,6 +362,13 @@ export function topicAtOf(source: Buffer, at: number): number {
   return topicLengthAt + (source.readInt32BE(at + 4) === MAGIC_V2 ? 2 : 1)
 }
 
+/** Where the properties of the record at `at` begin, as its own lengths say; they end with it. */
+export function propertiesAtOf(source: Buffer, at: number): number {
+  const topicAt = topicAtOf(source, at)
+  const isLong = isLongTopic(source.readInt32BE(at + 4))
+  return topicAt + (isLong ? source.readInt16BE(topicAt - 2) : source.readInt8(topicAt - 1)) + 2
+}
+
 /** Store time of the record whose first bytes are `head`, in ms since 1970. */
 export function storeTimestampOf(head: Buffer): number {
   const bornIpBytes = ipBytes(head.readInt32BE(36) & sysFlag.bornHostV6)
