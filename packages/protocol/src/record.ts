@@ -59,8 +59,15 @@ export interface RecordPlace {
   readonly storeTimestamp: number
 }
 
+/** The same for who keeps the topic apart from the rest. */
+export type TopiclessContent = Omit<RecordContent, 'topic'>
+
 export function recordBytes(content: RecordContent): number {
-  const topicLengthBytes = content.topic.length > LONGEST_V1_TOPIC_BYTES ? 2 : 1
+  return recordBytesUnder(content.topic, content)
+}
+
+export function recordBytesUnder(topic: Uint8Array, content: TopiclessContent): number {
+  const topicLengthBytes = topic.length > LONGEST_V1_TOPIC_BYTES ? 2 : 1
   return (
     FIXED_BYTES -
     1 +
@@ -70,7 +77,7 @@ export function recordBytes(content: RecordContent): number {
     content.storeHost.ip.length +
     PORT_BYTES +
     content.body.length +
-    content.topic.length +
+    topic.length +
     propertiesBytes(content)
   )
 }
@@ -89,7 +96,19 @@ export function writeRecord(
   content: RecordContent,
   place: RecordPlace,
 ): void {
-  const longTopic = content.topic.length > LONGEST_V1_TOPIC_BYTES
+  writeRecordUnder(content.topic, target, at, sizeBytes, content, place)
+}
+
+/** The same for who keeps the topic apart from the rest. */
+export function writeRecordUnder(
+  topic: Uint8Array,
+  target: Buffer,
+  at: number,
+  sizeBytes: number,
+  content: TopiclessContent,
+  place: RecordPlace,
+): void {
+  const longTopic = topic.length > LONGEST_V1_TOPIC_BYTES
   writeInt32(target, sizeBytes, at)
   writeInt32(target, longTopic ? MAGIC_V2 : MAGIC_V1, at + 4)
   writeInt32(target, bodyCrc(content.body), at + 8)
@@ -107,10 +126,10 @@ export function writeRecord(
   writeInt32(target, content.body.length, next + 12)
   target.set(content.body, next + 16)
   next += 16 + content.body.length
-  if (longTopic) target[next++] = content.topic.length >>> 8
-  target[next++] = content.topic.length
-  target.set(content.topic, next)
-  next += content.topic.length
+  if (longTopic) target[next++] = topic.length >>> 8
+  target[next++] = topic.length
+  // Names are short: a call for each would take longer.
+  for (let i = 0; i < topic.length; i++) target[next++] = topic[i] ?? 0
   const restBytes = at + sizeBytes - next - 2
   target[next++] = restBytes >>> 8
   target[next++] = restBytes
@@ -387,17 +406,17 @@ function bodyCrc(body: Uint8Array): number {
   return body.length === 0 ? 0 : crc32(body) & CRC_MASK
 }
 
-function withHostBits(content: RecordContent): number {
+function withHostBits(content: TopiclessContent): number {
   const born = content.bornHost.ip.length === IPV4_BYTES ? 0 : sysFlag.bornHostV6
   const store = content.storeHost.ip.length === IPV4_BYTES ? 0 : sysFlag.storeHostV6
   return (content.sysFlag & ~(sysFlag.bornHostV6 | sysFlag.storeHostV6)) | born | store
 }
 
 /** Returns the position behind the host. */
-function writeHost(target: Buffer, at: number, host: HostAddress): number {
-  target.set(host.ip, at)
-  writeInt32(target, host.port, at + host.ip.length)
-  return at + host.ip.length + PORT_BYTES
+function writeHost(target: Buffer, at: number, { ip, port }: HostAddress): number {
+  for (let i = 0; i < ip.length; i++) target[at + i] = ip[i] ?? 0
+  writeInt32(target, port, at + ip.length)
+  return at + ip.length + PORT_BYTES
 }
 
 function readHost(source: Buffer, at: number, end: number): HostAddress {

@@ -9,12 +9,11 @@ import {
   isQueued,
   MAX_PROPERTIES_BYTES,
   propertiesBytes,
-  type RecordContent,
   type RecordPlace,
-  recordBytes,
+  recordBytesUnder,
   withCrcPlace,
   writeCrcProperty,
-  writeRecord,
+  writeRecordUnder,
 } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
@@ -45,6 +44,8 @@ interface AppenderParts {
 /** Behind the last queue that an int32 can name. */
 const QUEUE_ID_LIMIT = 2 ** 31
 
+type Growing<T> = { -readonly [Name in keyof T]: T[Name] }
+
 export class Appender {
   readonly #clock: Clock
   readonly #log: CommitLog
@@ -54,6 +55,8 @@ export class Appender {
   readonly #maxMessageBytes: number
   readonly #appendWholeCrc: boolean
   #turnTimestamp = 0
+  /** Of the record in work: one for all, as each would be garbage. */
+  readonly #place: Growing<RecordPlace> = { queueOffset: 0, logOffset: 0, storeTimestamp: 0 }
 
   constructor(parts: AppenderParts) {
     this.#clock = parts.clock
@@ -68,87 +71,71 @@ export class Appender {
   append(message: MessageToStore): AppendOutcome {
     const queue = this.#queueOf(message.topic, message.queueId)
     if ('reason' in queue) return queue
-    const content = this.#contentOf(message, message, queue)
-    const sizeBytes = recordBytes(content)
-    const problem = this.#problemOf(content) ?? this.#tooLarge(sizeBytes)
+    const content = this.#contentOf(message)
+    const sizeBytes = recordBytesUnder(queue.topicBytes, content)
+    const problem = this.#problemOf(content, sizeBytes) ?? this.#tooLarge(sizeBytes)
     if (problem !== undefined) return problem
     const chunk = this.#log.place(sizeBytes)
     if ('reason' in chunk) return chunk
-    const place = {
-      queueOffset: isQueued(content.sysFlag) ? queue.nextOffset : 0,
-      logOffset: this.#log.endOffset,
-      storeTimestamp: this.#now(),
-    }
-    this.#write(chunk, sizeBytes, content, place)
-    this.#take(queue, sizeBytes, content.sysFlag, message.tagsCode, place.storeTimestamp)
+    this.#put(queue, chunk, sizeBytes, content)
     this.#writer.wake()
-    return {
-      kind: 'appended',
-      logOffset: place.logOffset,
-      queueOffset: place.queueOffset,
-      endOffset: place.logOffset + sizeBytes,
-      storeTimestamp: place.storeTimestamp,
-    }
+    const { logOffset, queueOffset, storeTimestamp } = this.#place
+    const endOffset = logOffset + sizeBytes
+    return { kind: 'appended', logOffset, queueOffset, endOffset, storeTimestamp }
   }
 
   /** Stores all or none of the messages, one behind the other in one segment. */
   appendBatch(common: BatchToStore, entries: readonly BatchEntryToStore[]): BatchOutcome {
     const queue = this.#queueOf(common.topic, common.queueId)
     if ('reason' in queue) return queue
-    const contents = entries.map((entry) => this.#contentOf(common, entry, queue))
-    const sizes = contents.map(recordBytes)
+    const contents = entries.map((entry) => this.#contentOf(messageOf(common, entry)))
+    const sizes = contents.map((content) => recordBytesUnder(queue.topicBytes, content))
     const totalBytes = sizes.reduce((sum, size) => sum + size, 0)
-    const problem = this.#batchProblem(contents) ?? this.#tooLarge(totalBytes)
+    const problem = this.#batchProblem(contents, sizes) ?? this.#tooLarge(totalBytes)
     if (problem !== undefined) return problem
     const chunk = this.#log.place(totalBytes)
     if ('reason' in chunk) return chunk
-    const storeTimestamp = this.#now()
     const queueOffset = isQueued(common.sysFlag) ? queue.nextOffset : 0
     const logOffsets: number[] = []
     for (const [i, content] of contents.entries()) {
-      const sizeBytes = sizes[i] ?? 0
-      const logOffset = this.#log.endOffset
-      const nextOffset = isQueued(common.sysFlag) ? queue.nextOffset : 0
-      const place = { queueOffset: nextOffset, logOffset, storeTimestamp }
-      this.#write(chunk, sizeBytes, content, place)
-      this.#take(queue, sizeBytes, common.sysFlag, entries[i]?.tagsCode ?? 0, storeTimestamp)
-      logOffsets.push(logOffset)
+      logOffsets.push(this.#log.endOffset)
+      this.#put(queue, chunk, sizes[i] ?? 0, content)
     }
     this.#writer.wake()
+    const { storeTimestamp } = this.#place
     const endOffset = this.#log.endOffset
     return { kind: 'appended', logOffsets, queueOffset, endOffset, storeTimestamp }
   }
 
-  #contentOf(common: BatchToStore, entry: BatchEntryToStore, queue: ConsumeQueue): RecordContent {
-    const content = contentOf(common, entry, queue)
-    if (!this.#appendWholeCrc) return content
-    return { ...content, properties: withCrcPlace(content.properties) }
+  #contentOf(message: MessageToStore): MessageToStore {
+    if (!this.#appendWholeCrc) return message
+    return { ...message, properties: withCrcPlace(message.properties) }
   }
 
-  #write(
+  /** Encodes a record into its place, and counts it in the log and in its queue. */
+  #put(
+    queue: ConsumeQueue,
     { bytes, usedBytes }: TailChunk,
     sizeBytes: number,
-    content: RecordContent,
-    place: RecordPlace,
+    content: MessageToStore,
   ): void {
-    writeRecord(bytes, usedBytes, sizeBytes, content, place)
+    const place = this.#place
+    const { logOffset, storeTimestamp } = this.#placeAtEnd(queue, content)
+    writeRecordUnder(queue.topicBytes, bytes, usedBytes, sizeBytes, content, place)
     if (this.#appendWholeCrc) writeCrcProperty(bytes, usedBytes, sizeBytes)
+    this.#log.tail.take(sizeBytes)
+    if (!isQueued(content.sysFlag)) return
+    if (queue.isIdle) this.#queues.live.add(queue)
+    this.#dispatcher.add(queue, logOffset, storeTimestamp)
+    queue.push({ logOffset, sizeBytes, tagsCode: content.tagsCode })
   }
 
-  /** Counts a record that was just encoded, in the log and in its queue. */
-  #take(
-    queue: ConsumeQueue,
-    sizeBytes: number,
-    flags: number,
-    tagsCode: number,
-    storeTimestamp: number,
-  ): void {
-    const logOffset = this.#log.endOffset
-    this.#log.tail.take(sizeBytes)
-    if (!isQueued(flags)) return
-    if (queue.isIdle) this.#queues.live.add(queue)
-    queue.push({ logOffset, sizeBytes, tagsCode })
-    this.#dispatcher.add(queue, queue.nextOffset, logOffset + sizeBytes, storeTimestamp)
+  #placeAtEnd(queue: ConsumeQueue, { sysFlag }: MessageToStore): RecordPlace {
+    const place = this.#place
+    place.queueOffset = isQueued(sysFlag) ? queue.nextOffset : 0
+    place.logOffset = this.#log.endOffset
+    place.storeTimestamp = this.#now()
+    return place
   }
 
   #now(): number {
@@ -169,13 +156,14 @@ export class Appender {
     return this.#queues.open(topic, queueId)
   }
 
-  #problemOf(content: RecordContent): Rejected | undefined {
+  #problemOf(content: MessageToStore, sizeBytes: number): Rejected | undefined {
     const bodyBytes = content.body.length
     if (bodyBytes > this.#maxMessageBytes) {
       return illegal(
         `The body has ${bodyBytes} bytes, but maxMessageSize allows ${this.#maxMessageBytes}.`,
       )
     }
+    if (sizeBytes <= MAX_PROPERTIES_BYTES) return undefined
     const bytes = propertiesBytes(content)
     if (bytes <= MAX_PROPERTIES_BYTES) return undefined
     return {
@@ -184,10 +172,13 @@ export class Appender {
     }
   }
 
-  #batchProblem(contents: readonly RecordContent[]): Rejected | undefined {
+  #batchProblem(
+    contents: readonly MessageToStore[],
+    sizes: readonly number[],
+  ): Rejected | undefined {
     if (contents.length === 0) return illegal('The batch has no message.')
-    for (const content of contents) {
-      const problem = this.#problemOf(content)
+    for (const [i, content] of contents.entries()) {
+      const problem = this.#problemOf(content, sizes[i] ?? 0)
       if (problem !== undefined) return problem
     }
     return undefined
@@ -202,13 +193,10 @@ export class Appender {
   }
 }
 
-function contentOf(
-  common: BatchToStore,
-  entry: BatchEntryToStore,
-  queue: ConsumeQueue,
-): RecordContent {
+/** Field by field: what is handed in may have more of them than its type says. */
+function messageOf(common: BatchToStore, entry: BatchEntryToStore): MessageToStore {
   return {
-    topic: queue.topicBytes,
+    topic: common.topic,
     queueId: common.queueId,
     flag: entry.flag,
     sysFlag: common.sysFlag,
@@ -219,6 +207,7 @@ function contentOf(
     preparedTransactionOffset: common.preparedTransactionOffset,
     body: entry.body,
     properties: entry.properties,
+    tagsCode: entry.tagsCode,
   }
 }
 

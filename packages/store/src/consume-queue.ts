@@ -124,8 +124,22 @@ export class ConsumeQueue {
     return startOffset === endOffset && this.#unsynced.size === 0 && !this.#newNames
   }
 
+  /** Whether all of its messages are visible. */
+  get isVisible(): boolean {
+    return this.#tail.endOffset === this.end.value
+  }
+
   push(unit: QueueUnit): void {
     this.#tail.push(unit)
+  }
+
+  /** Makes the messages before `logOffset` visible; returns whether those are all. */
+  show(logOffset: number): boolean {
+    const isLater = (at: number): boolean => this.#tail.logEndAt(at) > logOffset
+    const { endOffset } = this.#tail
+    const isAll = !isLater(endOffset - 1)
+    this.end.advance(isAll ? endOffset : firstWhere(this.end.value, endOffset, isLater))
+    return isAll
   }
 
   /** A queue that has no unit yet may begin at any offset. */

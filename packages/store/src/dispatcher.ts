@@ -1,29 +1,31 @@
 /**
- * Makes messages visible in their queues as soon as they are confirmed. Owns the mark `dispatched`
- * and the list of messages that are appended and not visible yet, in the order of the log.
+ * Makes messages visible in their queues as soon as they are confirmed. Owns the mark `dispatched`,
+ * the list of queues with messages that are appended and not visible yet, and the times of those.
  *
  * Their units are in the queues already: what follows `confirmed` is each queue's `end`.
  */
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { Marks } from './marks.ts'
 
-/** So many finished entries at the head of the list are cut off together. */
-const COMPACT_ABOVE = 4096
+/** From the message at `logOffset` on, messages have this store time. */
+interface TimeMark {
+  readonly logOffset: number
+  readonly storeTimestamp: number
+}
 
 export class Dispatcher {
   readonly #marks: Marks
-  /** Lists side by side spare an object per message. */
-  #queues: ConsumeQueue[] = []
-  #logEnds: number[] = []
-  #queueEnds: number[] = []
-  #storeTimestamps: number[] = []
-  #head = 0
+  #pending: ConsumeQueue[] = []
+  /** Of messages that are not visible yet, in the order of the log; after the one that counts. */
+  #times: TimeMark[] = []
+  #newestTimestamp: number
   #storeTimestamp: number
 
   /** `storeTimestamp` is that of the last message that is dispatched already. */
   constructor(marks: Marks, storeTimestamp: number) {
     this.#marks = marks
     this.#storeTimestamp = storeTimestamp
+    this.#newestTimestamp = storeTimestamp
   }
 
   /** Store time of the last message dispatched, ms since 1970; 0 when there was none. */
@@ -31,12 +33,12 @@ export class Dispatcher {
     return this.#storeTimestamp
   }
 
-  /** The record that ends at `logEnd` is in `queue`, which then ends at `queueEnd`. */
-  add(queue: ConsumeQueue, queueEnd: number, logEnd: number, storeTimestamp: number): void {
-    this.#queues.push(queue)
-    this.#queueEnds.push(queueEnd)
-    this.#logEnds.push(logEnd)
-    this.#storeTimestamps.push(storeTimestamp)
+  /** The record at `logOffset` is about to be put into `queue`. */
+  add(queue: ConsumeQueue, logOffset: number, storeTimestamp: number): void {
+    if (queue.isVisible) this.#pending.push(queue)
+    if (storeTimestamp === this.#newestTimestamp) return
+    this.#newestTimestamp = storeTimestamp
+    this.#times.push({ logOffset, storeTimestamp })
   }
 
   /** Ends when `confirmed` is closed; rejects when it fails. */
@@ -50,22 +52,12 @@ export class Dispatcher {
   }
 
   #dispatch(confirmedOffset: number): void {
-    let head = this.#head
-    for (; head < this.#queues.length; head++) {
-      if ((this.#logEnds[head] ?? 0) > confirmedOffset) break
-      this.#queues[head]?.end.advance(this.#queueEnds[head] ?? 0)
-    }
-    this.#storeTimestamp = this.#storeTimestamps[head - 1] ?? this.#storeTimestamp
-    this.#head = head
-    if (head === this.#queues.length) this.#forget(head)
-    else if (head > COMPACT_ABOVE && head * 2 > this.#queues.length) this.#forget(head)
-  }
-
-  #forget(count: number): void {
-    this.#queues = this.#queues.slice(count)
-    this.#queueEnds = this.#queueEnds.slice(count)
-    this.#logEnds = this.#logEnds.slice(count)
-    this.#storeTimestamps = this.#storeTimestamps.slice(count)
-    this.#head = 0
+    const pending = this.#pending
+    this.#pending = pending.filter((queue) => !queue.show(confirmedOffset))
+    const later = this.#times.findIndex(({ logOffset }) => logOffset >= confirmedOffset)
+    const count = later === -1 ? this.#times.length : later
+    if (count === 0) return
+    this.#storeTimestamp = this.#times[count - 1]?.storeTimestamp ?? this.#storeTimestamp
+    this.#times = this.#times.slice(count)
   }
 }

@@ -42,6 +42,12 @@ export class UnitTail {
     return this.get(queueOffset).logOffset
   }
 
+  /** Where the record of a message ends. */
+  logEndAt(queueOffset: number): number {
+    const { logOffset, sizeBytes } = this.get(queueOffset)
+    return logOffset + sizeBytes
+  }
+
   /** The bytes of the units from `from` to `to`, which must be in memory. */
   slice(from: number, to: number): Buffer {
     return this.#bytes.subarray(this.#position(from), this.#position(to))
