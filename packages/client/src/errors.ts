@@ -81,8 +81,12 @@ export class NoRouteError extends ClientError {
 }
 
 /** A mistake in the program: an option, a subscription, the order of calls. */
-export function badOption(sentence: string, hint: string): ClientError {
-  return new ClientError('BAD_OPTION', sentence, { retryable: false, hint })
+export function badOption(
+  sentence: string,
+  hint: string,
+  more: Pick<ClientErrorParts, 'responseCode' | 'cause'> = {},
+): ClientError {
+  return new ClientError('BAD_OPTION', sentence, { retryable: false, hint, ...more })
 }
 
 /** A message that breaks a rule. */

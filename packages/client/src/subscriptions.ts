@@ -5,17 +5,19 @@
 import {
   retryTopicOf,
   type SubscriptionData,
+  sqlSubscription,
   tagSubscription,
   topicNameProblem,
 } from '@rockhopper/protocol'
 import { badOption } from './errors.ts'
 import type { BatchHandler, Handling, MessageHandler } from './handlers.ts'
+import type { MessageFilter } from './message-filter.ts'
 import type { ReceivedMessage } from './received-message.ts'
 
 export interface Subscription {
   /** As brokers hear it. */
   readonly data: SubscriptionData
-  /** The tags wanted; empty for all messages. */
+  /** The tags wanted; empty when the broker alone decides. */
   readonly tags: ReadonlySet<string>
   /** Takes the messages of this topic; without one the handler for batches does. */
   readonly handler: MessageHandler | undefined
@@ -29,12 +31,12 @@ export class Subscriptions {
 
   /**
    * `batchSize`: messages for one call of the handler for batches. The retry topic of the group is
-   * subscribed from the start, at `nowMs`.
+   * subscribed from the start, at `nowMs`, unless failed messages do not come again.
    */
-  constructor(group: string, batchSize: number, nowMs: number) {
+  constructor(group: string, batchSize: number, nowMs: number, isRetried = true) {
     this.#batchSize = batchSize
     this.#retryTopic = retryTopicOf(group)
-    this.set(this.#retryTopic, '*', nowMs, undefined)
+    if (isRetried) this.set(this.#retryTopic, '*', nowMs, undefined)
   }
 
   /** All subscribed topics. */
@@ -56,18 +58,21 @@ export class Subscriptions {
     return this.#byTopic.get(topic)
   }
 
-  /** `nowMs` becomes the version, of which brokers keep the newest. Throws BAD_OPTION. */
-  set(topic: string, expression: string, nowMs: number, handler: MessageHandler | undefined): void {
+  /**
+   * `filter`: tags as `a || b`, `*` for all messages, or what `bySql` and `byTags` give. `nowMs`
+   * becomes the version, of which brokers keep the newest. Throws BAD_OPTION.
+   */
+  set(
+    topic: string,
+    filter: string | MessageFilter,
+    nowMs: number,
+    handler: MessageHandler | undefined,
+  ): void {
     const problem = topicNameProblem(topic)
     if (problem !== undefined) throw badOption(problem, 'subscribe to another topic')
-    try {
-      const before = this.#byTopic.get(topic)?.data.subVersion ?? 0
-      const data = tagSubscription(topic, expression, Math.max(nowMs, before + 1))
-      this.#byTopic.set(topic, { data, tags: new Set(data.tagsSet), handler })
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      throw badOption(error.message, 'correct the expression')
-    }
+    const before = this.#byTopic.get(topic)?.data.subVersion ?? 0
+    const data = subscriptionTo(topic, filter, Math.max(nowMs, before + 1))
+    this.#byTopic.set(topic, { data, tags: new Set(data.tagsSet), handler })
   }
 
   delete(topic: string): void {
@@ -96,6 +101,23 @@ export class Subscriptions {
     const handle = this.#batchHandler
     if (handle !== undefined) return { kind: 'batch', handle, maxSize: this.#batchSize }
     return { kind: 'each', handle: refuse }
+  }
+}
+
+function subscriptionTo(
+  topic: string,
+  filter: string | MessageFilter,
+  subVersion: number,
+): SubscriptionData {
+  if (typeof filter === 'object' && filter.type === 'SQL92') {
+    return sqlSubscription(topic, filter.expression, subVersion)
+  }
+  const expression = typeof filter === 'string' ? filter : filter.expression
+  try {
+    return tagSubscription(topic, expression, subVersion)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw badOption(error.message, 'correct the expression')
   }
 }
 

@@ -99,6 +99,17 @@ export function tagSubscription(
   return { topic, subString, tagsSet, codeSet, subVersion, expressionType, classFilterMode: false }
 }
 
+/** The subscription to a topic by an SQL92 expression, which only brokers look into. */
+export function sqlSubscription(
+  topic: string,
+  expression: string,
+  subVersion: number,
+): SubscriptionData {
+  const none = { tagsSet: [], codeSet: [] }
+  const subString = expression
+  return { topic, subString, ...none, subVersion, expressionType: 'SQL92', classFilterMode: false }
+}
+
 function consumerOf(value: unknown): ConsumerData {
   const json = asObject(value)
   return {

@@ -1,6 +1,7 @@
 /**
  * Bodies of requests and answers, one file per body.
  */
+export * from './client-check.ts'
 export * from './cluster-info.ts'
 export * from './connections.ts'
 export * from './consumer-answers.ts'
