@@ -22,6 +22,7 @@ export type {
   SendResult,
   SendStatus,
 } from './message.ts'
+export { bySql, byTags, type MessageFilter, type SqlValue } from './message-filter.ts'
 export { DefaultProducer, type ProducerEvents } from './producer.ts'
 export { type ConsumerEvents, PushConsumer } from './push-consumer.ts'
 export type { ReceivedMessage } from './received-message.ts'
