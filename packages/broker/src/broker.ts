@@ -8,12 +8,15 @@ import { hostAddress, offsetIdPrefix, UniqueKeys } from '@rockhopper/protocol'
 import { RemotingServer, Router } from '@rockhopper/remoting'
 import { openStore, readJsonFile, type Store } from '@rockhopper/store'
 import { type BrokerConfig, storeConfigOf } from './config.ts'
+import { handleConsumers } from './handlers/consumers.ts'
 import { handleGroups } from './handlers/groups.ts'
 import { handleHeartbeats } from './handlers/heartbeat.ts'
 import { handleLocks } from './handlers/locks.ts'
 import { handleLookups } from './handlers/lookups.ts'
 import { handleOffsets } from './handlers/offsets.ts'
 import { handlePulls } from './handlers/pull.ts'
+import { handleRelays } from './handlers/relays.ts'
+import { handleReplay } from './handlers/replay.ts'
 import { handleRetention } from './handlers/retention.ts'
 import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
@@ -22,6 +25,7 @@ import { handleTopics } from './handlers/topics.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { Membership } from './services/membership.ts'
 import { Registration } from './services/registration.ts'
+import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
 import { TrafficCounters } from './services/traffic.ts'
 import { ClientTable } from './tables/clients.ts'
@@ -125,16 +129,21 @@ async function serve(
   const clients = new ClientTable(host.clock)
   const traffic = new TrafficCounters(host.clock)
   const membership = new Membership(host, config, clients, tables.groups)
+  const guard = new SubscriptionGuard(host, config, clients, tables.groups)
   const router = new Router(host.logger)
   const server = await RemotingServer.listen(host, {
     addresses: listenAddresses(config),
     router,
-    onConnectionClosed: (connection) => membership.disconnected(connection),
+    onConnectionClosed: (connection) => {
+      guard.disconnected(connection)
+      membership.disconnected(connection)
+    },
     idleMs: config.serverChannelMaxIdleTimeSeconds * 1_000,
   })
   const listenPort = server.addresses[0]?.port ?? config.listenPort
   const identity = identityOf(config, listenPort)
-  addHandlers(router, host, config, { tables, store, clients, traffic, membership, listenPort })
+  const live = { clients, guard, membership, traffic }
+  addHandlers(router, host, config, { ...live, tables, store, listenPort })
   traffic.start((error) => host.logger.error('The counting of traffic failed.', { error }))
   membership.start()
   const registration = new Registration(host, config, identity, tables.topics)
@@ -162,14 +171,15 @@ interface Parts {
   readonly store: Store
   readonly clients: ClientTable
   readonly traffic: TrafficCounters
+  readonly guard: SubscriptionGuard
   readonly membership: Membership
   readonly listenPort: number
 }
 
 function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Parts): void {
-  const { clients, listenPort, membership, store, tables, traffic } = parts
-  const { groups, offsets, savedGroups, savedTopics, topics } = tables
-  const { clock, machine, random } = host
+  const { clients, guard, listenPort, membership, store, tables, traffic } = parts
+  const { groups, offsets, savedGroups, savedOffsets, savedTopics, topics } = tables
+  const { clock, logger, machine, random } = host
   const { brokerIP1, brokerName } = config
   const storeHost = hostAddress(brokerIP1, listenPort)
   const salt = random.bytes(4).readInt32BE(0)
@@ -186,18 +196,26 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
     offsetIdPrefix: offsetIdPrefix(storeHost),
     uniqueKey: () => keys.next(),
   })
-  handlePulls(router, { clock, config, clients, groups, offsets, topics, store, traffic })
+  handlePulls(router, { clock, config, clients, groups, guard, offsets, topics, store, traffic })
   handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
   const locks = new QueueLockTable(clock, config['rocketmq.broker.rebalance.lockMaxLiveTime'])
   handleLocks(router, { locks })
   handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })
-  handleHeartbeats(router, { config, clients, groups, topics, membership })
+  handleHeartbeats(router, { config, clients, groups, guard, topics, membership })
   const { systemTopicNames } = tables
   handleTopics(router, { topics, offsets, saved: savedTopics, store, systemTopicNames })
   handleGroups(router, { groups, offsets, saved: savedGroups })
-  handleStatistics(router, { brokerName, clients, offsets, topics, store, traffic })
+  const progress = { brokerName, clients, offsets, store, topics, traffic }
+  handleStatistics(router, { ...progress, guard })
+  const brokerAddress = formatAddress({ host: brokerIP1, port: listenPort })
+  handleConsumers(router, { ...progress, brokerAddress, clock, groups })
+  handleRelays(router, { brokerName, clients, groups, logger, store, topics })
+  handleReplay(router, {
+    ...{ clients, config, groups, logger, offsets, store, topics },
+    saved: savedOffsets,
+  })
   handleRetention(router, { offsets, store, topics })
-  handleRuntime(router, { clock, config, store, traffic })
+  handleRuntime(router, { clock, config, guard, store, traffic })
 }
 
 /** The port, and the VIP port below it, which old clients and slaves use. */

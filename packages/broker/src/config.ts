@@ -285,6 +285,19 @@ export const brokerConfigTable = configTable({
     default: true,
     meaning: 'whether members of a group are told when others come and go',
   }),
+  subscriptionGuard: choice({
+    default: 'warn',
+    choices: ['off', 'warn', 'strict'],
+    meaning:
+      'what becomes of a consumer that subscribes differently than its group: nothing, a warning, ' +
+      'or it is kept out',
+  }),
+  useServerSideResetOffset: bool({
+    default: true,
+    meaning:
+      'whether offsets are reset at the broker, for groups that are offline too, or by telling ' +
+      'the clients',
+  }),
   registerNameServerPeriod: int({
     default: 30_000,
     min: 10_000,

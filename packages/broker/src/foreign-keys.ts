@@ -222,7 +222,7 @@ const reasons: readonly Reason[] = [
       compressedRegister forceRegister updateNameServerAddrPeriod enableNetWorkFlowControl
       enableBroadcastOffsetStore broadcastOffsetExpireSecond broadcastOffsetExpireMaxSecond
       realTimeNotifyConsumerChange litePullMessageEnable storeReplyMessageEnable
-      forwardTimeout useServerSideResetOffset consumerOffsetUpdateVersionStep
+      forwardTimeout consumerOffsetUpdateVersionStep
       compatibleWithOldNameSrv validateSystemTopicWhenUpdateTopic channelExpiredTimeout
       subscriptionExpiredTimeout estimateAccumulation fetchNamesrvAddrInterval
       enableSingleTopicRegister enableMixedMessageType enableSplitRegistration

@@ -34,3 +34,15 @@ export const MAX_JSON_BODY_BYTES = 1024 * 1024
 
 /** Queues that clients have for themselves; beyond it no further queue is given to anybody. */
 export const MAX_QUEUE_LOCKS = 1_000_000
+
+/** Pairs of differing subscriptions of one group that the log has; more are counted no further. */
+export const MAX_REPORTED_DIFFERENCES = 16
+
+/** Entries of a consume queue in one answer; a request for more gets so many. */
+export const MAX_QUERIED_ENTRIES = 1_024
+
+/** How long a client may take for what an operator asks of it through the broker (Apache: 10 s). */
+export const RELAY_TIMEOUT_MS = 10_000
+
+/** How long a client may take to tell its offsets (Apache: 5 s). */
+export const CLIENT_STATUS_TIMEOUT_MS = 5_000

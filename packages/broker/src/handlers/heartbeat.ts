@@ -26,7 +26,8 @@ import { MAX_GROUPS_PER_HEARTBEAT } from '../limits.ts'
 import { shortBody } from '../rules/json-body.ts'
 import { retryTopic } from '../rules/new-topic.ts'
 import type { Membership } from '../services/membership.ts'
-import type { ClientTable, Member } from '../tables/clients.ts'
+import type { SubscriptionGuard } from '../services/subscription-guard.ts'
+import type { ClientTable, Identity } from '../tables/clients.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
@@ -36,6 +37,7 @@ export interface HeartbeatParts {
   readonly groups: GroupTable
   readonly topics: TopicTable
   readonly membership: Membership
+  readonly guard: SubscriptionGuard
 }
 
 export function handleHeartbeats(router: Router, parts: HeartbeatParts): void {
@@ -98,25 +100,35 @@ function register(heartbeat: HeartbeatData, context: RequestContext, parts: Hear
   for (const { groupName } of heartbeat.producerDataSet) {
     parts.clients.putProducer(groupName, member)
   }
-  for (const consumer of heartbeat.consumerDataSet) {
-    registerConsumer(consumer, member, !heartbeat.withoutSub, parts)
-  }
+  const refusals = heartbeat.consumerDataSet.flatMap((consumer) => {
+    return registerConsumer(consumer, member, !heartbeat.withoutSub, parts) ?? []
+  })
+  if (refusals.length > 0) throw new Refusal(responseCode.NO_PERMISSION, refusals.join('; '))
 }
 
-/** A group that may not be created is left out without an error, as Apache does. */
+/**
+ * A group that may not be created is left out without an error, as Apache does. The result says why
+ * the client may not be a member of its group.
+ */
 function registerConsumer(
   consumer: ConsumerData,
-  member: Omit<Member, 'seenMs'>,
+  member: Identity,
   withSubscriptions: boolean,
-  { clients, config, groups, membership, topics }: HeartbeatParts,
-): void {
+  { clients, config, groups, guard, membership, topics }: HeartbeatParts,
+): string | undefined {
   const { groupName } = consumer
-  if (groupNameProblem(groupName) !== undefined) return
+  if (groupNameProblem(groupName) !== undefined) return undefined
   const group = groups.obtain(groupName, config.autoCreateSubscriptionGroup)
-  if (group === undefined) return
+  if (group === undefined) return undefined
   const topic = retryTopicOf(groupName)
   if (topics.get(topic) === undefined && topics.hasRoom) {
     topics.put(retryTopic(topic, Math.max(1, group.retryQueueNums)))
   }
-  if (clients.putConsumer(consumer, member, withSubscriptions)) membership.changed(groupName)
+  const refusal = withSubscriptions ? guard.refusal(consumer, member) : undefined
+  const changed =
+    refusal === undefined
+      ? clients.putConsumer(consumer, member, withSubscriptions)
+      : clients.removeConsumer(groupName, member.connection)
+  if (changed) membership.changed(groupName)
+  return refusal
 }

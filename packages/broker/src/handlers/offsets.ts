@@ -3,6 +3,8 @@
  * Source: Apache classes ConsumerManageProcessor, AdminBrokerProcessor; `broker-api.md` 4.6, 4.7.
  */
 import {
+  encodeConsumerOffsets,
+  GET_ALL_CONSUMER_OFFSET,
   GET_EARLIEST_MSG_STORETIME,
   GET_MAX_OFFSET,
   GET_MIN_OFFSET,
@@ -50,9 +52,10 @@ export function handleOffsets(router: Router, parts: OffsetParts): void {
           `offset ${commitOffset} of queue ${queueId} cannot be committed: neither may be negative`,
         )
       }
-      offsets.commit(consumerGroup, topic, queueId, commitOffset)
-      return {}
+      const taken = offsets.commit(consumerGroup, topic, queueId, commitOffset)
+      return taken ? {} : { remark: 'Offset has been previously reset' }
     })
+    .on(GET_ALL_CONSUMER_OFFSET, () => ({ body: [encodeConsumerOffsets(offsets.table)] }))
     .on(GET_MAX_OFFSET, ({ topic, queueId }) => ({
       header: { offset: store.queueBounds(topic, queueId).maxOffset },
     }))

@@ -21,17 +21,16 @@ import type { ReadOutcome, Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import { MAX_HELD_PULLS, MAX_HOLD_MS, MAX_PULL_MESSAGES } from '../limits.ts'
 import { isReadable } from '../rules/permission.ts'
+import { admitReader, type ReaderAdmission } from '../services/reader-admission.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { ClientTable } from '../tables/clients.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
-export interface PullParts {
+export interface PullParts extends ReaderAdmission {
   readonly clock: Clock
   readonly config: BrokerConfig
-  readonly clients: ClientTable
-  readonly groups: GroupTable
   readonly offsets: OffsetTable
   readonly topics: TopicTable
   readonly store: Store
@@ -39,6 +38,10 @@ export interface PullParts {
 }
 
 type PullHeader = Header<typeof PULL_MESSAGE.tables.request>
+/** Beside what a store finds: the group was put to another offset. */
+type PullOutcome = Omit<ReadOutcome, 'status'> & {
+  readonly status: ReadOutcome['status'] | 'OFFSET_RESET'
+}
 type PullReply = Reply<typeof PULL_MESSAGE.tables.answer>
 
 export function handlePulls(router: Router, parts: PullParts): void {
@@ -60,13 +63,14 @@ class Puller {
     const { clients, groups, offsets, topics, traffic } = this.#parts
     const { consumerGroup, queueId, topic } = header
     const group = this.#admit(header, groups)
+    admitReader(consumerGroup, topic, context.connection, this.#parts)
     const config = topics.get(topic)
     admitTopic(config, header)
     const tagHashes = tagHashesOf(subscriptionOf(header, clients))
     if ((header.sysFlag & pullFlag.commitOffset) !== 0 && header.commitOffset !== undefined) {
       offsets.commit(consumerGroup, topic, queueId, header.commitOffset)
     }
-    const outcome = await this.#readOrHold(header, tagHashes, context)
+    const outcome = this.#unlessReset(header, await this.#readOrHold(header, tagHashes, context))
     offsets.notePull(consumerGroup, topic, queueId, outcome.nextOffset)
     traffic.noteGet(consumerGroup, outcome.messageCount)
     return reply(outcome, header, config, group)
@@ -103,6 +107,8 @@ class Puller {
     const outcome = await this.#read(header, header.queueOffset, tagHashes)
     const holdMs = this.#holdMs(header)
     if (holdMs === 0 || !isAtEnd(outcome, header) || this.#held >= MAX_HELD_PULLS) return outcome
+    if (this.#parts.offsets.isReset(header.consumerGroup, header.topic, header.queueId))
+      return outcome
     this.#held++
     try {
       return await context.hold(this.#untilFound(header, tagHashes, outcome, holdMs, context))
@@ -126,10 +132,31 @@ class Puller {
     do {
       const timeoutMs = Math.max(0, untilMs - clock.monotonicMs())
       const arrived = end.reached(outcome.nextOffset + 1, { timeoutMs, signal: connection.closed })
-      if (!(await arrived)) return outcome
+      if (!(await this.#unlessWoken(header, arrived))) return outcome
       outcome = await this.#read(header, outcome.nextOffset, tagHashes)
     } while (outcome.status === 'NO_MATCHED_MESSAGE' || isAtEnd(outcome, header))
     return outcome
+  }
+
+  /** False as soon as an operator resets the queue for the group. */
+  #unlessWoken(
+    { consumerGroup, queueId, topic }: PullHeader,
+    arrived: true | Promise<boolean>,
+  ): true | Promise<boolean> {
+    if (arrived === true) return true
+    return new Promise((resolve, reject) => {
+      const wake = (): void => resolve(false)
+      const forget = this.#parts.offsets.onReset(consumerGroup, topic, queueId, wake)
+      arrived.then(resolve, reject).finally(forget)
+    })
+  }
+
+  /** What was read, or where to go on when the group was told to: its next pull is the first to hear. */
+  #unlessReset({ consumerGroup, queueId, topic }: PullHeader, outcome: ReadOutcome): PullOutcome {
+    const offset = this.#parts.offsets.takeReset(consumerGroup, topic, queueId)
+    if (offset === undefined) return outcome
+    const nothing = { slices: [], messageCount: 0, bytes: 0 }
+    return { ...outcome, ...nothing, status: 'OFFSET_RESET', nextOffset: offset }
   }
 
   #read(
@@ -172,7 +199,7 @@ function isAtEnd(outcome: ReadOutcome, { queueOffset }: PullHeader): boolean {
   }
 }
 
-function codeOf(outcome: ReadOutcome, { queueOffset }: PullHeader): number {
+function codeOf(outcome: PullOutcome, { queueOffset }: PullHeader): number {
   switch (outcome.status) {
     case 'FOUND':
       return responseCode.SUCCESS
@@ -187,12 +214,13 @@ function codeOf(outcome: ReadOutcome, { queueOffset }: PullHeader): number {
       return responseCode.PULL_NOT_FOUND
     case 'OFFSET_OVERFLOW_BADLY':
     case 'OFFSET_TOO_SMALL':
+    case 'OFFSET_RESET':
       return responseCode.PULL_OFFSET_MOVED
   }
 }
 
 function reply(
-  outcome: ReadOutcome,
+  outcome: PullOutcome,
   header: PullHeader,
   topic: TopicConfig | undefined,
   group: SubscriptionGroupConfig,

@@ -15,11 +15,13 @@ import {
 import type { Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
 import { type BrokerConfig, brokerConfigTable } from '../config.ts'
+import type { SubscriptionGuard } from '../services/subscription-guard.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 
 export interface RuntimeParts {
   readonly clock: Clock
   readonly config: BrokerConfig
+  readonly guard: SubscriptionGuard
   readonly store: Store
   readonly traffic: TrafficCounters
 }
@@ -36,6 +38,7 @@ export function handleRuntime(router: Router, parts: RuntimeParts): void {
         ...trafficRows(parts.traffic),
         ...(await storeRows(parts.store)),
         ...queueRows(router),
+        ...parts.guard.figures(),
       }
       return { body: [encodeKvTable(new Map(Object.entries(table)))] }
     })

@@ -3,7 +3,6 @@
  * Source: Apache class AdminBrokerProcessor; `broker-api.md` section 10.
  */
 import {
-  type ConsumeQueueStats,
   encodeConsumerConnections,
   encodeConsumeStats,
   encodeGroupList,
@@ -19,23 +18,19 @@ import {
   type TopicQueueStats,
 } from '@rockhopper/protocol'
 import { Refusal, type Router } from '@rockhopper/remoting'
-import type { Store } from '@rockhopper/store'
+import { groupRows, type ProgressParts, storeTime } from '../services/progress.ts'
+import type { SubscriptionGuard } from '../services/subscription-guard.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { ClientTable, Member } from '../tables/clients.ts'
-import type { OffsetTable } from '../tables/offsets.ts'
-import type { TopicTable } from '../tables/topics.ts'
 
-export interface StatisticsParts {
-  readonly brokerName: string
+export interface StatisticsParts extends ProgressParts {
   readonly clients: ClientTable
-  readonly offsets: OffsetTable
-  readonly topics: TopicTable
-  readonly store: Store
+  readonly guard: SubscriptionGuard
   readonly traffic: TrafficCounters
 }
 
 export function handleStatistics(router: Router, parts: StatisticsParts): void {
-  const { clients, offsets, topics, traffic } = parts
+  const { clients, guard, offsets, topics, traffic } = parts
   router
     .on(GET_TOPIC_STATS_INFO, async ({ topic }) => {
       const config = topics.get(topic)
@@ -51,8 +46,8 @@ export function handleStatistics(router: Router, parts: StatisticsParts): void {
       return { body: [body] }
     })
     .on(GET_CONSUME_STATS, async ({ consumerGroup, topic, topicList }) => {
-      const wanted = topicList?.split(';') ?? (topic === undefined ? undefined : [topic])
-      const consumed = wanted ?? subscribedTopics(consumerGroup, parts)
+      const listed = topicList?.split(';').filter((name) => name !== '') ?? []
+      const consumed = listed.length > 0 ? listed : subscribedTopics(consumerGroup, topic, parts)
       const rows = consumed.flatMap((name) => groupRows(consumerGroup, name, parts))
       const body = encodeConsumeStats({
         queues: await Promise.all(rows),
@@ -60,7 +55,7 @@ export function handleStatistics(router: Router, parts: StatisticsParts): void {
       })
       return { body: [body] }
     })
-    .on(GET_CONSUMER_CONNECTION_LIST, ({ consumerGroup }) => {
+    .on(GET_CONSUMER_CONNECTION_LIST, ({ consumerGroup, explainDifferences }) => {
       const group = clients.consumersOf(consumerGroup)
       if (group === undefined) {
         throw new Refusal(
@@ -74,6 +69,7 @@ export function handleStatistics(router: Router, parts: StatisticsParts): void {
         consumeType: group.consumeType,
         messageModel: group.messageModel,
         consumeFromWhere: group.consumeFromWhere,
+        ...(explainDifferences === true ? { differences: guard.differencesOf(consumerGroup) } : {}),
       })
       return { body: [body] }
     })
@@ -94,9 +90,15 @@ export function handleStatistics(router: Router, parts: StatisticsParts): void {
 }
 
 /** Topics with offsets of the group; of an online group only those it still subscribes to. */
-function subscribedTopics(group: string, { clients, offsets }: StatisticsParts): string[] {
+function subscribedTopics(
+  group: string,
+  asked: string | undefined,
+  { clients, offsets }: StatisticsParts,
+): string[] {
   const subscriptions = clients.consumersOf(group)?.subscriptions
-  return offsets.topicsOf(group).filter((topic) => subscriptions?.has(topic) ?? true)
+  const topics = asked === undefined || asked === '' ? offsets.topicsOf(group) : [asked]
+  if (subscriptions === undefined || subscriptions.size === 0) return topics
+  return topics.filter((topic) => subscriptions.has(topic))
 }
 
 async function topicRow(
@@ -111,35 +113,6 @@ async function topicRow(
     maxOffset,
     lastUpdateTimestamp: await storeTime(store, topic, queueId, maxOffset - 1),
   }
-}
-
-function groupRows(
-  group: string,
-  topic: string,
-  { brokerName, offsets, store, topics }: StatisticsParts,
-): Promise<ConsumeQueueStats>[] {
-  const queues = topics.get(topic)?.readQueueNums ?? 0
-  return Array.from({ length: queues }, async (_, queueId) => {
-    const consumerOffset = offsets.get(group, topic, queueId) ?? 0
-    return {
-      queue: { topic, brokerName, queueId },
-      brokerOffset: store.queueBounds(topic, queueId).maxOffset,
-      consumerOffset,
-      pullOffset: offsets.pulled(group, topic, queueId) ?? consumerOffset,
-      lastTimestamp: await storeTime(store, topic, queueId, consumerOffset - 1),
-    }
-  })
-}
-
-/** Store time of a message, 0 when there is none: as these tables show it. */
-async function storeTime(
-  store: Store,
-  topic: string,
-  queueId: number,
-  queueOffset: number,
-): Promise<number> {
-  if (queueOffset < 0) return 0
-  return Math.max(0, await store.storeTimeOf(topic, queueId, queueOffset))
 }
 
 function connectionRow({ clientId, connection, language, version }: Member) {

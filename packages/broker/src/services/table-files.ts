@@ -119,6 +119,8 @@ export class PeriodicallySavedTable {
   #savedCommits: number
   #loop: Loop | undefined
   #isFailing = false
+  /** The attempt that is under way, or the last one: two must not write one file. */
+  #saving: Promise<void> = Promise.resolve()
 
   constructor(host: Host, path: string, table: CountingTable, periodMs: number) {
     this.#host = host
@@ -137,7 +139,16 @@ export class PeriodicallySavedTable {
     )
   }
 
-  async save(): Promise<void> {
+  /** Saves the table now, if it changed. Rejects with `DiskError`. */
+  save(): Promise<void> {
+    this.#saving = this.#saving.then(
+      () => this.#save(),
+      () => this.#save(),
+    )
+    return this.#saving
+  }
+
+  async #save(): Promise<void> {
     const { commits } = this.#table
     if (commits === this.#savedCommits) return
     await writeJsonFile(this.#host.disk, this.#path, this.#table.toJson())

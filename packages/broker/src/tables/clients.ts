@@ -21,12 +21,24 @@ export interface Member {
   readonly version: number
   /** Monotonic time of its last heartbeat, in milliseconds. */
   readonly seenMs: number
+  /** The same, ms since 1970. */
+  readonly seenAtMs: number
+}
+
+/** What a connection tells of its client. */
+export type Identity = Omit<Member, 'seenMs' | 'seenAtMs'>
+
+/** One client in a consumer group. */
+export interface ConsumerMember extends Member {
+  /** What it last said of itself and its subscriptions; undefined when it left them out. */
+  readonly announced: ConsumerData | undefined
 }
 
 /** A consumer group as its members describe it. */
 export interface ConsumerGroup {
   readonly group: string
-  readonly members: ReadonlyMap<Connection, Member>
+  /** Those that are there longest come first. */
+  readonly members: ReadonlyMap<Connection, ConsumerMember>
   readonly subscriptions: ReadonlyMap<string, SubscriptionData>
   readonly consumeType: ConsumeType
   readonly messageModel: MessageModel
@@ -34,7 +46,7 @@ export interface ConsumerGroup {
 }
 
 interface MutableConsumerGroup extends ConsumerGroup {
-  readonly members: Map<Connection, Member>
+  readonly members: Map<Connection, ConsumerMember>
   readonly subscriptions: Map<string, SubscriptionData>
   consumeType: ConsumeType
   messageModel: MessageModel
@@ -65,9 +77,32 @@ export class ClientTable {
       .map(({ group }) => group)
   }
 
-  putProducer(group: string, member: Omit<Member, 'seenMs'>): void {
+  /** All producer groups with their members. */
+  producers(): IterableIterator<[string, ReadonlyMap<Connection, Member>]> {
+    return this.#producers.entries()
+  }
+
+  consumers(): IterableIterator<ConsumerGroup> {
+    return this.#consumers.values()
+  }
+
+  /** A client of a consumer group by its id. */
+  consumer(group: string, clientId: string): ConsumerMember | undefined {
+    const members = [...(this.#consumers.get(group)?.members.values() ?? [])]
+    return members.findLast((member) => member.clientId === clientId)
+  }
+
+  /** The id of the client behind a connection; undefined when it sent no heartbeat. */
+  idOf(connection: Connection): string | undefined {
+    const groups = [...this.#consumers.values()].map(({ members }) => members)
+    return [...groups, ...this.#producers.values()]
+      .find((members) => members.has(connection))
+      ?.get(connection)?.clientId
+  }
+
+  putProducer(group: string, member: Identity): void {
     const members = this.#producers.get(group) ?? new Map<Connection, Member>()
-    members.set(member.connection, { ...member, seenMs: this.#clock.monotonicMs() })
+    members.set(member.connection, this.#seen(member))
     this.#producers.set(group, members)
   }
 
@@ -75,17 +110,14 @@ export class ClientTable {
    * Registers a consumer with its subscriptions; `undefined` subscriptions leave what is known.
    * Returns whether the members or the subscriptions of the group changed.
    */
-  putConsumer(
-    data: ConsumerData,
-    member: Omit<Member, 'seenMs'>,
-    withSubscriptions: boolean,
-  ): boolean {
+  putConsumer(data: ConsumerData, member: Identity, withSubscriptions: boolean): boolean {
     const group = this.#consumers.get(data.groupName) ?? this.#newGroup(data)
     group.consumeType = data.consumeType
     group.messageModel = data.messageModel
     group.consumeFromWhere = data.consumeFromWhere
     const known = group.members.get(member.connection)
-    group.members.set(member.connection, { ...member, seenMs: this.#clock.monotonicMs() })
+    const announced = withSubscriptions ? data : known?.announced
+    group.members.set(member.connection, { ...this.#seen(member), announced })
     const joined = known?.clientId !== member.clientId
     const changed = withSubscriptions && updateSubscriptions(group, data.subscriptionDataSet)
     return joined || changed
@@ -117,6 +149,12 @@ export class ClientTable {
     tables.push(...[...this.#consumers.values()].map(({ members }) => members))
     const members = tables.flatMap((table) => [...table.values()])
     return new Set(members.filter(({ seenMs }) => seenMs < beforeMs).map((m) => m.connection))
+  }
+
+  #seen(member: Identity): Member {
+    const { clientId, connection, language, version } = member
+    const seenMs = this.#clock.monotonicMs()
+    return { clientId, connection, language, version, seenMs, seenAtMs: this.#clock.nowMs() }
   }
 
   #newGroup(data: ConsumerData): MutableConsumerGroup {

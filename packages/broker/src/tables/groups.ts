@@ -4,10 +4,10 @@
  */
 import type { Clock } from '@rockhopper/host'
 import {
+  asNumber,
   asObject,
   type DataVersion,
   dataVersionOf,
-  type JsonObject,
   NO_DATA_VERSION,
   nextDataVersion,
   type SubscriptionGroupConfig,
@@ -16,14 +16,17 @@ import {
 import { Watermark } from '@rockhopper/store'
 import { MAX_GROUPS } from '../limits.ts'
 
+/** The bit of `forbiddenTable` that forbids reading. Source: `PermName.INDEX_PERM_READ`. */
+const READ_FORBIDDEN = 1 << 2
+
 export class GroupTable {
   /** Number of changes so far. */
   readonly revision: Watermark
   readonly #clock: Clock
   readonly #groups = new Map<string, SubscriptionGroupConfig>()
   #version: DataVersion = NO_DATA_VERSION
-  /** Topics that a group may not read; kept for Apache, which writes them. */
-  #forbidden: JsonObject = {}
+  /** Of a group, topics with bits of what is forbidden. Source: Apache class PermName. */
+  readonly #forbidden = new Map<string, Map<string, number>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -44,10 +47,15 @@ export class GroupTable {
    */
   obtain(group: string, create: boolean): SubscriptionGroupConfig | undefined {
     const known = this.#groups.get(group)
-    if (known !== undefined || !create || this.#groups.size >= MAX_GROUPS) return known
+    if (known !== undefined || !create || !this.hasRoom) return known
     const config = subscriptionGroupOf({ groupName: group })
     this.put(config)
     return config
+  }
+
+  /** Whether one more group may be created. */
+  get hasRoom(): boolean {
+    return this.#groups.size < MAX_GROUPS
   }
 
   put(config: SubscriptionGroupConfig): void {
@@ -56,7 +64,25 @@ export class GroupTable {
   }
 
   delete(group: string): void {
-    if (this.#groups.delete(group)) this.#change()
+    const wasForbidden = this.#forbidden.delete(group)
+    if (this.#groups.delete(group) || wasForbidden) this.#change()
+  }
+
+  /** Whether no operator has forbidden the group to read the topic. */
+  mayRead(group: string, topic: string): boolean {
+    return ((this.#forbidden.get(group)?.get(topic) ?? 0) & READ_FORBIDDEN) === 0
+  }
+
+  setReadable(group: string, topic: string, readable: boolean): void {
+    const topics = this.#forbidden.get(group) ?? new Map<string, number>()
+    const bits = topics.get(topic) ?? 0
+    const wanted = readable ? bits & ~READ_FORBIDDEN : bits | READ_FORBIDDEN
+    if (wanted === bits) return
+    if (wanted === 0) topics.delete(topic)
+    else topics.set(topic, wanted)
+    if (topics.size === 0) this.#forbidden.delete(group)
+    else this.#forbidden.set(group, topics)
+    this.#change()
   }
 
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */
@@ -66,14 +92,21 @@ export class GroupTable {
       const config = subscriptionGroupOf(group)
       this.#groups.set(config.groupName, config)
     }
-    this.#forbidden = asObject(json['forbiddenTable'])
+    for (const [group, topics] of Object.entries(asObject(json['forbiddenTable']))) {
+      const bits = Object.entries(asObject(topics)).map(([topic, value]) => {
+        return [topic, asNumber(value)] as const
+      })
+      this.#forbidden.set(group, new Map(bits))
+    }
     this.#version = dataVersionOf(json['dataVersion'])
   }
 
   toJson(): unknown {
     return {
       dataVersion: this.#version,
-      forbiddenTable: this.#forbidden,
+      forbiddenTable: Object.fromEntries(
+        [...this.#forbidden].map(([group, topics]) => [group, Object.fromEntries(topics)]),
+      ),
       subscriptionGroupTable: Object.fromEntries(this.#groups),
     }
   }

@@ -2,6 +2,9 @@
  * How far each group has consumed each queue. Owns the map topic and group → queue → next offset;
  * kept in `config/consumerOffset.json`. An offset moves back only by an operator's word or by the
  * client that owns the queue, and is never forgotten on its own.
+ *
+ * An offset that an operator has reset stands until the group has heard of it: its next pull is
+ * told, and what it commits before is not taken. Source: Apache class ConsumerOffsetManager.
  */
 import type { Clock } from '@rockhopper/host'
 import {
@@ -19,11 +22,17 @@ const SEPARATOR = '@'
 /** Commits per step of the data version (Apache: `consumerOffsetUpdateVersionStep`). */
 const VERSION_STEP = 500
 
+const NO_OFFSETS: ReadonlyMap<number, number> = new Map()
+
 export class OffsetTable {
   readonly #clock: Clock
   readonly #offsets = new Map<string, Map<number, number>>()
   /** Where the last pull of a group ended: memory only, shown as "in flight". */
   readonly #pulled = new Map<string, Map<number, number>>()
+  /** Offsets that were reset and that the group has not heard of: memory only. */
+  readonly #resets = new Map<string, Map<number, number>>()
+  /** Who waits on behalf of a group for messages of a queue, and must hear of a reset. */
+  readonly #waits = new Map<string, Set<() => void>>()
   #version: DataVersion = NO_DATA_VERSION
   #commits = 0
 
@@ -41,10 +50,64 @@ export class OffsetTable {
     return this.#offsets.get(keyOf(topic, group))?.get(queueId)
   }
 
-  commit(group: string, topic: string, queueId: number, offset: number): void {
+  /** Returns false, and changes nothing, while the group has not heard of a reset of the queue. */
+  commit(group: string, topic: string, queueId: number, offset: number): boolean {
+    if (this.isReset(group, topic, queueId)) return false
     set(this.#offsets, keyOf(topic, group), queueId, offset)
     this.#commits++
     if (this.#commits % VERSION_STEP === 0) this.#nextVersion()
+    return true
+  }
+
+  /** Sets an offset by an operator's word, and wakes the pulls that are held for the queue. */
+  reset(group: string, topic: string, queueId: number, offset: number): void {
+    const key = keyOf(topic, group)
+    set(this.#offsets, key, queueId, offset)
+    set(this.#resets, key, queueId, offset)
+    this.#pulled.get(key)?.delete(queueId)
+    this.#commits++
+    this.#nextVersion()
+    for (const wake of this.#waits.get(keyOf(key, String(queueId))) ?? []) wake()
+  }
+
+  /** Sets an offset by an operator's word, for a group of which nobody is there to be told. */
+  place(group: string, topic: string, queueId: number, offset: number): void {
+    this.takeReset(group, topic, queueId)
+    this.commit(group, topic, queueId, offset)
+    this.#nextVersion()
+  }
+
+  /** The offset that a queue was reset to, for the group that pulls it: told once. */
+  takeReset(group: string, topic: string, queueId: number): number | undefined {
+    if (this.#resets.size === 0) return undefined
+    const key = keyOf(topic, group)
+    const resets = this.#resets.get(key)
+    const offset = resets?.get(queueId)
+    if (resets === undefined || offset === undefined) return undefined
+    resets.delete(queueId)
+    if (resets.size === 0) this.#resets.delete(key)
+    return offset
+  }
+
+  /** Whether the group has not heard of a reset of the queue. */
+  isReset(group: string, topic: string, queueId: number): boolean {
+    return this.#resets.size > 0 && this.#resets.get(keyOf(topic, group))?.has(queueId) === true
+  }
+
+  /** Calls `wake` when the queue is reset; the result ends that. */
+  onReset(group: string, topic: string, queueId: number, wake: () => void): () => void {
+    const key = keyOf(keyOf(topic, group), String(queueId))
+    const waits = this.#waits.get(key) ?? new Set()
+    this.#waits.set(key, waits.add(wake))
+    return () => {
+      waits.delete(wake)
+      if (waits.size === 0 && this.#waits.get(key) === waits) this.#waits.delete(key)
+    }
+  }
+
+  /** The offsets of a group by queue of a topic; empty when it has none. */
+  queuesOf(group: string, topic: string): ReadonlyMap<number, number> {
+    return this.#offsets.get(keyOf(topic, group)) ?? NO_OFFSETS
   }
 
   notePull(group: string, topic: string, queueId: number, offset: number): void {
@@ -83,7 +146,7 @@ export class OffsetTable {
   deleteQueues(queues: readonly { readonly topic: string; readonly queueId: number }[]): void {
     if (queues.length === 0) return
     const gone = new Set(queues.map(({ topic, queueId }) => keyOf(topic, String(queueId))))
-    for (const table of [this.#offsets, this.#pulled]) {
+    for (const table of [this.#offsets, this.#pulled, this.#resets]) {
       for (const [key, offsets] of table) {
         const topic = key.slice(0, key.indexOf(SEPARATOR))
         for (const id of offsets.keys()) if (gone.has(keyOf(topic, String(id)))) offsets.delete(id)
@@ -109,9 +172,18 @@ export class OffsetTable {
     return { dataVersion: this.#version, offsetTable: Object.fromEntries(rows) }
   }
 
+  /** All offsets with their version, as other brokers ask for them. */
+  get table(): {
+    readonly dataVersion: DataVersion
+    readonly offsetTable: ReadonlyMap<string, ReadonlyMap<number, number>>
+  } {
+    return { dataVersion: this.#version, offsetTable: this.#offsets }
+  }
+
   #delete(key: string): void {
     this.#offsets.delete(key)
     this.#pulled.delete(key)
+    this.#resets.delete(key)
     this.#commits++
     this.#nextVersion()
   }

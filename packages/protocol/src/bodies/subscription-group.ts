@@ -4,6 +4,14 @@
  */
 import { asBool, asNumber, asObject, asText } from './shape.ts'
 
+/** Attributes of groups that brokers of this suite know; Apache's 5.3.3 knows none. */
+export const groupAttribute = {
+  /** `off`, `warn` or `strict`: stands in for the broker's `subscriptionGuard`. */
+  guard: 'subscription.guard',
+  /** Until when its members may subscribe differently, ms since 1970. */
+  transitionUntil: 'subscription.transition.until',
+} as const
+
 export interface SubscriptionGroupConfig {
   readonly groupName: string
   readonly consumeEnable: boolean
@@ -19,11 +27,14 @@ export interface SubscriptionGroupConfig {
   readonly groupSysFlag: number
   readonly consumeTimeoutMinute: number
   readonly attributes: Readonly<Record<string, unknown>>
+  /** Subscriptions that an operator wrote down; kept for Apache, which does so too. */
+  readonly subscriptionDataSet?: readonly unknown[]
 }
 
 /** Reads a configuration; a key that is missing keeps Apache's default. */
 export function subscriptionGroupOf(value: unknown): SubscriptionGroupConfig {
   const json = asObject(value)
+  const subscriptions = json['subscriptionDataSet']
   return {
     attributes: asObject(json['attributes']),
     brokerId: asNumber(json['brokerId'], 0),
@@ -38,6 +49,7 @@ export function subscriptionGroupOf(value: unknown): SubscriptionGroupConfig {
     notifyConsumerIdsChangedEnable: asBool(json['notifyConsumerIdsChangedEnable'], true),
     retryMaxTimes: asNumber(json['retryMaxTimes'], 16),
     retryQueueNums: asNumber(json['retryQueueNums'], 1),
+    ...(Array.isArray(subscriptions) ? { subscriptionDataSet: subscriptions } : {}),
     whichBrokerWhenConsumeSlowly: asNumber(json['whichBrokerWhenConsumeSlowly'], 1),
   }
 }

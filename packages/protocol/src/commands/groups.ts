@@ -2,7 +2,7 @@
  * Subscription groups of a broker, and how far they are. Source: `broker-api.md` sections 9 and 10.
  */
 import { command } from '../command.ts'
-import { bool, int32, name, optional, text } from '../field.ts'
+import { bool, name, optional, text } from '../field.ts'
 
 /** Body: a subscription group configuration. */
 export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = command(
@@ -10,18 +10,8 @@ export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = command(
   'UPDATE_AND_CREATE_SUBSCRIPTIONGROUP',
 )
 
-/**
- * Answer body: subscription group configurations and their data version. With `groupSeq` a page of
- * them, and then the answer tells how many there are.
- */
-export const GET_ALL_SUBSCRIPTIONGROUP_CONFIG = command(201, 'GET_ALL_SUBSCRIPTIONGROUP_CONFIG', {
-  request: {
-    groupSeq: optional(int32('how many groups to pass over')),
-    maxGroupNum: optional(int32('most groups of the answer')),
-    dataVersion: optional(text('version of the first page, as JSON')),
-  },
-  answer: { totalGroupNum: optional(int32('groups there are, on all pages')) },
-})
+/** Answer body: all subscription group configurations and their data version. */
+export const GET_ALL_SUBSCRIPTIONGROUP_CONFIG = command(201, 'GET_ALL_SUBSCRIPTIONGROUP_CONFIG')
 
 /** Body: a list of subscription group configurations. */
 export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST = command(
