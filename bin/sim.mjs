@@ -96,14 +96,14 @@ async function runStores({ simulateStore, storyOfStore }, { seeds, seed, story }
  * @param {Flags} flags
  * @param {number} wanted
  */
-async function runFlips({ flipBits }, { seed }, wanted) {
+async function runFlips({ FLIP_ENDINGS, flipBits }, { seed }, wanted) {
   const strays = collectStrays()
   const interruption = interrupted()
   const startMs = performance.now()
   const sums = { flips: 0, harmless: 0, told: 0, findings: 0 }
   for (let store = 0; sums.flips < wanted && !interruption.aborted; store++) {
     const count = Math.min(FLIPS_PER_STORE, wanted - sums.flips)
-    const ending = store % 2 === 0 ? 'close' : 'kill'
+    const ending = FLIP_ENDINGS[store % FLIP_ENDINGS.length] ?? 'close'
     const report = await flipBits(Number(seed) + store, count, ending)
     const found = [...report.findings, ...strays.splice(0)]
     for (const { rule, sentence } of found.slice(0, Math.max(0, FINDINGS_SHOWN - sums.findings))) {

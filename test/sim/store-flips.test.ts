@@ -2,7 +2,7 @@
  * Single bits of a stopped store are flipped: what it delivers afterwards is what was stored, and
  * damage of the log is told, with file and offset. Many more: `npm run sim -- --flips 10000`.
  */
-import { FLIPPED, type Flipped, flipBits } from '@rockhopper/sim'
+import { FLIP_ENDINGS, FLIPPED, type Flipped, flipBits } from '@rockhopper/sim'
 import { describe, expect, test } from 'vitest'
 
 const FLIPS = 40
@@ -10,10 +10,10 @@ const SEED = 1
 /** There is no such file, or what is lost is shown by the command alone. */
 const UNTESTED: Readonly<Record<string, readonly Flipped[]>> = {
   close: ['abort', 'index'],
-  kill: ['consumequeue'],
+  trim: ['abort', 'index'],
 }
 
-describe.each(['close', 'kill'] as const)('after a %s', (ending) => {
+describe.each(FLIP_ENDINGS)('after a %s', (ending) => {
   const kinds = FLIPPED.filter((kind) => UNTESTED[ending]?.includes(kind) !== true)
   test.each<Flipped>(kinds)(
     'flips in %s deliver nothing wrong and lose nothing unsaid',

@@ -29,6 +29,7 @@ export {
   simulate,
 } from './simulation.ts'
 export {
+  FLIP_ENDINGS,
   FLIPPED,
   type FlipEnding,
   type Flipped,

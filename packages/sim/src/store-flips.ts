@@ -14,8 +14,8 @@ import type { Finding } from './checker.ts'
 import { SimRandom } from './random.ts'
 import { putImage, type StoreImage, takeImage, withFile } from './store-image.ts'
 import { keyOf, MessageMaker } from './store-messages.ts'
-import { currentOf, type Kept, type StoreModel } from './store-model.ts'
-import { STORE_ROOT, smallSetting } from './store-setting.ts'
+import { currentOf, endOf, type Kept, type StoreModel, visibleIn } from './store-model.ts'
+import { retentionOf, STORE_ROOT, type StoreSetting, smallSetting } from './store-setting.ts'
 import { StoreStage } from './store-stage.ts'
 import { describeRecord, recordsOf } from './store-survey.ts'
 
@@ -32,8 +32,9 @@ export const FLIPPED = [
 ] as const
 export type Flipped = (typeof FLIPPED)[number]
 
-/** How the store was ended before. */
-export type FlipEnding = 'close' | 'kill'
+/** How the store was ended before; with `trim` it is closed when its oldest files are removed. */
+export const FLIP_ENDINGS = ['close', 'kill', 'trim'] as const
+export type FlipEnding = (typeof FLIP_ENDINGS)[number]
 
 export interface FlipReport {
   readonly flips: number
@@ -57,6 +58,9 @@ const TABLE_VERSION = 2
 const MESSAGES = 150
 const READ_TOGETHER = 32
 const SINGLES = 3
+/** Files of the log that are older are removed, where it is said. */
+const KEPT_MS = 400
+const TRIM_PERIOD_MS = 100
 /** So many of the zeros behind what is used of a file may be hit, too. */
 const ZEROS_TOO = 64
 /** More findings of one flip are not kept. */
@@ -66,6 +70,8 @@ const MAX_FINDINGS = 3
 interface Stopped {
   readonly image: StoreImage
   readonly model: StoreModel
+  /** Where its log begins. */
+  readonly minOffset: number
 }
 
 /** What a flip came to. */
@@ -97,7 +103,7 @@ export async function flipBits(
 
 /** A store with messages in several segments, queues and files of the index. */
 async function makeStopped(seed: number, ending: FlipEnding): Promise<Stopped> {
-  const stage = new StoreStage(seed, smallSetting)
+  const stage = new StoreStage(seed, ending === 'trim' ? trimmedSetting : smallSetting)
   const { host, model, setting, world } = stage
   const { largestBodyBytes, queueCount, topics } = setting
   const maker = new MessageMaker(stage.random.fork(), topics, queueCount, largestBodyBytes)
@@ -114,10 +120,18 @@ async function makeStopped(seed: number, ending: FlipEnding): Promise<Stopped> {
   for (let version = 1; version <= TABLE_VERSION; version++) {
     await clock.settle(writeJsonFile(host.disk, TABLE_PATH, tableOf(version)))
   }
-  if (ending === 'close') await clock.settle(store.close())
-  else host.kill()
+  if (ending === 'kill') host.kill()
+  else await clock.settle(store.close())
   host.disk.makeDurable()
-  return { image: takeImage(host), model }
+  const [first] = host.disk.list(`${STORE_ROOT}/commitlog`)
+  return { image: takeImage(host), model, minOffset: Number(first) }
+}
+
+/** Files of the log are removed soon after they are full. */
+function trimmedSetting(): StoreSetting {
+  const setting = smallSetting()
+  const retention = retentionOf({ reservedMs: KEPT_MS, periodMs: TRIM_PERIOD_MS })
+  return { ...setting, config: { ...setting.config, retention } }
 }
 
 function tableOf(version: number): unknown {
@@ -155,7 +169,8 @@ class Flip {
   constructor(seed: number, stopped: Stopped, bit: Bit) {
     this.#bit = bit
     this.#stopped = stopped
-    // The same seed: it is the same machine, which has not been started again meanwhile.
+    // The same seed: it is the same machine, which has not been started again meanwhile. It
+    // removes nothing more.
     this.#stage = new StoreStage(seed, smallSetting)
     putImage(this.#stage.host, flipped(stopped.image, bit))
   }
@@ -186,15 +201,19 @@ class Flip {
   async #readEverything(store: Store): Promise<void> {
     for (const queue of this.#stopped.model.queues()) {
       const { queueId, topic } = queue
-      const expected = currentOf(queue).messages
+      const expected = visibleIn(currentOf(queue), this.#stopped.minOffset)
+      const first = expected[0]?.queueOffset ?? endOf(currentOf(queue))
+      const end = endOf(currentOf(queue))
       const { maxOffset, minOffset } = store.queueBounds(topic, queueId)
-      if (minOffset !== 0 || maxOffset !== expected.length) {
+      // While it is not known where a damaged queue begins, it may seem to begin earlier.
+      if (minOffset > first || maxOffset !== end) {
         this.#broke(
           'nothing is lost without a word',
-          `queue ${queueId} of "${topic}" goes from ${minOffset} to ${maxOffset} instead of 0 to ` +
-            `${expected.length}`,
+          `queue ${queueId} of "${topic}" goes from ${minOffset} to ${maxOffset} instead of ` +
+            `${first} to ${end}`,
         )
       }
+      await this.#readFiltered(store, topic, queueId, expected)
       await this.#readQueue(store, topic, queueId, expected)
     }
     await this.#readSingles(store)
@@ -207,7 +226,8 @@ class Flip {
     expected: readonly Kept[],
   ): Promise<void> {
     let maxMessages = READ_TOGETHER
-    for (let offset = 0; offset < expected.length; ) {
+    const first = expected[0]?.queueOffset ?? 0
+    for (let offset = first; offset < first + expected.length; ) {
       const request = { topic, queueId, offset, maxMessages, maxBytes: 1 << 20 }
       let slices: readonly Buffer[]
       try {
@@ -225,10 +245,43 @@ class Flip {
         return this.#broke('nothing is lost without a word', sentence)
       }
       for (const record of records) {
-        this.#judgeRecord(record, expected[offset])
+        this.#judgeRecord(record, expected[offset - first])
         offset += 1
       }
     }
+  }
+
+  /** Who takes messages of one tag only gets all of them, as far as none is damaged. */
+  async #readFiltered(
+    store: Store,
+    topic: string,
+    queueId: number,
+    expected: readonly Kept[],
+  ): Promise<void> {
+    const { tagsCode = 0 } = expected[this.#stage.random.below(expected.length)] ?? {}
+    const first = expected[0]?.queueOffset ?? 0
+    const end = first + expected.length
+    const wanted = expected.filter((each) => each.tagsCode === tagsCode)
+    const got: Buffer[] = []
+    const limits = { maxMessages: READ_TOGETHER, maxBytes: 1 << 20 }
+    try {
+      for (let offset = first; offset < end; ) {
+        const request = { topic, queueId, offset, tagHashes: new Set([tagsCode]), ...limits }
+        const { nextOffset, slices } = await store.read(request)
+        got.push(...recordsOf(slices))
+        if (nextOffset <= offset) break
+        offset = nextOffset
+      }
+    } catch (error) {
+      return this.#judgeError(error)
+    }
+    if (got.length === wanted.length && got.every((each, i) => wanted[i]?.bytes.equals(each)))
+      return
+    this.#broke(
+      'a filter gives its messages and no others',
+      `queue ${queueId} of "${topic}" gives ${got.length} of ${wanted.length} messages with the ` +
+        `tag ${tagsCode}`,
+    )
   }
 
   #judgeRecord(record: Buffer, kept: Kept | undefined): void {
@@ -242,7 +295,8 @@ class Flip {
 
   /** Messages by their offsets and keys: the one that was hit, and some others. */
   async #readSingles(store: Store): Promise<void> {
-    const { messages } = this.#stopped.model
+    const { minOffset, model } = this.#stopped
+    const messages = model.messages.filter(({ logOffset }) => logOffset >= minOffset)
     const hit = messages.filter((each) => this.#isHit(each))
     const others = Array.from({ length: SINGLES }, () => {
       return messages[this.#stage.random.below(messages.length)]

@@ -60,7 +60,7 @@ export function chooseSetting(random: SimRandom, choice: SettingChoice = {}): St
       maxMessageBytes: 8 * KIB,
       tailMemoryBytes: random.chance(0.5) ? segmentBytes : 64 * KIB,
       ...(random.chance(0.4) ? { keyIndex: keyIndexOf(random) } : {}),
-      ...(random.chance(0.25) ? { retention: retentionOf(random) } : {}),
+      ...(random.chance(0.25) ? { retention: anyRetention(random) } : {}),
     },
     disk: {
       shortCallChance: [0, 0, 0.02, 0.3][random.below(4)] ?? 0,
@@ -111,18 +111,32 @@ function keyIndexOf(random: SimRandom): KeyIndexConfig {
 }
 
 /** Files expire within the seconds that a life takes. */
-function retentionOf(random: SimRandom): RetentionConfig {
+function anyRetention(random: SimRandom): RetentionConfig {
   return {
-    reservedMs: 200 + random.below(3_000),
+    ...retentionOf({
+      reservedMs: 200 + random.below(3_000),
+      periodMs: 100 + random.below(300),
+    }),
+    maxFilesPerRun: 1 + random.below(5),
+    logPauseMs: random.below(20),
+    queuePauseMs: random.below(20),
+  }
+}
+
+/** What is older is removed at any hour. */
+export function retentionOf(
+  times: Pick<RetentionConfig, 'reservedMs' | 'periodMs'>,
+): RetentionConfig {
+  return {
+    ...times,
     deleteHours: Array.from({ length: 24 }, (_, hour) => hour),
     cleanAbovePercent: 75,
     forceAbovePercent: 85,
     refuseAbovePercent: 90,
     mayForce: true,
-    periodMs: 100 + random.below(300),
-    maxFilesPerRun: 1 + random.below(5),
-    logPauseMs: random.below(20),
-    queuePauseMs: random.below(20),
+    maxFilesPerRun: 5,
+    logPauseMs: 0,
+    queuePauseMs: 0,
   }
 }
 

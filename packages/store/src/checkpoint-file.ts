@@ -55,7 +55,7 @@ const SEALED_SUM_AT = 368
 const HEADER_AT = 372
 const SAVED_AT = 412
 
-const ENDS_PART: OwnPart = { at: 452, end: 492, magic: 0x524b4851, timesAt: 460, timesBytes: 16 }
+const ENDS_PART: OwnPart = { at: 452, end: 492, magic: 0x524b4852, timesAt: 460, timesBytes: 16 }
 const ENDS_BYTES_AT = 476
 const MIN_OFFSET_AT = 484
 

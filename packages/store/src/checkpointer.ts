@@ -135,7 +135,7 @@ export class Checkpointer {
     this.#hurry = new AbortController()
     if (pace === 'in a hurry') this.#hurry.abort()
     flusher.hurry()
-    await this.#saveQueues()
+    await this.#saveQueues(ends)
     await queues.ends.add(logOffset, endsOf(ends))
     this.#dropIdle(ends)
     let noted: Omit<Checkpoint, 'endsBytes'> & { readonly logOffset: number }
@@ -172,11 +172,11 @@ export class Checkpointer {
   }
 
   /** Brings the queues that have grown to their files, and these to the device, a few at a time. */
-  async #saveQueues(): Promise<void> {
+  async #saveQueues(ends: ReadonlyMap<ConsumeQueue, number>): Promise<void> {
     const waiting = [...this.#parts.queues.live]
     const directories = new Set<string>()
     await sideBySide(waiting, async (queue) => {
-      const tookMs = await this.#saveQueue(queue, directories)
+      const tookMs = await this.#saveQueue(queue, ends.get(queue) ?? 0, directories)
       await this.#leaveTime(tookMs)
     })
     await sideBySide([...directories], (directory) => this.#syncDirectory(directory))
@@ -189,11 +189,18 @@ export class Checkpointer {
     }
   }
 
-  /** Returns how long others had to wait for it. */
-  async #saveQueue(queue: ConsumeQueue, directories: Set<string>): Promise<number> {
+  /**
+   * Brings a queue to its file and the device as far as the checkpoint goes. Returns how long others
+   * had to wait for it.
+   */
+  async #saveQueue(
+    queue: ConsumeQueue,
+    endOffset: number,
+    directories: Set<string>,
+  ): Promise<number> {
     const { clock, failure, log } = this.#parts
     const begunMs = clock.monotonicMs()
-    queue.save(log.tail.startOffset)
+    queue.save(log.tail.startOffset, endOffset)
     const tookMs = clock.monotonicMs() - begunMs
     try {
       await queue.sync(directories)
@@ -243,8 +250,9 @@ export class Checkpointer {
 /** A queue whose topic was deleted meanwhile ends nowhere: a start would make it anew. */
 function endsOf(ends: ReadonlyMap<ConsumeQueue, number>): QueueEnd[] {
   const left = [...ends].filter(([queue]) => !queue.isRemoved)
-  return left.map(([{ minOffset, queueId, topic }, endOffset]) => {
-    return { topic, queueId, endOffset, beginOffset: minOffset }
+  return left.map(([queue, endOffset]) => {
+    const { minOffset, queueId, topic } = queue
+    return { topic, queueId, endOffset, beginOffset: minOffset, sums: queue.newSums(endOffset) }
   })
 }
 

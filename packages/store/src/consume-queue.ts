@@ -20,8 +20,10 @@ import {
 } from '@rockhopper/protocol'
 import { firstWhere, firstWhereAsync } from './binary-search.ts'
 import { parentOf } from './durable-folder.ts'
+import { CorruptionError } from './errors.ts'
 import type { QueueStretch } from './queue-ends.ts'
 import type { SegmentFolder } from './segment-folder.ts'
+import { NO_SUMS, type StoredSums, type UnitStretch, UnitSums } from './unit-sums.ts'
 import { UnitTail } from './unit-tail.ts'
 import { Watermark } from './watermark.ts'
 
@@ -43,6 +45,13 @@ export interface LogBounds {
   readonly mayBeginLater: boolean
 }
 
+interface QueueToOpen {
+  readonly topic: string
+  readonly queueId: number
+  /** Whether files that are damaged can be filled from the log: only at the start. */
+  readonly mayBeginAnew: boolean
+}
+
 export class ConsumeQueue {
   readonly topic: string
   readonly topicBytes: Buffer
@@ -56,6 +65,8 @@ export class ConsumeQueue {
   #minOffset: number
   /** Units before it are in the files. */
   #savedOffset: number
+  /** Checksums of the units in the files. */
+  #sums: UnitSums
   /** Starts of the segments that were written since the last sync. */
   readonly #unsynced = new Set<number>()
   #newNames = false
@@ -65,12 +76,13 @@ export class ConsumeQueue {
 
   /**
    * Reads what the files hold. `known` is what the queue has before the limit, undefined when only the
-   * files can tell. Throws `DiskError` and `CorruptionError`.
+   * files can tell. Throws `DiskError`, and `CorruptionError` also when files are damaged that cannot
+   * be begun anew any more.
    */
   constructor(
     clock: Clock,
     folder: SegmentFolder,
-    place: { readonly topic: string; readonly queueId: number },
+    place: QueueToOpen,
     bounds: LogBounds,
     known: QueueStretch | undefined,
   ) {
@@ -81,9 +93,11 @@ export class ConsumeQueue {
     folder.load(bounds.wasKilled, SIZE_KEY)
     if (known === undefined) folder.demandContiguous(SIZE_KEY)
     this.isDamaged = known !== undefined && !this.#hasAll(known, bounds)
+    if (this.isDamaged && !place.mayBeginAnew) throw this.#damage()
     const found = this.isDamaged ? 0 : (known?.endOffset ?? this.#findEnd(bounds.limitOffset))
     const end = bounds.hasStrays || this.isDamaged ? this.#clearBehind(found) : found
-    this.#minOffset = this.#findMin(bounds.minOffset, end)
+    this.#sums = new UnitSums(folder.segmentBytes, end, this.isDamaged ? NO_SUMS : known?.sums)
+    this.#minOffset = this.#findMin(bounds.minOffset, known?.beginOffset ?? 0, end)
     this.#savedOffset = end
     this.#tail = new UnitTail(end)
     this.end = new Watermark(clock, end)
@@ -147,6 +161,7 @@ export class ConsumeQueue {
     this.#folder.remove()
     this.#tail = new UnitTail(queueOffset)
     this.#savedOffset = queueOffset
+    this.#sums = new UnitSums(this.#folder.segmentBytes, queueOffset)
     this.#minOffset = queueOffset
   }
 
@@ -178,6 +193,38 @@ export class ConsumeQueue {
     this.#unsynced.add(queueOffset * UNIT_BYTES)
   }
 
+  /** For the checkpoint: the checksums that are new, when all before `endOffset` is saved. */
+  newSums(endOffset: number): StoredSums {
+    return this.#sums.takeNew(endOffset)
+  }
+
+  /** The units that share a checksum with that of `queueOffset`, unless they were found sound. */
+  unseenStretch(queueOffset: number): UnitStretch | undefined {
+    return this.#sums.unseen(queueOffset)
+  }
+
+  /** Behind the units that share a checksum with that of `queueOffset`, or have none, too. */
+  endOfSum(queueOffset: number): number {
+    return this.#sums.endOfPage(queueOffset)
+  }
+
+  /** What the files have of a stretch. Rejects with `DiskError`. */
+  async unitsOf({ from, to }: UnitStretch): Promise<Buffer> {
+    const units = Buffer.alloc((to - from) * UNIT_BYTES)
+    await this.#folder.read(units, from * UNIT_BYTES)
+    return units
+  }
+
+  /** Whether the files have what the checksum is of. Rejects with `DiskError`. */
+  async isSound(stretch: UnitStretch): Promise<boolean> {
+    return this.#sums.compare(stretch, await this.unitsOf(stretch))
+  }
+
+  /** Every unit of a stretch was held against the log: what the files have is right. */
+  async believe(stretch: UnitStretch): Promise<void> {
+    this.#sums.correct(stretch, await this.unitsOf(stretch))
+  }
+
   /** Where the unit of a message is, for who has to look at it. */
   placeOf(queueOffset: number): { readonly path: string; readonly byte: number } {
     const offset = queueOffset * UNIT_BYTES
@@ -189,15 +236,19 @@ export class ConsumeQueue {
     return this.#segmentEnd(queueOffset)
   }
 
-  /** Writes the visible units that the files lack, and forgets those whose records are cold. */
-  save(hotLogOffset: number): void {
+  /**
+   * Writes the units before `endOffset`, all visible, that the files lack, and forgets those whose
+   * records are cold. Throws `DiskError`.
+   */
+  save(hotLogOffset: number, endOffset: number): void {
     if (this.#removed) return
-    const to = this.end.value
-    while (this.#savedOffset < to) {
+    while (this.#savedOffset < endOffset) {
       const from = this.#savedOffset
-      const stop = Math.min(to, this.#segmentEnd(from))
+      const stop = Math.min(endOffset, this.#segmentEnd(from))
+      const units = this.#tail.slice(from, stop)
       this.#readySegment(from)
-      this.#folder.write(this.#tail.slice(from, stop), from * UNIT_BYTES)
+      this.#folder.write(units, from * UNIT_BYTES)
+      this.#sums.cover(units, from)
       this.#unsynced.add(from * UNIT_BYTES)
       this.#savedOffset = stop
     }
@@ -231,13 +282,14 @@ export class ConsumeQueue {
   async #forget(logMinOffset: number): Promise<boolean> {
     const lives = async (at: number): Promise<boolean> => {
       const unit = await this.unitAt(at)
-      return !isPreBlank(unit) && unit.logOffset >= logMinOffset
+      return isLiveIn(logMinOffset, unit) || (await this.#isDoubtful(at))
     }
     try {
       const from = this.#minOffset
       if (from < this.end.value && !(await lives(from))) {
         this.#minOffset = await firstWhereAsync(from + 1, this.end.value, lives)
       }
+      this.#sums.dropBefore(this.#minOffset)
       return await this.#removeOldFiles()
     } catch (error) {
       // Its topic was deleted meanwhile: it has no files any more.
@@ -289,14 +341,43 @@ export class ConsumeQueue {
     return 0
   }
 
-  /** The first unit whose record the log still has. Source: `store-format.md` section 8.3. */
-  #findMin(logMinOffset: number, end: number): number {
-    const first = (this.#folder.firstOffset ?? 0) / UNIT_BYTES
-    // While the log has everything, no unit is to be believed that says otherwise.
-    return firstWhere(first, end, (at) => {
+  /**
+   * The first unit whose record the log still has, `beginOffset` at the least. Source:
+   * `store-format.md` section 8.3.
+   */
+  #findMin(logMinOffset: number, beginOffset: number, end: number): number {
+    const first = Math.min(end, Math.max(beginOffset, this.fileOffset))
+    const lives = (at: number): boolean => {
       const unit = this.#unitInFile(at)
-      return !isPreBlank(unit) && (logMinOffset === 0 || unit.logOffset >= logMinOffset)
-    })
+      // While the log has everything, no unit is to be believed that says otherwise.
+      const isThere = logMinOffset === 0 ? !isPreBlank(unit) : isLiveIn(logMinOffset, unit)
+      return isThere || this.#isDoubtfulNow(at)
+    }
+    return first === end || lives(first) ? first : firstWhere(first + 1, end, lives)
+  }
+
+  #damage(): CorruptionError {
+    const { directory } = this.#folder
+    return new CorruptionError(
+      directory,
+      0,
+      `Files in "${directory}" are missing or damaged since the broker was started: start it again, ` +
+        'and it makes them anew from the commit log.',
+    )
+  }
+
+  /** Whether a unit in the files may not be what was written. */
+  async #isDoubtful(queueOffset: number): Promise<boolean> {
+    const stretch = this.#sums.unseen(queueOffset)
+    return stretch !== undefined && !(await this.isSound(stretch))
+  }
+
+  #isDoubtfulNow(queueOffset: number): boolean {
+    const stretch = this.#sums.unseen(queueOffset)
+    if (stretch === undefined) return false
+    const units = Buffer.alloc((stretch.to - stretch.from) * UNIT_BYTES)
+    this.#folder.readSync(units, stretch.from * UNIT_BYTES)
+    return !this.#sums.compare(stretch, units)
   }
 
   /** Whether the files begin and end where they should. */
@@ -304,8 +385,7 @@ export class ConsumeQueue {
     if (endOffset === 0) return true
     if (!this.#folder.isContiguous || !this.#folder.has((endOffset - 1) * UNIT_BYTES)) return false
     if (this.fileOffset > beginOffset && !bounds.mayBeginLater) return false
-    const unit = this.#unitInFile(endOffset - 1)
-    return isLive(unit) && !isPreBlank(unit) && unit.logOffset < bounds.limitOffset
+    return isEnd(this.#unitInFile(endOffset - 1), bounds)
   }
 
   /** Clears what a crash may have left there, all if nothing but filling is before: then it is 0. */
@@ -349,6 +429,15 @@ export class ConsumeQueue {
     const topicDirectory = parentOf(directory)
     for (const each of [directory, topicDirectory, parentOf(topicDirectory)]) directories.add(each)
   }
+}
+
+/** Whether a unit can be the last one of a queue that is believed as far as its bounds say. */
+export function isEnd(unit: QueueUnit, { limitOffset }: LogBounds): boolean {
+  return isLive(unit) && !isPreBlank(unit) && unit.logOffset < limitOffset
+}
+
+function isLiveIn(logMinOffset: number, unit: QueueUnit): boolean {
+  return !isPreBlank(unit) && unit.logOffset >= logMinOffset
 }
 
 function preBlankUnits(count: number): Buffer {

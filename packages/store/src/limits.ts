@@ -157,5 +157,8 @@ export const INDEX_WAIT_MS = 1_000
 /** Most bytes of records that one query by key answers with; the first is given in any case. */
 export const MAX_KEY_QUERY_BYTES = 8 * MIB
 
+/** Units of a queue that have one checksum, as many as are read ahead. */
+export const UNITS_PER_SUM = 2_048
+
 /** So much of the file of queue ends may be out of date before it is made anew, besides a half. */
 export const QUEUE_ENDS_SLACK_BYTES = 256 * KIB

@@ -1,11 +1,13 @@
 /**
  * Where each queue ended at the last checkpoint, so that a start knows which files of queues are
- * missing, short or damaged, instead of believing them. Owns the file `queueends`.
+ * missing, short or damaged, instead of believing them, and which checksums their units have. Owns
+ * the file `queueends`.
  *
  *   one part for each checkpoint, with the queues that had grown since the one before:
  *     sizeBytes i32, crc32 u32 of what follows, logOffset i64 of the checkpoint,
  *     then for each queue: endOffset i64 (-1: it was deleted), beginOffset i64, queueId i32,
- *     topic u16 + UTF-8
+ *     topic u16 + UTF-8, and of its checksums (`unit-sums.ts`) those that are new: fromOffset i64,
+ *     oldestPage u32, firstPage u32, their number u32 and themselves u32
  *
  * The checkpoint says how many bytes of the file belong to it. When most of the file is out of date,
  * it is replaced by one part with all queues. Apache ignores it.
@@ -16,12 +18,15 @@ import { readInt64, writeInt64 } from '@rockhopper/protocol'
 import { parentOf } from './durable-folder.ts'
 import { readWhole, writeBytes } from './file-bytes.ts'
 import { QUEUE_ENDS_SLACK_BYTES } from './limits.ts'
+import { mergeSums, NO_SUMS, type StoredSums } from './unit-sums.ts'
 
 const SUM_AT = 4
 const LOG_OFFSET_AT = 8
 const HEAD_BYTES = 16
-/** Without the topic. */
-const ENTRY_BYTES = 22
+/** Without the topic and the sums. */
+const ENTRY_BYTES = 42
+const TOPIC_AT = 22
+const SUM_BYTES = 4
 const DELETED = -1
 
 export interface QueueEnd {
@@ -31,10 +36,12 @@ export interface QueueEnd {
   readonly endOffset: number
   /** Queue offset of its first message; the log may have older ones that do not count any more. */
   readonly beginOffset: number
+  /** Checksums of its units, in what is added only those that are new. */
+  readonly sums: StoredSums
 }
 
-/** Where the messages of a queue begin and end. */
-export type QueueStretch = Pick<QueueEnd, 'beginOffset' | 'endOffset'>
+/** Where the messages of a queue begin and end, and the checksums of their units. */
+export type QueueStretch = Pick<QueueEnd, 'beginOffset' | 'endOffset' | 'sums'>
 
 export class QueueEnds {
   readonly #disk: Disk
@@ -76,7 +83,7 @@ export class QueueEnds {
   /** Forgets a queue: it begins at 0 again. */
   delete(topic: string, queueId: number): void {
     if (this.get(topic, queueId) === undefined) return
-    const end = { topic, queueId, endOffset: DELETED, beginOffset: 0 }
+    const end = { topic, queueId, endOffset: DELETED, beginOffset: 0, sums: NO_SUMS }
     this.#set(end)
     this.#deleted.push(end)
   }
@@ -87,9 +94,10 @@ export class QueueEnds {
 
   /** Makes durable what `ends` say for the checkpoint at `logOffset`, before that is written. */
   async add(logOffset: number, ends: readonly QueueEnd[]): Promise<void> {
-    const changed = ends.filter(({ beginOffset, endOffset, queueId, topic }) => {
+    const changed = ends.filter(({ beginOffset, endOffset, queueId, sums, topic }) => {
       const known = this.get(topic, queueId)
-      return known?.endOffset !== endOffset || known.beginOffset !== beginOffset
+      const isSame = known?.endOffset === endOffset && known.beginOffset === beginOffset
+      return !isSame || sums.sums.length > 0
     })
     for (const end of changed) this.#set(end)
     const news = [...this.#deleted, ...changed]
@@ -123,7 +131,7 @@ export class QueueEnds {
    */
   async tidy(logOffset: number): Promise<boolean> {
     let neededBytes = HEAD_BYTES
-    for (const { topic } of this.all()) neededBytes += ENTRY_BYTES + Buffer.byteLength(topic)
+    for (const end of this.all()) neededBytes += entryBytes(end, Buffer.byteLength(end.topic))
     if (this.#fileBytes <= 2 * neededBytes + QUEUE_ENDS_SLACK_BYTES) return false
     await this.#replace(logOffset)
     return true
@@ -163,35 +171,58 @@ export class QueueEnds {
     this.#isComplete = true
   }
 
-  #set({ beginOffset, endOffset, queueId, topic }: QueueEnd): void {
+  #set({ beginOffset, endOffset, queueId, sums, topic }: QueueEnd): void {
     let queues = this.#topics.get(topic)
     if (queues === undefined) {
       queues = new Map()
       this.#topics.set(topic, queues)
     }
     if (endOffset === DELETED) queues.delete(queueId)
-    else queues.set(queueId, { beginOffset, endOffset })
+    else {
+      const merged = mergeSums(queues.get(queueId)?.sums, sums)
+      queues.set(queueId, { beginOffset, endOffset, sums: merged })
+    }
     if (queues.size === 0) this.#topics.delete(topic)
   }
 }
 
 function encodePart(logOffset: number, ends: readonly QueueEnd[]): Buffer {
   const topics = ends.map(({ topic }) => Buffer.from(topic))
-  const sizeBytes = topics.reduce((sum, { length }) => sum + ENTRY_BYTES + length, HEAD_BYTES)
+  const entries = ends.map((end, i) => entryBytes(end, topics[i]?.length ?? 0))
+  const sizeBytes = entries.reduce((sum, each) => sum + each, HEAD_BYTES)
   const part = Buffer.alloc(sizeBytes)
   part.writeInt32BE(sizeBytes, 0)
   writeInt64(part, logOffset, LOG_OFFSET_AT)
   let at = HEAD_BYTES
-  for (const [i, { beginOffset, endOffset, queueId }] of ends.entries()) {
+  for (const [i, { beginOffset, endOffset, queueId, sums }] of ends.entries()) {
     const topic = topics[i] ?? Buffer.alloc(0)
     writeInt64(part, endOffset, at)
     writeInt64(part, beginOffset, at + 8)
     part.writeInt32BE(queueId, at + 16)
     part.writeUInt16BE(topic.length, at + 20)
-    at += ENTRY_BYTES + topic.copy(part, at + ENTRY_BYTES)
+    at += TOPIC_AT + topic.copy(part, at + TOPIC_AT)
+    at = writeSums(part, at, sums)
   }
   part.writeUInt32BE(crc32(part.subarray(LOG_OFFSET_AT)), SUM_AT)
   return part
+}
+
+function entryBytes({ sums }: QueueEnd, topicBytes: number): number {
+  return ENTRY_BYTES + topicBytes + sums.sums.length * SUM_BYTES
+}
+
+/** Returns the place behind them. */
+function writeSums(
+  part: Buffer,
+  at: number,
+  { firstPage, fromOffset, oldestPage, sums }: StoredSums,
+): number {
+  writeInt64(part, fromOffset, at)
+  part.writeUInt32BE(oldestPage, at + 8)
+  part.writeUInt32BE(firstPage, at + 12)
+  let behind = part.writeUInt32BE(sums.length, at + 16)
+  for (const sum of sums) behind = part.writeUInt32BE(sum, behind)
+  return behind
 }
 
 /** Behind the sound part at `at`; undefined when there is none. */
@@ -206,9 +237,19 @@ function partEnd(bytes: Buffer, at: number): number | undefined {
 function* decodePart(part: Buffer): Generator<QueueEnd> {
   for (let at = HEAD_BYTES; at < part.length; ) {
     const topicBytes = part.readUInt16BE(at + 20)
-    const topic = part.toString('utf8', at + ENTRY_BYTES, at + ENTRY_BYTES + topicBytes)
+    const topic = part.toString('utf8', at + TOPIC_AT, at + TOPIC_AT + topicBytes)
     const stretch = { endOffset: readInt64(part, at), beginOffset: readInt64(part, at + 8) }
-    yield { topic, queueId: part.readInt32BE(at + 16), ...stretch }
-    at += ENTRY_BYTES + topicBytes
+    const sums = readSums(part, at + TOPIC_AT + topicBytes)
+    const end = { topic, queueId: part.readInt32BE(at + 16), ...stretch, sums }
+    yield end
+    at += entryBytes(end, topicBytes)
   }
+}
+
+function readSums(part: Buffer, at: number): StoredSums {
+  const count = part.readUInt32BE(at + 16)
+  const sums: number[] = []
+  for (let i = 0; i < count; i++) sums.push(part.readUInt32BE(at + 20 + i * SUM_BYTES))
+  const pages = { oldestPage: part.readUInt32BE(at + 8), firstPage: part.readUInt32BE(at + 12) }
+  return { fromOffset: readInt64(part, at), ...pages, sums }
 }

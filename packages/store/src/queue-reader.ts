@@ -54,7 +54,7 @@ export class QueueReader {
   readonly #log: CommitLog
   readonly #reader: LogReader
   readonly #repair: UnitRepair
-  readonly #units = new UnitWindows()
+  readonly #units: UnitWindows
   readonly #maxColdMessages: number
   readonly #maxColdBytes: number
   readonly #maxUnits: number
@@ -64,6 +64,7 @@ export class QueueReader {
     this.#log = log
     this.#reader = reader
     this.#repair = repair
+    this.#units = new UnitWindows(repair)
     this.#maxColdMessages = config.maxColdMessages ?? Number.POSITIVE_INFINITY
     this.#maxColdBytes = config.maxColdBytes ?? Number.POSITIVE_INFINITY
     this.#maxUnits = config.maxUnitsPerRead ?? MAX_UNITS_PER_READ
@@ -82,6 +83,7 @@ export class QueueReader {
   /** When the message at a queue offset was stored, in ms since 1970; -1 when there is none. */
   async storeTimeOf(queue: ConsumeQueue, queueOffset: number): Promise<number> {
     if (queueOffset < queue.minOffset || queueOffset >= queue.end.value) return -1
+    await this.#repair.see(queue, queueOffset, queueOffset + 1)
     const time = await this.#timeAt(queue, queueOffset)
     if (time !== undefined) return time
     await this.#putRight(queue, queueOffset)

@@ -5,14 +5,15 @@
  *   consumequeue/<topic>/<queueId>/<segments>
  */
 import { type Clock, type Disk, DiskError, type DiskFile } from '@rockhopper/host'
-import { isLive, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
-import { ConsumeQueue, type LogBounds } from './consume-queue.ts'
+import { readUnit, UNIT_BYTES } from '@rockhopper/protocol'
+import { ConsumeQueue, isEnd, type LogBounds } from './consume-queue.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { QueueEnds, QueueStretch } from './queue-ends.ts'
 import { SegmentFolder, segmentName } from './segment-folder.ts'
+import { NO_SUMS } from './unit-sums.ts'
 
 /** A queue without a message. */
-export const NOTHING: QueueStretch = { beginOffset: 0, endOffset: 0 }
+export const NOTHING: QueueStretch = { beginOffset: 0, endOffset: 0, sums: NO_SUMS }
 
 export interface QueuePlace {
   readonly topic: string
@@ -30,6 +31,7 @@ export class QueueTable {
   readonly #files: OpenFiles
   readonly #segmentBytes: number
   readonly #bounds: LogBounds
+  #hasBegun = false
   readonly #topics = new Map<string, Map<number, ConsumeQueue>>()
 
   constructor(
@@ -47,6 +49,11 @@ export class QueueTable {
     this.#segmentBytes = options.segmentBytes
     this.#bounds = bounds
     this.ends = ends
+  }
+
+  /** The start is over: files that turn out damaged are not begun anew. */
+  begun(): void {
+    this.#hasBegun = true
   }
 
   /** The queue if it was asked for before. */
@@ -149,7 +156,7 @@ export class QueueTable {
       this.#directoryOf(topic, queueId),
       this.#segmentBytes,
     )
-    const place = { topic, queueId }
+    const place = { topic, queueId, mayBeginAnew: !this.#hasBegun }
     const known = this.ends.isComplete ? (this.ends.get(topic, queueId) ?? NOTHING) : undefined
     const queue = new ConsumeQueue(this.#clock, folder, place, this.#bounds, known)
     const queues = this.#topics.get(topic)
@@ -179,7 +186,8 @@ export class QueueTable {
       throw error
     }
     try {
-      return file.readSync(unit, lastAt - start) === UNIT_BYTES && isLive(readUnit(unit, 0))
+      if (file.readSync(unit, lastAt - start) !== UNIT_BYTES) return false
+      return isEnd(readUnit(unit, 0), this.#bounds)
     } finally {
       file.close()
     }

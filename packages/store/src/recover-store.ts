@@ -156,7 +156,7 @@ async function recoverFrom(
   const queues = openQueues(ground, from, afterCrash, ends)
   if (ends.isComplete) await refill(ground, queues, from)
   let { storeTimestamp } = checkpoint
-  const restore = restorerOf(queues, known)
+  const restore = restorerOf(queues, config, known)
   // What the sums cover is looked at first: nothing of it can mislead what follows.
   const coveredEnd = await verifyPages(folder, sums, from)
   const checks = { tornBehind: coveredEnd, wholeCrc: config.verifyWholeCrc ?? false }
@@ -173,6 +173,7 @@ async function recoverFrom(
   if (left.wasKilled) writeAbortMarker(host, paths.abort)
   if (known !== undefined) keepOffsets(queues, known.ends.all())
   showRestored(queues)
+  queues.begun()
   const { wasKilled } = left
   const found = { folder, sums, queues, keyIndex }
   return { ...found, wasKilled, endOffset, checkpointOffset: from, storeTimestamp }
@@ -225,7 +226,7 @@ async function refill(
     return { topic, queueId, ...(queues.ends.get(topic, queueId) ?? NOTHING) }
   })
   const begins = new Map(should.map((end, i) => [names[i], end.beginOffset]))
-  const restore = restorerOf(queues)
+  const restore = restorerOf(queues, config)
   const first = folder.firstOffset ?? 0
   await verifyPages(folder, sums, first)
   const checks = { tornBehind: from, wholeCrc: config.verifyWholeCrc ?? false }
@@ -261,11 +262,15 @@ function demandFilled(queues: QueueTable, ends: Iterable<QueueEnd>): void {
 }
 
 /** Puts records into their queues, and these into their files before they take much memory. */
-function restorerOf(queues: QueueTable, known?: Known): (record: RecordView) => void {
+function restorerOf(
+  queues: QueueTable,
+  { delays }: StoreConfig,
+  known?: Known,
+): (record: RecordView) => void {
   let count = 0
   return (record) => {
     if (!isInQueue(record) || isOfDeletedQueue(record, known)) return
-    restoreUnit(queues, record, known !== undefined)
+    restoreUnit(queues, record, known !== undefined, delays)
     count += 1
     if (count % RESTORED_AT_A_TIME === 0) saveAsFarAsThereIsRoom(queues)
   }

@@ -9,6 +9,7 @@
  * leaves nothing that the next one cannot do over. Source: `store-runtime.md` section 6.
  */
 import {
+  type DelayLevels,
   hasSoundCrcProperty,
   isQueued,
   type RecordView,
@@ -174,7 +175,12 @@ export class QueueGap extends Error {
  * Puts a record that the scan found, and that is in a queue, there. `isAnew`: all of the log is
  * scanned, and a queue may begin anywhere. Throws `QueueGap`.
  */
-export function restoreUnit(queues: QueueTable, record: RecordView, isAnew: boolean): void {
+export function restoreUnit(
+  queues: QueueTable,
+  record: RecordView,
+  isAnew: boolean,
+  delays: DelayLevels | undefined,
+): void {
   const { queueId, queueOffset, topic } = record
   const queue = queueFor(queues, record, isAnew)
   if (queueOffset > queue.nextOffset) {
@@ -186,7 +192,7 @@ export function restoreUnit(queues: QueueTable, record: RecordView, isAnew: bool
   queue.push({
     logOffset: record.logOffset,
     sizeBytes: record.sizeBytes,
-    tagsCode: unitTagsCodeOf(record),
+    tagsCode: unitTagsCodeOf(record, delays),
   })
   queues.live.add(queue)
 }
@@ -215,7 +221,7 @@ function queueFor(
 export function saveRestored(queues: QueueTable): void {
   for (const queue of queues.live) {
     queue.end.advance(queue.nextOffset)
-    queue.save(Number.POSITIVE_INFINITY)
+    queue.save(Number.POSITIVE_INFINITY, queue.nextOffset)
   }
 }
 

@@ -1,13 +1,22 @@
 /**
- * Puts a unit of a queue right that does not say where its message is: the log is the truth. Owns
- * the repairs that are under way, and the messages that the log was found not to have.
+ * Puts a unit of a queue right that does not say where its message is, or, as its checksum tells,
+ * with what tag: the log is the truth. Owns the repairs that are under way, and the messages that the
+ * log was found not to have.
  *
  *   queue   … | sound | wrong | … | sound | …
  *   log        ^ record … looked through … ^ record
  */
 import assert from 'node:assert/strict'
 import type { Logger } from '@rockhopper/host'
-import { isQueued, type QueueUnit, type RecordView, unitTagsCodeOf } from '@rockhopper/protocol'
+import {
+  isQueued,
+  type QueueUnit,
+  type RecordView,
+  readUnit,
+  scanView,
+  UNIT_BYTES,
+  unitTagsCodeOf,
+} from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { DamageNotices } from './damage-notices.ts'
@@ -17,6 +26,7 @@ import type { LogPages } from './log-pages.ts'
 import type { LogReader } from './log-reader.ts'
 import { walkLog } from './log-walk.ts'
 import type { QueueTable } from './queue-table.ts'
+import type { UnitStretch } from './unit-sums.ts'
 
 interface RepairParts {
   readonly log: CommitLog
@@ -46,18 +56,71 @@ export class UnitRepair {
   }
 
   /**
+   * Compares the units of a queue from `from` to `to`, as far as they are in files, with their
+   * checksums, and puts those right that do not say what their messages are. Those that the log does
+   * not tell of stay. Rejects with `DiskError`.
+   */
+  async see(queue: ConsumeQueue, from: number, to: number): Promise<void> {
+    for (let at = from; at < Math.min(to, queue.nextSegmentOffset(from), queue.tailOffset); ) {
+      const stretch = queue.unseenStretch(at)
+      if (stretch !== undefined && !(await queue.isSound(stretch))) {
+        await this.#once(placeOf(queue, `sum ${stretch.page}`), () => this.#hold(queue, stretch))
+      }
+      at = queue.endOfSum(at)
+    }
+  }
+
+  /**
    * Resolves when the unit in the file is right. Rejects with `CorruptionError` when the log does not
    * have its message, and with `DiskError`.
    */
   repair(queue: ConsumeQueue, queueOffset: number): Promise<void> {
-    const place = `${queue.topic} ${queue.queueId} ${queueOffset}`
+    const place = placeOf(queue, `unit ${queueOffset}`)
     const lost = this.#lost.get(place)
     if (lost !== undefined) return Promise.reject(lost)
+    return this.#once(place, () => this.#repair(queue, queueOffset, place))
+  }
+
+  #once(place: string, action: () => Promise<void>): Promise<void> {
     const underWay = this.#underWay.get(place)
     if (underWay !== undefined) return underWay
-    const repair = this.#repair(queue, queueOffset, place)
+    const repair = action().finally(() => this.#underWay.delete(place))
     this.#underWay.set(place, repair)
-    return repair.finally(() => this.#underWay.delete(place))
+    return repair
+  }
+
+  /** Holds each unit of a stretch against its record, the last first. */
+  async #hold(queue: ConsumeQueue, stretch: UnitStretch): Promise<void> {
+    const { logger } = this.#parts
+    const sentence = 'Units of a queue do not have their checksum: they are held against the log.'
+    logger.warn(sentence, { ...queue.placeOf(stretch.from), units: stretch.to - stretch.from })
+    const units = await queue.unitsOf(stretch)
+    for (let at = stretch.to - 1; at >= stretch.from; at--) {
+      const unit = readUnit(units, (at - stretch.from) * UNIT_BYTES)
+      const right = await this.#rightUnit(queue, at, unit)
+      if (right === undefined && this.#isOld(unit)) break
+      if (right !== undefined && !isSame(right, unit)) this.#mend(queue, at, right)
+    }
+    await queue.believe(stretch)
+    this.#parts.queues.live.add(queue)
+  }
+
+  /** What a unit should say; undefined when the log does not tell. */
+  async #rightUnit(
+    queue: ConsumeQueue,
+    queueOffset: number,
+    unit: QueueUnit,
+  ): Promise<QueueUnit | undefined> {
+    if (queueOffset >= queue.tailOffset) return queue.unitAt(queueOffset)
+    const record = await this.#recordOf(queue, queueOffset, unit)
+    if (record === 'damaged') return unit
+    if (record !== undefined) return unitOf(record)
+    return this.#find(queue, queueOffset, await this.#boundsOf(queue, queueOffset))
+  }
+
+  /** Whether the log may have removed its record, which was before all those that it has. */
+  #isOld({ logOffset }: QueueUnit): boolean {
+    return logOffset >= 0 && logOffset < this.#parts.log.minOffset
   }
 
   async #repair(queue: ConsumeQueue, queueOffset: number, place: string): Promise<void> {
@@ -68,6 +131,10 @@ export class UnitRepair {
     const bounds = await this.#boundsOf(queue, queueOffset)
     const unit = await this.#find(queue, queueOffset, bounds)
     if (unit === undefined) throw this.#lose(place, lackOf(queue, queueOffset, bounds))
+    this.#mend(queue, queueOffset, unit)
+  }
+
+  #mend(queue: ConsumeQueue, queueOffset: number, unit: QueueUnit): void {
     queue.mend(queueOffset, unit)
     this.#parts.queues.live.add(queue)
     const { logger } = this.#parts
@@ -104,13 +171,26 @@ export class UnitRepair {
   }
 
   async #isSound(queue: ConsumeQueue, queueOffset: number, unit: QueueUnit): Promise<boolean> {
+    const record = await this.#recordOf(queue, queueOffset, unit)
+    return record !== undefined && record !== 'damaged'
+  }
+
+  /** The record that a unit means; undefined when it is not where the unit says. */
+  async #recordOf(
+    queue: ConsumeQueue,
+    queueOffset: number,
+    unit: QueueUnit,
+  ): Promise<RecordView | 'damaged' | undefined> {
     const { reader } = this.#parts
-    if (!reader.canHave(unit)) return false
+    if (!reader.canHave(unit)) return undefined
     try {
-      return (await reader.coldSlices(queue, [{ ...unit, queueOffset }])).kind === 'read'
+      const read = await reader.coldSlices(queue, [{ ...unit, queueOffset }])
+      if (read.kind !== 'read') return undefined
+      const scanned = scanView(read.slices[0] ?? Buffer.alloc(0), 0, false)
+      return scanned.kind === 'record' ? scanned.record : undefined
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error
-      return false
+      return 'damaged'
     }
   }
 
@@ -133,6 +213,16 @@ export class UnitRepair {
     this.#parts.logger.error('The commit log lacks a message of a queue.', { error })
     return error
   }
+}
+
+function placeOf({ queueId, topic }: ConsumeQueue, part: string): string {
+  return `${topic} ${queueId} ${part}`
+}
+
+function isSame(one: QueueUnit, other: QueueUnit): boolean {
+  const { logOffset, sizeBytes, tagsCode } = one
+  const isThere = logOffset === other.logOffset && sizeBytes === other.sizeBytes
+  return isThere && tagsCode === other.tagsCode
 }
 
 function isOf(record: RecordView, queue: ConsumeQueue): boolean {

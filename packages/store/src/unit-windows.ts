@@ -1,10 +1,16 @@
 /**
  * Keeps the units last read from the files of some queues in memory: who reads on finds the next
- * ones there. Owns them; the queue used longest ago is forgotten first.
+ * ones there. Owns them; the queue used longest ago is forgotten first. What is read for the first
+ * time since the start is compared with its checksums.
  */
 import { UNIT_BYTES } from '@rockhopper/protocol'
 import type { ConsumeQueue } from './consume-queue.ts'
 import { MAX_UNIT_WINDOWS, UNITS_AT_FIRST, UNITS_PER_WINDOW } from './limits.ts'
+
+/** Sees to it that units in files are right: `UnitRepair`. */
+interface Check {
+  see(queue: ConsumeQueue, from: number, to: number): Promise<void>
+}
 
 interface UnitWindow {
   readonly startOffset: number
@@ -15,6 +21,11 @@ interface UnitWindow {
 export class UnitWindows {
   /** The queue used last at the end. */
   readonly #held = new Map<ConsumeQueue, UnitWindow>()
+  readonly #check: Check
+
+  constructor(check: Check) {
+    this.#check = check
+  }
 
   /**
    * Units from `from` on, all in files: at the most `count`, at the least one. At once when they are
@@ -42,7 +53,9 @@ export class UnitWindows {
     count: number,
     windowUnits: number,
   ): Promise<Buffer> {
-    const units = await queue.coldUnits(from, Math.max(count, windowUnits))
+    const unitCount = Math.max(count, windowUnits)
+    await this.#check.see(queue, from, from + unitCount)
+    const units = await queue.coldUnits(from, unitCount)
     const endOffset = from + units.length / UNIT_BYTES
     const window = { startOffset: from, endOffset, units }
     this.#held.delete(queue)
