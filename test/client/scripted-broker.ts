@@ -7,13 +7,16 @@ import {
   CONSUMER_SEND_MSG_BACK,
   decodeBatch,
   decodeHeartbeat,
+  decodeQueueLockRequest,
   encodeConsumerIds,
+  encodeLockedQueues,
   encodeProperties,
   GET_CONSUMER_LIST_BY_GROUP,
   GET_MAX_OFFSET,
   HEART_BEAT,
   type HeartbeatData,
   hostAddress,
+  LOCK_BATCH_MQ,
   NOTIFY_CONSUMER_IDS_CHANGED,
   PULL_MESSAGE,
   pullFlag,
@@ -23,6 +26,7 @@ import {
   SEARCH_OFFSET_BY_TIMESTAMP,
   SEND_BATCH_MESSAGE,
   SEND_MESSAGE_V2,
+  UNLOCK_BATCH_MQ,
   UNREGISTER_CLIENT,
   UPDATE_CONSUMER_OFFSET,
   writeRecord,
@@ -51,6 +55,8 @@ export interface BrokerScript {
   ) => SendReply | Promise<SendReply | undefined> | undefined
   onPull?: (header: PullHeader) => PullReply | Promise<PullReply | undefined> | undefined
   onSendBack?: (header: SendBackHeader) => void
+  /** Whether a lock may be given to a client; Apache's rule when absent. */
+  onLock?: (clientId: string, queueId: number) => boolean
 }
 
 export interface Stored {
@@ -79,6 +85,10 @@ export class ScriptedBroker {
   readonly left: string[] = []
   /** `group topic queueId` → offset. */
   readonly offsets = new Map<string, number>()
+  /** Locks that were given back, in order. */
+  readonly unlocked: string[] = []
+  /** `group topic queueId` → who has the lock, and until when. */
+  readonly locks = new Map<string, { clientId: string; untilMs: number }>()
   /** Names of commands in the order in which they came, with the client where it is known. */
   readonly events: string[] = []
   readonly #host: Host
@@ -157,6 +167,8 @@ export class ScriptedBroker {
         header: { offset: this.#end(topic, queueId) },
       }))
       .on(SEARCH_OFFSET_BY_TIMESTAMP, ({ timestamp }) => ({ header: { offset: timestamp % 1000 } }))
+      .on(LOCK_BATCH_MQ, (_header, { body }) => this.#lock(body))
+      .on(UNLOCK_BATCH_MQ, (_header, { body }) => this.#unlock(body))
       .on(CONSUMER_SEND_MSG_BACK, (header) => {
         this.events.push('send back')
         this.script.onSendBack?.(header)
@@ -223,6 +235,31 @@ export class ScriptedBroker {
       const isNew = !members.has(heartbeat.clientID)
       members.set(heartbeat.clientID, connection)
       if (isNew) this.notify(groupName)
+    }
+    return {}
+  }
+
+  #lock(body: Buffer): Reply {
+    const { consumerGroup, clientId, queues } = decodeQueueLockRequest(body)
+    const nowMs = this.#host.clock.monotonicMs()
+    const granted = queues.filter(({ topic, queueId }) => {
+      const key = `${consumerGroup} ${topic} ${queueId}`
+      const lock = this.locks.get(key)
+      if (this.script.onLock?.(clientId, queueId) === false) return false
+      if (lock !== undefined && lock.clientId !== clientId && lock.untilMs > nowMs) return false
+      this.locks.set(key, { clientId, untilMs: nowMs + 60_000 })
+      return true
+    })
+    return { body: [encodeLockedQueues(granted)] }
+  }
+
+  #unlock(body: Buffer): Reply {
+    const { consumerGroup, clientId, queues } = decodeQueueLockRequest(body)
+    for (const { topic, queueId } of queues) {
+      const key = `${consumerGroup} ${topic} ${queueId}`
+      if (this.locks.get(key)?.clientId !== clientId) continue
+      this.locks.delete(key)
+      this.unlocked.push(`${clientId} ${topic} ${queueId}`)
     }
     return {}
   }

@@ -8,10 +8,14 @@ export const NO_ADDRESS = '127.0.0.1'
 
 const RANDOM_DIGITS = 9
 
-/** `ip@pid#time`, the time followed by random digits: two clients may start in one millisecond. */
-export function newClientId({ machine, clock, random }: Host): string {
+/**
+ * `ip@instance`; without a name for the instance `ip@pid#time`, the time followed by random digits:
+ * two clients may start in one millisecond.
+ */
+export function newClientId({ machine, clock, random }: Host, instanceName?: string): string {
   const ip = machine.addresses[0] ?? NO_ADDRESS
   const address = ip.includes(':') ? `[${ip}]` : ip
+  if (instanceName !== undefined) return `${address}@${instanceName}`
   const digits = String(random.below(10 ** RANDOM_DIGITS)).padStart(RANDOM_DIGITS, '0')
   return `${address}@${machine.pid}#${clock.nowMs()}${digits}`
 }

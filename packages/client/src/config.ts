@@ -62,6 +62,28 @@ export type ConsumeFromWhere =
 export interface ConsumerOptions extends ClientOptions {
   /** Where to begin on a queue of which the group has consumed nothing; default `last`. */
   readonly consumeFromWhere?: ConsumeFromWhere
+  /**
+   * Who gets a message: one member of the group (`clustering`, the default), or every one of them
+   * (`broadcasting`). With broadcasting offsets are kept in a local file, a message that fails does
+   * not come again, and members must not share `instanceName` and machine.
+   */
+  readonly messageModel?: 'clustering' | 'broadcasting'
+  /**
+   * Whether the messages of a queue are handled in their order, one call of a handler at a time.
+   * All members of a group must agree. A message that fails is tried again before any other of its
+   * queue. Default false: queues are handled concurrently.
+   */
+  readonly orderly?: boolean
+  /**
+   * The part of the client id behind the address. Default: process and time; `DEFAULT` for
+   * broadcasting, so that the path of the offsets stays the same.
+   */
+  readonly instanceName?: string
+  /**
+   * Folder for the offsets of broadcasting consumers; they are kept in
+   * `<clientId>/<group>/offsets.json` below it. Default: `.rocketmq_offsets` in the home folder.
+   */
+  readonly localOffsetStoreDir?: string
   /** How the members of the group share the queues; all must use the same. Default: averagely. */
   readonly allocation?: AllocationStrategy
   /** Handlers that run at a time, over all queues: 1 … 10 000, default 20. */
@@ -73,8 +95,16 @@ export interface ConsumerOptions extends ClientOptions {
    * come again, its place is free for another, and whatever it still does is ignored.
    */
   readonly consumeTimeoutMs?: number
-  /** Tries after which a message becomes a dead letter: 0 … 10 000, default 16. */
+  /**
+   * Failures after which a message becomes a dead letter: 0 … 2^31 − 1. Default (or −1): what the
+   * settings of the group say (16 unless changed); in an orderly consumer there is no limit.
+   */
   readonly maxReconsumeTimes?: number
+  /**
+   * How long a queue of an orderly consumer waits after a failure, in ms: 10 … 30 000, default
+   * 1000. A handler may say otherwise.
+   */
+  readonly suspendCurrentQueueTimeMs?: number
   /** Messages asked for by one pull: 1 … 1024, default 32. */
   readonly pullBatchSize?: number
   /** Messages of a queue held here; at it the queue is not pulled: 1 … 65 535, default 1000. */
@@ -83,9 +113,20 @@ export interface ConsumerOptions extends ClientOptions {
   readonly maxCachedBytes?: number
   /** From the oldest unfinished message of a queue to the newest: 1 … 65 535, default 2000. */
   readonly maxCachedSpan?: number
+  /** The same for all queues of a topic together: 1 … 2^31 − 1, default none. */
+  readonly maxCachedMessagesPerTopic?: number
+  /** The same in bytes: 1 … 2^40, default none. */
+  readonly maxCachedBytesPerTopic?: number
   /**
-   * Pause before the first pull of a queue that another member may just be giving up, in ms:
-   * 0 … 60 000, default 500. Its handlers finish in that time, so that nothing comes twice.
+   * Bytes held here over all queues: 1 … 2^40, default 256 MiB. At it only queues of which nothing
+   * is held are pulled.
+   */
+  readonly maxCachedBytesInAll?: number
+  /** Time without progress after which a queue is told of as stalled, in ms: 1000 … 2^31, default 120 000. */
+  readonly stalledAfterMs?: number
+  /**
+   * Longest wait for another member to finish its handlers of a queue, in ms: 0 … 60 000, default
+   * 5000. What it has not finished by then comes twice. An orderly consumer always waits.
    */
   readonly handoverMs?: number
   /** How long `close` and a rebalance wait for running handlers, in ms: 0 … 2^31, default 30 000. */
@@ -99,10 +140,13 @@ interface Range {
 }
 
 type Ranges = Readonly<Record<string, Range>>
-type Numbers<T extends Ranges> = { readonly [N in keyof T]: number }
+
+/** The numbers that come of ranges. */
+export type Numbers<T extends Ranges> = { readonly [N in keyof T]: number }
 
 const MIB = 1024 * 1024
 const TERA = 2 ** 40
+const MAX_INT = 2 ** 31 - 1
 
 const producerRanges = {
   sendTimeoutMs: { otherwise: 3000, min: 1, max: 3_600_000 },
@@ -119,12 +163,17 @@ const consumerRanges = {
   concurrency: { otherwise: 20, min: 1, max: 10_000 },
   consumeMessageBatchMaxSize: { otherwise: 32, min: 1, max: 1024 },
   consumeTimeoutMs: { otherwise: 900_000, min: 1000, max: 2 ** 31 },
-  maxReconsumeTimes: { otherwise: 16, min: 0, max: 10_000 },
+  maxReconsumeTimes: { otherwise: -1, min: -1, max: MAX_INT },
+  suspendCurrentQueueTimeMs: { otherwise: 1000, min: 10, max: 30_000 },
   pullBatchSize: { otherwise: 32, min: 1, max: 1024 },
   maxCachedMessages: { otherwise: 1000, min: 1, max: 65_535 },
   maxCachedBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
   maxCachedSpan: { otherwise: 2000, min: 1, max: 65_535 },
-  handoverMs: { otherwise: 500, min: 0, max: 60_000 },
+  maxCachedMessagesPerTopic: { otherwise: -1, min: -1, max: MAX_INT },
+  maxCachedBytesPerTopic: { otherwise: -1, min: -1, max: TERA },
+  maxCachedBytesInAll: { otherwise: 256 * MIB, min: 1, max: TERA },
+  stalledAfterMs: { otherwise: 120_000, min: 1000, max: 2 ** 31 },
+  handoverMs: { otherwise: 5000, min: 0, max: 60_000 },
   drainTimeoutMs: { otherwise: 30_000, min: 0, max: 2 ** 31 },
 } as const
 
@@ -143,6 +192,11 @@ export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRan
 export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges> {
   readonly consumeFromWhere: ConsumeFromWhere
   readonly allocation: AllocationStrategy
+  readonly messageModel: 'clustering' | 'broadcasting'
+  readonly orderly: boolean
+  /** Undefined: process and time. */
+  readonly instanceName: string | undefined
+  readonly localOffsetStoreDir: string
 }
 
 /** Checks the options of a producer. Throws `ClientError` BAD_OPTION. */
@@ -156,26 +210,59 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
 
 /** Checks the options of a consumer. Throws `ClientError` BAD_OPTION. */
 export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
-  const { consumeFromWhere = 'last' } = options
+  const client = clientConfig(options)
+  const { orderly = false, localOffsetStoreDir } = options
+  if (typeof orderly !== 'boolean') throw badOption(`orderly is "${orderly}"`, 'use true or false')
+  const { homeDirectory } = client.host.machine
+  return {
+    ...client,
+    ...numbers(consumerRanges, options),
+    ...modelOf(options),
+    consumeFromWhere: startingPoint(options),
+    allocation: options.allocation ?? allocateAveragely,
+    orderly,
+    localOffsetStoreDir: localOffsetStoreDir ?? `${homeDirectory}/.rocketmq_offsets`,
+  }
+}
+
+/** Checks where a group begins. Throws `ClientError` BAD_OPTION. */
+export function startingPoint({
+  consumeFromWhere = 'last',
+}: Pick<ConsumerOptions, 'consumeFromWhere'>): ConsumeFromWhere {
   const known =
     consumeFromWhere === 'last' ||
     consumeFromWhere === 'first' ||
     Number.isSafeInteger(consumeFromWhere.timestampMs)
-  if (!known) {
-    throw badOption(
-      `consumeFromWhere is ${JSON.stringify(consumeFromWhere)}`,
-      'use "last", "first" or { timestampMs: <ms since 1970> }',
-    )
-  }
-  return {
-    ...clientConfig(options),
-    ...numbers(consumerRanges, options),
-    consumeFromWhere,
-    allocation: options.allocation ?? allocateAveragely,
-  }
+  if (known) return consumeFromWhere
+  throw badOption(
+    `consumeFromWhere is ${JSON.stringify(consumeFromWhere)}`,
+    'use "last", "first" or { timestampMs: <ms since 1970> }',
+  )
 }
 
-function clientConfig(options: ClientOptions): ClientConfig {
+/** What may stand in a client id, and in a path. */
+const INSTANCE_NAME = /^[\w.#:-]+$/
+
+/** Checks whom messages are for, and under which name. Throws `ClientError` BAD_OPTION. */
+export function modelOf({
+  messageModel = 'clustering',
+  instanceName,
+}: Pick<ConsumerOptions, 'messageModel' | 'instanceName'>): Pick<ConsumerConfig, 'messageModel' | 'instanceName'> {
+  if (messageModel !== 'clustering' && messageModel !== 'broadcasting') {
+    throw badOption(
+      `messageModel is "${String(messageModel)}"`,
+      'use "clustering" or "broadcasting"',
+    )
+  }
+  if (instanceName !== undefined && !INSTANCE_NAME.test(instanceName)) {
+    throw badOption(`instanceName is "${instanceName}"`, 'use letters, digits and . _ # : -')
+  }
+  const stable = messageModel === 'broadcasting' ? 'DEFAULT' : undefined
+  return { messageModel, instanceName: instanceName ?? stable }
+}
+
+/** Checks what all clients have in common. Throws `ClientError` BAD_OPTION. */
+export function clientConfig(options: ClientOptions): ClientConfig {
   const host = options.host ?? nodeHost()
   const problem =
     typeof options.group === 'string' ? groupNameProblem(options.group) : 'no group is given'
@@ -195,7 +282,8 @@ function clientConfig(options: ClientOptions): ClientConfig {
   }
 }
 
-function numbers<T extends Ranges>(ranges: T, options: object): Numbers<T> {
+/** The options of some ranges, or what holds without them. Throws `ClientError` BAD_OPTION. */
+export function numbers<T extends Ranges>(ranges: T, options: object): Numbers<T> {
   const given = options as Readonly<Record<string, unknown>>
   const entries = Object.entries(ranges).map(([name, { otherwise, min, max }]) => {
     const value = given[name] ?? otherwise

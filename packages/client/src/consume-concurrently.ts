@@ -3,9 +3,19 @@
  * either done or comes again. Source: Apache class ConsumeMessageConcurrentlyService; `client.md`
  * section 6.4. Owns the line of tasks; its length is bounded by the windows of the queues.
  */
-import type { Clock } from '@rockhopper/host'
+import type { Timer } from '@rockhopper/host'
+import { HandlerContext } from './consume-context.ts'
+import {
+  type AfterFailure,
+  type Consumption,
+  type ConsumptionParts,
+  callHandler,
+  isPromise,
+  type Task,
+  taskAt,
+  topicOf,
+} from './consumption.ts'
 import { ClientError } from './errors.ts'
-import type { ConsumeContext, Handling } from './handlers.ts'
 import { Overdue } from './overdue.ts'
 import type { Entry, OwnedQueue } from './owned-queue.ts'
 import type { ReceivedMessage } from './received-message.ts'
@@ -19,94 +29,69 @@ const DELAY_LEVEL_AFTER_TIMEOUT = 3
 /** Tasks that were begun are dropped from the head of the line in steps of this many. */
 const COMPACT_FROM = 1024
 
-/** What became of a message whose handler failed. */
-export type AfterFailure =
-  /** The broker has it and delivers it again later, or lays it aside as a dead letter. */
-  | 'given back'
-  /** The broker did not take it: it is handled again here in 5 s. */
-  | 'kept here'
-
-export interface ConsumptionParts {
-  readonly clock: Clock
-  /** Handlers that run at a time. */
-  readonly concurrency: number
+export interface ConcurrentParts extends ConsumptionParts {
   /** Time after which a handler is given up, in ms: its messages come again. */
   readonly timeoutMs: number
-  readonly handlingOf: (topic: string) => Handling
-  /** Gives a message back to its broker. */
-  readonly sendBack: (message: ReceivedMessage, delayLevel: number) => Promise<void>
-  /** Told of each message that failed. */
-  readonly onFailed: (message: ReceivedMessage, error: unknown, after: AfterFailure) => void
+  /** Gives a message away, to come again later. Rejects when nobody took it. */
+  readonly giveBack: (
+    message: ReceivedMessage,
+    delayLevel: number,
+    error: unknown,
+  ) => Promise<AfterFailure>
 }
 
-interface Task {
-  readonly owned: OwnedQueue
-  readonly entries: readonly Entry[]
-  readonly handling: Handling
+interface RunningTask extends Task {
+  readonly startMs: number
 }
 
-export class Consumption {
-  readonly #parts: ConsumptionParts
+export class ConcurrentConsumption implements Consumption {
+  readonly #parts: ConcurrentParts
   #line: Task[] = []
   /** Index of the next task to begin. */
   #head = 0
   #running = 0
-  readonly #overdue: Overdue<Task>
+  readonly #overdue: Overdue<RunningTask>
+  readonly #again = new Set<Timer>()
 
-  constructor(parts: ConsumptionParts) {
+  constructor(parts: ConcurrentParts) {
     this.#parts = parts
     this.#overdue = new Overdue(parts.clock, parts.timeoutMs, (task) => this.#giveUp(task))
   }
 
-  /** Takes new messages of a queue, in the order of their offsets. */
   submit(owned: OwnedQueue, entries: readonly Entry[]): void {
     for (let at = 0; at < entries.length; ) {
-      const task = this.#taskAt(owned, entries, at)
+      const task = taskAt(owned, entries, at, this.#parts.handlingOf)
       at += task.entries.length
       this.#line.push(task)
     }
-    this.#pump()
+    this.pump()
   }
 
-  /** Gives up no more handlers. */
-  stop(): void {
-    this.#overdue.stop()
-  }
-
-  /** The messages from `at` on that one call of a handler takes. */
-  #taskAt(owned: OwnedQueue, entries: readonly Entry[], at: number): Task {
-    const topic = entries[at]?.message.topic ?? ''
-    const handling = this.#parts.handlingOf(topic)
-    const limit = handling.kind === 'each' ? 1 : handling.maxSize
-    let end = at + 1
-    while (end < at + limit && entries[end]?.message.topic === topic) end++
-    return { owned, entries: entries.slice(at, end), handling }
-  }
-
-  #pump(): void {
-    while (this.#running < this.#parts.concurrency) {
+  pump(): void {
+    while (this.#head < this.#line.length && this.#parts.hasRoom(this.#running)) {
       const task = this.#line[this.#head]
-      if (task === undefined) break
       this.#head++
-      if (!task.owned.isReleased) this.#begin(task)
+      if (task !== undefined && !task.owned.isReleased) this.#begin(task)
     }
     if (this.#head < COMPACT_FROM && this.#head < this.#line.length) return
     this.#line = this.#line.slice(this.#head)
     this.#head = 0
   }
 
-  #begin(task: Task): void {
+  stop(): void {
+    this.#overdue.stop()
+    for (const timer of this.#again) timer.cancel()
+    this.#again.clear()
+  }
+
+  #begin(planned: Task): void {
+    const task = { ...planned, startMs: this.#parts.clock.monotonicMs() }
     this.#running++
     task.owned.enter()
-    const context: ConsumeContext = {
-      queue: task.owned.queue,
-      signal: task.owned.released,
-      delayLevelWhenNextConsume: 0,
-      ackIndex: Number.MAX_SAFE_INTEGER,
-    }
+    const context = new HandlerContext(task.owned, 0)
     let result: void | Promise<void>
     try {
-      result = call(task, context)
+      result = callHandler(task, context)
     } catch (error) {
       this.#fail(task, context.delayLevelWhenNextConsume, error)
       return
@@ -116,13 +101,13 @@ export class Consumption {
   }
 
   /** What a handler does after it was given up does not count any more. */
-  #await(task: Task, context: ConsumeContext, result: Promise<void>): void {
+  #await(task: RunningTask, context: HandlerContext, result: Promise<void>): void {
     this.#overdue.watch(task)
     result.then(
       () => {
         if (!this.#overdue.over(task)) return
         this.#succeed(task, context)
-        this.#pump()
+        this.pump()
       },
       (error: unknown) => {
         if (this.#overdue.over(task)) this.#fail(task, context.delayLevelWhenNextConsume, error)
@@ -130,88 +115,102 @@ export class Consumption {
     )
   }
 
-  #giveUp(task: Task): void {
-    const topic = task.entries[0]?.message.topic ?? ''
+  #giveUp(task: RunningTask): void {
     const { timeoutMs } = this.#parts
-    const sentence = `a handler of the topic "${topic}" was not done after ${timeoutMs} ms`
+    const sentence = `a handler of the topic "${topicOf(task)}" was not done after ${timeoutMs} ms`
     const hint = 'see what it waits for, or raise consumeTimeoutMs'
     const error = new ClientError('TIMEOUT', sentence, { retryable: true, hint })
     this.#fail(task, DELAY_LEVEL_AFTER_TIMEOUT, error)
   }
 
-  #succeed(task: Task, context: ConsumeContext): void {
-    if (task.entries.length > context.ackIndex + 1) {
+  #succeed(task: RunningTask, context: HandlerContext): void {
+    if (task.entries.length > context.ackIndex + 1 || context.retried !== undefined) {
       this.#endLater(task, this.#acknowledge(task, context))
       return
     }
     for (const entry of task.entries) task.owned.finish(entry)
+    this.#tell(task, 0)
     this.#running--
     task.owned.leave()
   }
 
-  #fail(task: Task, delayLevel: number, error: unknown): void {
-    this.#endLater(task, this.#retry(task, task.entries, delayLevel, error))
+  #fail(task: RunningTask, delayLevel: number, error: unknown): void {
+    this.#tell(task, task.entries.length)
+    this.#endLater(
+      task,
+      this.#retry(task, task.entries, () => delayLevel, error),
+    )
   }
 
-  /** Of a batch, those behind the index that the handler left are to come again. */
-  async #acknowledge(task: Task, context: ConsumeContext): Promise<void> {
-    const done = Math.max(0, Math.min(context.ackIndex + 1, task.entries.length))
-    for (const entry of task.entries.slice(0, done)) task.owned.finish(entry)
-    const rest = task.entries.slice(done)
-    if (rest.length === 0) return
-    const error = new Error(`the handler has set ackIndex to ${context.ackIndex}`)
-    await this.#retry(task, rest, context.delayLevelWhenNextConsume, error)
+  /** Of a batch, those behind the index that the handler left, or that it named, come again. */
+  async #acknowledge(task: RunningTask, context: HandlerContext): Promise<void> {
+    const { ackIndex, retried } = context
+    const isDone = ({ message }: Entry, at: number): boolean =>
+      at <= ackIndex && retried?.has(message) !== true
+    for (const entry of task.entries.filter(isDone)) task.owned.finish(entry)
+    const rest = task.entries.filter((entry, at) => !isDone(entry, at))
+    this.#tell(task, rest.length)
+    const levelOf = (message: ReceivedMessage): number =>
+      retried?.get(message) ?? context.delayLevelWhenNextConsume
+    await this.#retry(task, rest, levelOf, new Error(notAcknowledged(context)))
   }
 
   async #retry(
     task: Task,
     entries: readonly Entry[],
-    delayLevel: number,
+    levelOf: (message: ReceivedMessage) => number,
     error: unknown,
   ): Promise<void> {
     for (const entry of entries) {
       // Who reads the queue now gets the message again anyway.
       if (task.owned.isGone) return
-      const after = await this.#giveBack(task, entry, delayLevel)
+      const after = await this.#giveBack(task, entry, levelOf(entry.message), error)
       this.#parts.onFailed(entry.message, error, after)
     }
   }
 
-  async #giveBack(task: Task, entry: Entry, delayLevel: number): Promise<AfterFailure> {
+  async #giveBack(
+    task: Task,
+    entry: Entry,
+    delayLevel: number,
+    error: unknown,
+  ): Promise<AfterFailure> {
     try {
-      await this.#parts.sendBack(entry.message, delayLevel)
+      const after = await this.#parts.giveBack(entry.message, delayLevel, error)
       task.owned.finish(entry)
-      return 'given back'
+      return after
     } catch {
-      this.#parts.clock.after(HANDLE_AGAIN_MS, () => {
-        entry.message.reconsumeTimes++
-        this.#line.push({ ...task, entries: [entry] })
-        this.#pump()
-      })
+      this.#handleAgain({ ...task, entries: [entry] }, entry.message)
       return 'kept here'
     }
+  }
+
+  #handleAgain(task: Task, message: ReceivedMessage): void {
+    const timer = this.#parts.clock.after(HANDLE_AGAIN_MS, () => {
+      this.#again.delete(timer)
+      message.reconsumeTimes++
+      this.#line.push(task)
+      this.pump()
+    })
+    this.#again.add(timer)
   }
 
   #endLater(task: Task, end: Promise<void>): void {
     end.finally(() => {
       this.#running--
       task.owned.leave()
-      this.#pump()
+      this.pump()
     })
   }
-}
 
-function call({ handling, entries }: Task, context: ConsumeContext): void | Promise<void> {
-  if (handling.kind === 'batch') {
-    return handling.handle(
-      entries.map((entry) => entry.message),
-      context,
-    )
+  #tell(task: RunningTask, failed: number): void {
+    const { clock, onHandled } = this.#parts
+    const done = task.entries.length - failed
+    onHandled(topicOf(task), done, failed, clock.monotonicMs() - task.startMs)
   }
-  const [entry] = entries
-  return entry === undefined ? undefined : handling.handle(entry.message, context)
 }
 
-function isPromise(result: void | Promise<void>): result is Promise<void> {
-  return typeof result === 'object' && typeof result?.then === 'function'
+function notAcknowledged({ ackIndex, retried }: HandlerContext): string {
+  if (retried === undefined) return `the handler has set ackIndex to ${ackIndex}`
+  return 'the handler has asked for a message of its batch to come again'
 }

@@ -12,7 +12,7 @@ export {
 export { allocateByConsistentHash } from './allocate-by-hash.ts'
 export { allocateByMachineRoom, allocateNearby, type MachineRooms } from './allocate-by-room.ts'
 export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions } from './config.ts'
-export type { AfterFailure } from './consume-concurrently.ts'
+export type { AfterFailure } from './consumption.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
 export type { BatchHandler, ConsumeContext, MessageHandler } from './handlers.ts'
 export type {

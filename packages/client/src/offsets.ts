@@ -7,9 +7,10 @@
 import { isRetryTopic, type MessageQueue } from '@rockhopper/protocol'
 import type { BrokerOffsets } from './broker-offsets.ts'
 import type { ConsumeFromWhere } from './config.ts'
+import type { OffsetStore } from './offset-store.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 
-export class Offsets {
+export class Offsets implements OffsetStore {
   readonly #broker: BrokerOffsets
   readonly #consumeFromWhere: ConsumeFromWhere
 
@@ -24,7 +25,7 @@ export class Offsets {
    */
   async startOffset(owned: OwnedQueue): Promise<number> {
     const offset = await this.#broker.committed(owned.queue)
-    if (offset === undefined) return this.#firstOffset(owned.queue)
+    if (offset === undefined) return this.firstOffset(owned.queue)
     owned.storedOffset = offset
     return offset
   }
@@ -44,7 +45,7 @@ export class Offsets {
   }
 
   /** Where a group begins that has consumed nothing of the queue: with failed messages, early. */
-  async #firstOffset(queue: MessageQueue): Promise<number> {
+  async firstOffset(queue: MessageQueue): Promise<number> {
     const from = this.#consumeFromWhere
     const isRetry = isRetryTopic(queue.topic)
     if (from === 'first') return 0

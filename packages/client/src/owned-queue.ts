@@ -20,9 +20,10 @@ export class OwnedQueue {
   isFailing = false
   #window: Window<ReceivedMessage> | undefined
   #running = 0
-  #whenIdle: (() => void) | undefined
+  #whenIdle: (() => void)[] = []
   #isGone = false
   readonly #release = new AbortController()
+  #committable: () => number | undefined = () => this.#window?.commitOffset
 
   constructor(queue: MessageQueue) {
     this.queue = queue
@@ -45,7 +46,12 @@ export class OwnedQueue {
 
   /** Everything below may be committed; undefined before the first offset is known. */
   get commitOffset(): number | undefined {
-    return this.#window?.commitOffset
+    return this.#committable()
+  }
+
+  /** Lets another say what may be committed, in place of the window. */
+  commitBy(committable: () => number | undefined): void {
+    this.#committable = committable
   }
 
   /** Begins at an offset. */
@@ -62,7 +68,10 @@ export class OwnedQueue {
   /** A handler has ended. */
   leave(): void {
     this.#running--
-    if (this.#running === 0) this.#whenIdle?.()
+    if (this.#running > 0 || this.#whenIdle.length === 0) return
+    const told = this.#whenIdle
+    this.#whenIdle = []
+    for (const resolve of told) resolve()
   }
 
   /** A message is dealt with. */
@@ -76,11 +85,19 @@ export class OwnedQueue {
     this.#window?.wake()
   }
 
+  /** Resolves when no handler runs. */
+  idle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#whenIdle.push(resolve)
+    })
+  }
+
   /** Waits for the running handlers; false when some still run after `timeoutMs`. */
   async drain(clock: Clock, timeoutMs: number): Promise<boolean> {
     if (this.#running > 0) {
       const idle = new AbortController()
-      this.#whenIdle = () => idle.abort()
+      this.#whenIdle.push(() => idle.abort())
       await pause(clock, timeoutMs, idle.signal)
     }
     this.#isGone = this.#running > 0

@@ -48,6 +48,8 @@ export interface PullerParts<T extends PullTarget> {
   readonly subscriptionTo: (topic: string) => Subscription | undefined
   /** Takes new messages. */
   readonly onMessages: (target: T, entries: readonly WindowEntry<ReceivedMessage>[]) => void
+  /** Whether members tell the broker with pulls how far they are; they do when this is absent. */
+  readonly isCommitted?: (target: T) => boolean
   /** The broker has noted the offset of the group that came with a pull. */
   readonly onCommitted: (target: T, commitOffset: number) => void
   /** The queue does not have the offset that was asked for: it is to begin anew at another. */
@@ -116,13 +118,15 @@ export class Puller<T extends PullTarget> {
   }
 
   #wish(
-    { queue }: T,
+    target: T,
     window: Window<ReceivedMessage>,
     subscription: Subscription,
     replica: number,
   ): PullWish {
-    const { group, batchSize: maxMessages, as, holdMs } = this.#parts
-    const commitOffset = as === 'member' ? window.commitOffset : undefined
+    const { group, batchSize: maxMessages, as, holdMs, isCommitted } = this.#parts
+    const commits = as === 'member' && isCommitted?.(target) !== false
+    const commitOffset = commits ? window.commitOffset : undefined
+    const { queue } = target
     const offset = window.nextOffset
     return { group, queue, offset, maxMessages, subscription, as, holdMs, replica, commitOffset }
   }

@@ -1,7 +1,7 @@
 /**
  * The consumer that applications use: it builds its parts, starts and closes them, and says what
- * happens. Queues are shared in `rebalance.ts`, read in `pull.ts`, handled in
- * `consume-concurrently.ts`.
+ * happens. Queues are shared in `rebalance.ts`, handed over in `handover.ts`, read in `pull.ts`, and
+ * handled in `consume-concurrently.ts` or `consume-orderly.ts`.
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
@@ -16,17 +16,23 @@ import { BrokerOffsets } from './broker-offsets.ts'
 import { newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from './config.ts'
-import { type AfterFailure, Consumption } from './consume-concurrently.ts'
+import type { AfterFailure, Consumption } from './consumption.ts'
 import { badOption, ClientError } from './errors.ts'
+import { checkFilters } from './filter-check.ts'
 import type { BatchHandler, MessageHandler } from './handlers.ts'
+import { courtesyGroup, Handover } from './handover.ts'
 import { Heartbeats } from './heartbeats.ts'
+import { newConsumption } from './listening.ts'
+import { LocalOffsets } from './local-offsets.ts'
+import type { MessageFilter } from './message-filter.ts'
+import type { OffsetStore } from './offset-store.ts'
 import { Offsets } from './offsets.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import { Puller } from './pull.ts'
+import { QueueLocks } from './queue-locks.ts'
 import { Rebalance } from './rebalance.ts'
 import type { ReceivedMessage } from './received-message.ts'
 import { clientErrorOf } from './retry-policy.ts'
-import { sendBack } from './send-back.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TopicShares } from './topic-shares.ts'
 
@@ -62,7 +68,9 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #subscriptions: Subscriptions
   readonly #cluster: Cluster
   readonly #heartbeats: Heartbeats
-  readonly #offsets: Offsets
+  readonly #offsets: OffsetStore
+  readonly #locks: QueueLocks
+  readonly #handover: Handover
   readonly #consumption: Consumption
   readonly #shares: TopicShares
   readonly #rebalance: Rebalance
@@ -77,13 +85,20 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const config = consumerConfig(options)
     const { host, group } = config
     this.#config = config
-    this.clientId = newClientId(host)
+    this.clientId = newClientId(host, config.instanceName)
     const batchSize = config.consumeMessageBatchMaxSize
-    this.#subscriptions = new Subscriptions(group, batchSize, host.clock.nowMs())
+    const isRetried = config.messageModel === 'clustering'
+    this.#subscriptions = new Subscriptions(group, batchSize, host.clock.nowMs(), isRetried)
     this.#cluster = this.#newCluster()
     this.#heartbeats = this.#newHeartbeats()
-    const { consumeFromWhere } = config
-    this.#offsets = new Offsets(new BrokerOffsets(this.#cluster, group), consumeFromWhere)
+    this.#offsets = this.#newOffsets()
+    this.#locks = this.#newLocks()
+    this.#handover = new Handover({
+      clock: host.clock,
+      locks: this.#locks,
+      isOrderly: config.orderly,
+      handoverMs: config.handoverMs,
+    })
     this.#consumption = this.#newConsumption()
     this.#shares = new TopicShares({
       host,
@@ -103,12 +118,12 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
 
   /**
    * Asks for the messages of a topic, before or after `start`; a second call for a topic replaces
-   * the first. All members of a group must subscribe to the same. `expression` is `*` for all
-   * messages or the wanted tags, as `a || b`. Without a handler the one of `onMessages` gets them.
-   * Throws `ClientError` BAD_OPTION.
+   * the first. All members of a group must subscribe to the same. `filter` is `*` for all messages,
+   * the wanted tags as `a || b`, or what `bySql` and `byTags` give. Without a handler the one of
+   * `onMessages` gets them. Throws `ClientError` BAD_OPTION.
    */
-  subscribe(topic: string, expression = '*', handler?: MessageHandler): this {
-    this.#subscriptions.set(topic, expression, this.#config.host.clock.nowMs(), handler)
+  subscribe(topic: string, filter: string | MessageFilter = '*', handler?: MessageHandler): this {
+    this.#subscriptions.set(topic, filter, this.#config.host.clock.nowMs(), handler)
     this.#spreadSubscriptions()
     return this
   }
@@ -131,8 +146,9 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
 
   /**
    * Joins the group and resolves when the first share of the queues is known. Rejects with
-   * `ClientError` NAME_SERVER_UNREACHABLE, or BAD_OPTION when a topic has no handler; it may then be
-   * called again. A topic that does not exist yet is no error: it is told as a `problem`.
+   * `ClientError` NAME_SERVER_UNREACHABLE, BAD_OPTION when a topic has no handler or a broker finds
+   * its filter wrong, BROKER_REFUSED when a broker has no such filters; it may then be called again. A
+   * topic that does not exist yet is no error: it is told as a `problem`.
    */
   start(): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closed())
@@ -160,12 +176,16 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   async #start(): Promise<void> {
     try {
       this.#subscriptions.checkHandlers()
+      if (this.#offsets instanceof LocalOffsets) this.#offsets.load()
       await this.#cluster.checkNameServers()
+      await this.#shares.findRoutes()
+      const { group } = this.#config
+      const parts = { cluster: this.#cluster, clientId: this.clientId, group }
+      await checkFilters(parts, this.#subscriptions.data)
     } catch (error) {
       if (this.#state === 'starting') this.#state = 'new'
       throw error
     }
-    await this.#shares.findRoutes()
     await this.#heartbeats.beat()
     if (this.#state === 'closed') throw closed()
     this.#state = 'started'
@@ -189,6 +209,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     await this.#commits?.stop()
     await this.#rebalance.close()
     this.#consumption.stop()
+    this.#locks.stop()
     if (!wasNew) await this.#heartbeats.stop({ consumerGroup: this.#config.group })
     await this.#cluster.close()
   }
@@ -203,7 +224,10 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       this.#heartbeats.soon()
       this.#rebalance.soon()
     }
-    const onConnectionClosed = (): void => this.#heartbeats.soon()
+    const onConnectionClosed = (address: string): void => {
+      this.#heartbeats.soon()
+      this.#locks.doubt(address)
+    }
     return new Cluster({
       host,
       nameServers,
@@ -224,17 +248,52 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
   }
 
-  #newConsumption(): Consumption {
-    const { host, concurrency, group, maxReconsumeTimes, consumeTimeoutMs } = this.#config
-    const parts = { cluster: this.#cluster, group, maxReconsumeTimes }
-    return new Consumption({
-      clock: host.clock,
-      concurrency,
-      timeoutMs: consumeTimeoutMs,
-      handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
-      sendBack: (message, delayLevel) => sendBack(parts, message, delayLevel),
-      onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
+  #newOffsets(): OffsetStore {
+    const { host, group, consumeFromWhere, localOffsetStoreDir } = this.#config
+    const offsets = new Offsets(new BrokerOffsets(this.#cluster, group), consumeFromWhere)
+    if (!this.#isBroadcasting) return offsets
+    return new LocalOffsets({
+      disk: host.disk,
+      directory: localOffsetStoreDir,
+      clientId: this.clientId,
+      group,
+      firstOffset: (queue) => offsets.firstOffset(queue),
     })
+  }
+
+  #newLocks(): QueueLocks {
+    const { host, group, orderly } = this.#config
+    return new QueueLocks({
+      host,
+      cluster: this.#cluster,
+      clientId: this.clientId,
+      lockGroup: orderly ? group : courtesyGroup(group),
+      onLost: (owned) => {
+        if (orderly) this.#rebalance.restart(owned)
+      },
+    })
+  }
+
+  #newConsumption(): Consumption {
+    return newConsumption({
+      config: this.#config,
+      cluster: this.#cluster,
+      handover: this.#handover,
+      hasRoom: (running) => running < this.#config.concurrency,
+      handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
+      isOurs: (owned) => this.#isOurs(owned),
+      onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
+      onHandled: () => {},
+    })
+  }
+
+  get #isBroadcasting(): boolean {
+    return this.#config.messageModel === 'broadcasting'
+  }
+
+  /** Whether nobody else may be handling messages of the queue; only an orderly consumer minds. */
+  #isOurs(owned: OwnedQueue): boolean {
+    return this.#isBroadcasting || !this.#config.orderly || this.#locks.isHeld(owned)
   }
 
   #newPuller(): Puller<OwnedQueue> {
@@ -254,6 +313,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       startOffset: (owned) => this.#offsets.startOffset(owned),
       open: (owned, startOffset) => owned.open(startOffset, limits),
       room: (_, window) => window.room(),
+      isCommitted: (owned) => !this.#isBroadcasting && this.#isOurs(owned),
       onCommitted: (owned, offset) => {
         owned.storedOffset = offset
       },
@@ -269,18 +329,23 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   }
 
   #newRebalance(puller: Puller<OwnedQueue>): Rebalance {
-    const { host, group, allocation, handoverMs, drainTimeoutMs } = this.#config
+    const { host, group, allocation, drainTimeoutMs } = this.#config
     return new Rebalance({
       host,
       group,
       allocation,
       clientId: this.clientId,
       offsets: this.#offsets,
-      handoverMs,
+      isBroadcasting: this.#isBroadcasting,
       drainTimeoutMs,
       shares: () => this.#shares.all(),
       isSubscribed: (topic) => this.#subscriptions.get(topic) !== undefined,
-      read: (owned, delayMs) => puller.run(owned, delayMs),
+      read: async (owned, isShared) => {
+        if (!this.#isBroadcasting) await this.#handover.enter(owned, isShared)
+        await puller.run(owned, 0)
+      },
+      mayCommit: (owned) => this.#isOurs(owned),
+      onLeft: (owned) => this.#handover.leave(owned),
       onAssigned: (queues) => this.emit('assigned', queues),
       onReleased: (queues) => this.emit('released', queues),
       onForgotten: () => this.#heartbeats.soon(),
@@ -299,14 +364,16 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
 
   async #commit(): Promise<void> {
     await Promise.all(
-      this.#rebalance.owned.map((owned) =>
-        this.#offsets.commitLater(owned).catch((error: unknown) =>
-          this.#config.host.logger.debug('An offset could not be committed; it will be later.', {
-            queue: owned.queue,
-            error,
-          }),
+      this.#rebalance.owned
+        .filter((owned) => this.#isOurs(owned))
+        .map((owned) =>
+          this.#offsets.commitLater(owned).catch((error: unknown) =>
+            this.#config.host.logger.debug('An offset could not be committed; it will be later.', {
+              queue: owned.queue,
+              error,
+            }),
+          ),
         ),
-      ),
     )
   }
 
@@ -333,7 +400,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         {
           groupName: this.#config.group,
           consumeType: 'CONSUME_PASSIVELY',
-          messageModel: 'CLUSTERING',
+          messageModel: this.#isBroadcasting ? 'BROADCASTING' : 'CLUSTERING',
           consumeFromWhere: wireFromWhere(this.#config),
           subscriptionDataSet: this.#subscriptions.data,
           unitMode: false,

@@ -4,15 +4,16 @@
  * Apache class RebalanceImpl; `client.md` section 5.
  *
  * It owns the queues that this consumer has, those it is giving up, and the loop. A queue is given
- * up in order: no more pulls, running handlers end, the offset is committed; the member that takes
- * it over waits a moment before it asks for that offset, so that a quiet change repeats nothing.
+ * up in order: no more pulls, running handlers end, the offset is committed, and only then it is let
+ * go of, which the member that takes it over waits for (`handover.ts`): a quiet change repeats
+ * nothing.
  */
 import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
 import type { MessageQueue, TopicRouteData } from '@rockhopper/protocol'
 import type { AllocationStrategy } from './allocate.ts'
 import { ClientError } from './errors.ts'
 import { compareQueues, queueKey } from './message-queue.ts'
-import type { Offsets } from './offsets.ts'
+import type { OffsetStore } from './offset-store.ts'
 import { OwnedQueue } from './owned-queue.ts'
 import { subscribeQueues } from './routes.ts'
 
@@ -35,17 +36,21 @@ export interface RebalanceParts {
   readonly clientId: string
   /** How the members share the queues of a topic. */
   readonly allocation: AllocationStrategy
-  readonly offsets: Offsets
-  /** Pause before a queue is read that may have another owner, in ms. */
-  readonly handoverMs: number
+  readonly offsets: OffsetStore
+  /** Whether every member has all queues. */
+  readonly isBroadcasting: boolean
   /** How long running handlers of a queue that is given up are waited for, in ms. */
   readonly drainTimeoutMs: number
   /** The subscribed topics that have a route, with the members of the group. */
   readonly shares: () => Promise<readonly TopicShare[]>
   /** Whether the topic is subscribed at present. */
   readonly isSubscribed: (topic: string) => boolean
-  /** Reads a queue until it is released. */
-  readonly read: (owned: OwnedQueue, delayMs: number) => Promise<void>
+  /** Reads a queue until it is released. `isShared`: another member may have it at present. */
+  readonly read: (owned: OwnedQueue, isShared: boolean) => Promise<void>
+  /** Whether the queue is ours, so that its offset may be committed. */
+  readonly mayCommit: (owned: OwnedQueue) => boolean
+  /** A queue was given up and is to be let go of. Never rejects. */
+  readonly onLeft: (owned: OwnedQueue) => Promise<void>
   readonly onAssigned: (queues: readonly MessageQueue[]) => void
   readonly onReleased: (queues: readonly MessageQueue[]) => void
   /** The brokers do not count us among the members. */
@@ -53,6 +58,9 @@ export interface RebalanceParts {
   /** Told once when the queues of a topic cannot be shared, and again after they could. */
   readonly onProblem: (topic: string, error: Error) => void
 }
+
+/** What is committed of a queue that is given up: how far it is, another offset, or nothing. */
+type LastCommit = 'progress' | 'nothing' | number
 
 /** A topic with the queues of it that are ours; undefined where that cannot be said. */
 interface Allotment extends TopicShare {
@@ -109,11 +117,18 @@ export class Rebalance {
     })
   }
 
-  /** Begins a queue anew at another offset: the one it had is not there any more. */
+  /** Begins a queue anew at another offset: the one it had is not there any more, or not wanted. */
   move(owned: OwnedQueue, offset: number): void {
     if (this.#owned.get(owned.key) !== owned) return
     this.#giveUp(owned, offset)
     this.soon()
+  }
+
+  /** Begins a queue anew at the offset that the group has, without committing ours. */
+  restart(owned: OwnedQueue): void {
+    if (this.#owned.get(owned.key) !== owned) return
+    this.#giveUp(owned, 'nothing')
+    this.wake()
   }
 
   /** Gives up all queues, in order. */
@@ -175,13 +190,14 @@ export class Rebalance {
   }
 
   #allocate({ topic, route, members }: TopicShare): readonly MessageQueue[] | undefined {
+    const queues = [...subscribeQueues(topic, route)].sort(compareQueues)
+    if (this.#parts.isBroadcasting) return queues
     if (members === undefined) return undefined
     if (!members.includes(this.#parts.clientId)) {
       this.#parts.onForgotten()
       this.soon()
     }
     const { allocation, group, clientId } = this.#parts
-    const queues = [...subscribeQueues(topic, route)].sort(compareQueues)
     try {
       const own = allocation.allocate(group, clientId, queues, members)
       this.#unshared.delete(topic)
@@ -195,8 +211,7 @@ export class Rebalance {
 
   #take(owned: OwnedQueue, isShared: boolean): void {
     this.#owned.set(owned.key, owned)
-    const delayMs = isShared ? this.#parts.handoverMs : 0
-    this.#parts.read(owned, delayMs).catch((error: unknown) => {
+    this.#parts.read(owned, isShared).catch((error: unknown) => {
       this.#parts.host.logger.error('A queue is not read any more, for a reason nobody foresaw.', {
         queue: owned.queue,
         error,
@@ -211,26 +226,34 @@ export class Rebalance {
     if (queues.length > 0) this.#parts.onReleased(queues.map(({ queue }) => queue))
   }
 
-  #giveUp(owned: OwnedQueue, movedTo?: number): void {
+  #giveUp(owned: OwnedQueue, lastCommit: LastCommit = 'progress'): void {
     this.#owned.delete(owned.key)
     owned.release()
-    const leaving = this.#leave(owned, movedTo).finally(() => this.#leaving.delete(owned.key))
+    const leaving = this.#leave(owned, lastCommit).finally(() => this.#leaving.delete(owned.key))
     this.#leaving.set(owned.key, leaving)
   }
 
-  async #leave(owned: OwnedQueue, movedTo: number | undefined): Promise<void> {
-    const { host, offsets, drainTimeoutMs } = this.#parts
+  async #leave(owned: OwnedQueue, lastCommit: LastCommit): Promise<void> {
+    const { host, drainTimeoutMs, onLeft } = this.#parts
     const { queue } = owned
     if (!(await owned.drain(host.clock, drainTimeoutMs))) {
       host.logger.warn('A queue is given up while handlers of it still run.', { queue })
     }
-    const offset = movedTo ?? owned.commitOffset
-    if (offset === undefined) return
+    if (lastCommit !== 'nothing') {
+      const offset = lastCommit === 'progress' ? owned.commitOffset : lastCommit
+      if (offset !== undefined) await this.#commit(owned, offset)
+    }
+    await onLeft(owned)
+  }
+
+  async #commit(owned: OwnedQueue, offset: number): Promise<void> {
+    const { host, offsets, mayCommit } = this.#parts
+    if (!mayCommit(owned)) return
     try {
       await offsets.commit(owned, offset)
     } catch (error) {
       host.logger.warn('The offset of a queue that is given up was not committed.', {
-        queue,
+        queue: owned.queue,
         offset,
         error,
       })

@@ -20,6 +20,12 @@ import {
 /** A body that would be longer is left compressed: it could be made to fill the memory. */
 const MAX_INFLATED_BYTES = 64 * 1024 * 1024
 
+/** The property that says why a message failed the last time (ours; Apache does not have it). */
+export const CONSUME_ERROR = 'CONSUME_ERROR'
+
+/** Whether and how the body is compressed. */
+const BODY_FLAGS = 0x701
+
 export class ReceivedMessage {
   /** The topic it was sent to, also when it comes from the group's retry topic. */
   readonly topic: string
@@ -66,6 +72,17 @@ export class ReceivedMessage {
     this.bornAtMs = record.bornTimestamp
     this.storedAtMs = record.storeTimestamp
     this.reconsumeTimes = record.reconsumeTimes
+  }
+
+  /** Why it failed the last time, where the broker has kept that. */
+  get lastError(): string | undefined {
+    return this.properties[CONSUME_ERROR]
+  }
+
+  /** The body as the broker has it, and the bits that say how it is compressed. */
+  get stored(): { readonly body: Buffer; readonly sysFlag: number } {
+    const { body, sysFlag } = this.#record
+    return { body, sysFlag: sysFlag & BODY_FLAGS }
   }
 
   /** The broker's own id: its address and the place in its log. */
