@@ -64,6 +64,9 @@ export const COLD_GAP_BYTES = 64 * KIB
 /** Read for a record of unknown size; a longer one is read anew. */
 export const COLD_HEAD_BYTES = 4 * KIB
 
+/** Records from files that one read with a filter looks at; the first one whatever its size. */
+export const COLD_FILTER_BYTES = MIB
+
 /** Compared with their sums in one turn of the loop: about 2 ms. */
 export const COLD_CHECK_BYTES = 4 * MIB
 

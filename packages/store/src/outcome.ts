@@ -24,13 +24,15 @@ export interface MessageToStore {
   readonly properties: readonly Uint8Array[]
   /** What consumers filter by: the hash of the tag, 0 without one. */
   readonly tagsCode: number
+  /** The queue keeps the store time and so much, in ms, in the place of the tags code. */
+  readonly delayMs?: number | undefined
 }
 
 /** What each message of a batch has of its own. */
 export type BatchEntryToStore = Pick<MessageToStore, 'flag' | 'body' | 'properties' | 'tagsCode'>
 
 /** What the messages of a batch have in common. */
-export type BatchToStore = Omit<MessageToStore, keyof BatchEntryToStore>
+export type BatchToStore = Omit<MessageToStore, keyof BatchEntryToStore | 'delayMs'>
 
 /** Why nothing was stored; `reason` is a whole sentence. */
 export type Rejected =
@@ -72,6 +74,14 @@ export interface SettleOptions {
 /** `flush-timeout`: stored, and not on the device yet. `failed`: the disk failed meanwhile. */
 export type SettleOutcome = 'ok' | 'flush-timeout' | 'failed'
 
+/** Decides over messages by what their records say. Its answers hold for one read. */
+export interface RecordFilter {
+  /** Whether the record that begins at `at` is wanted; it is whole and sound. Throws nothing. */
+  matches(source: Buffer, at: number): boolean
+  /** Whether it has looked at as much as one read may: the read ends with what was found. */
+  readonly isSpent: boolean
+}
+
 export interface ReadRequest {
   readonly topic: string
   readonly queueId: number
@@ -82,6 +92,8 @@ export interface ReadRequest {
   readonly maxBytes: number
   /** Tags codes (as signed 32-bit numbers) that are wanted; all when absent. */
   readonly tagHashes?: ReadonlySet<number> | undefined
+  /** Decides over the records whose tags are wanted; all of them are when absent. */
+  readonly filter?: RecordFilter | undefined
 }
 
 /** Source: Apache class GetMessageStatus; `store-runtime.md` section 8. */

@@ -3,35 +3,26 @@
  *
  *   units of the queue → wanted by tag? → spots in the log → slices of the tail, or of files
  *
+ * A filter over records looks at those in memory while units are chosen, and at those from files when
+ * they were read.
  * A unit from a file that cannot be right, or whose record is not where it says, is put right from
  * the log, and the read begins anew.
  * Source: Apache class DefaultMessageStore.getMessage; `store-runtime.md` section 8.
  */
 import assert from 'node:assert/strict'
 import { DiskError } from '@rockhopper/host'
-import { isPreBlank, type QueueUnit, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
+import { isPreBlank, type QueueUnit, readUnit } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
-import { MAX_UNITS_PER_READ } from './limits.ts'
-import type { ColdSlices, LogReader, RecordSpot } from './log-reader.ts'
-import type { ReadOutcome, ReadRequest, ReadStatus } from './outcome.ts'
+import { COLD_FILTER_BYTES, MAX_UNITS_PER_READ } from './limits.ts'
+import type { ColdSlices, LogReader } from './log-reader.ts'
+import type { TailChunk } from './log-tail.ts'
+import type { ReadOutcome, ReadRequest, ReadStatus, RecordFilter } from './outcome.ts'
 import type { QueueTable } from './queue-table.ts'
+import { type Choice, choose, sift, type UnitState } from './unit-choice.ts'
 import type { UnitRepair } from './unit-repair.ts'
 import { UnitWindows } from './unit-windows.ts'
-
-/** What a unit says of its message; only one from a file can be wrong. */
-type UnitState = 'live' | 'removed' | 'wrong'
-
-/** What was chosen of the units that were looked at. */
-interface Choice {
-  readonly spots: readonly RecordSpot[]
-  readonly bytes: number
-  /** Units looked at, chosen or not. */
-  readonly scanned: number
-  /** Whether a record is gone from the log. */
-  readonly removed: boolean
-}
 
 /** The unit that has to be put right before there can be an answer. */
 interface WrongUnit {
@@ -122,17 +113,40 @@ export class QueueReader {
     const stateOf = (unit: QueueUnit): UnitState => (unit.logOffset < logMin ? 'removed' : 'live')
     const units = queue.hotUnits(request.offset, this.#unitsFor(request))
     const isCold = readUnit(units, 0).logOffset < hotFrom
-    const choice = choose(units, isCold ? this.#coldRequest(request) : request, stateOf)
+    const bounded = isCold ? this.#coldRequest(request) : request
+    const choice = this.#choose(units, bounded, stateOf)
     const [first] = choice.spots
     if (first !== undefined && first.logOffset < hotFrom) {
-      return this.#fetch(queue, request, choice)
+      return this.#fetch(queue, bounded, choice)
     }
-    return found(queue, request, choice, this.#reader.hotSlices(choice.spots))
+    return found(queue, bounded, choice, this.#reader.hotSlices(choice.spots))
   }
 
   /** Who takes what comes needs no more units than messages. */
-  #unitsFor({ maxMessages, tagHashes }: ReadRequest): number {
-    return tagHashes === undefined ? maxMessages : Math.max(this.#maxUnits, maxMessages)
+  #unitsFor({ filter, maxMessages, tagHashes }: ReadRequest): number {
+    const takesAll = tagHashes === undefined && filter === undefined
+    return takesAll ? maxMessages : Math.max(this.#maxUnits, maxMessages)
+  }
+
+  /**
+   * A filter looks at records in memory here. Of those in files all are candidates, up to where
+   * memory begins.
+   */
+  #choose(units: Buffer, request: ReadRequest, stateOf: (unit: QueueUnit) => UnitState): Choice {
+    const { filter, tagHashes } = request
+    const hasTag = ({ tagsCode }: QueueUnit): boolean =>
+      tagHashes === undefined || tagHashes.has(tagsCode | 0)
+    const bounds = { ...request, logLimit: Number.POSITIVE_INFINITY }
+    if (filter === undefined) return choose(units, bounds, stateOf, hasTag)
+    const { tail } = this.#log
+    if (readUnit(units, 0).logOffset < tail.startOffset) {
+      const maxMessages = Number.POSITIVE_INFINITY
+      const candidates = { maxMessages, maxBytes: COLD_FILTER_BYTES, logLimit: tail.startOffset }
+      return choose(units, { ...bounds, ...candidates }, stateOf, hasTag)
+    }
+    return choose(units, bounds, stateOf, (unit) => {
+      return hasTag(unit) && isWanted(filter, tail.peek(unit.logOffset), unit)
+    })
   }
 
   #coldRequest(request: ReadRequest): ReadRequest {
@@ -176,7 +190,7 @@ export class QueueReader {
     behindLive: boolean,
   ): Attempt | Promise<Attempt> {
     let seenLive = behindLive
-    const choice = choose(units, request, (unit) => {
+    const choice = this.#choose(units, request, (unit) => {
       const state = this.#stateOf(unit)
       if (state === 'removed' && seenLive) return 'wrong'
       seenLive ||= state === 'live'
@@ -205,7 +219,12 @@ export class QueueReader {
     const read = this.#reader.coldSlices(queue, cold)
     const finish = (each: ColdSlices): Attempt => {
       if (each.kind === 'misplaced') return { status: 'WRONG_UNIT', queueOffset: each.queueOffset }
-      return found(queue, request, choice, [...each.slices, ...hot])
+      const slices = [...each.slices, ...hot]
+      if (request.filter === undefined || cold.length === 0) {
+        return found(queue, request, choice, slices)
+      }
+      const sifted = sift(choice, slices, request.filter, request)
+      return found(queue, request, sifted.choice, sifted.slices)
     }
     return read instanceof Promise ? read.then(finish) : finish(read)
   }
@@ -234,32 +253,13 @@ function outsideOf(queue: ConsumeQueue, offset: number): ReadOutcome | undefined
   return offset > max ? nothing('OFFSET_OVERFLOW_BADLY', max, queue) : undefined
 }
 
-/** Goes over units until enough of them are wanted, or one is wrong. */
-function choose(
-  units: Buffer,
-  request: ReadRequest,
-  stateOf: (unit: QueueUnit) => UnitState,
-): Choice {
-  const { maxBytes, maxMessages, offset, tagHashes } = request
-  const spots: RecordSpot[] = []
-  let bytes = 0
-  let removed = false
-  let at = 0
-  for (; at < units.length; at += UNIT_BYTES) {
-    const unit = readUnit(units, at)
-    const full = spots.length >= maxMessages || bytes + unit.sizeBytes > maxBytes
-    if (full && spots.length > 0) break
-    const state = stateOf(unit)
-    if (state === 'wrong') break
-    if (state === 'removed') {
-      removed = true
-    } else if (tagHashes === undefined || tagHashes.has(unit.tagsCode | 0)) {
-      const { logOffset, sizeBytes } = unit
-      spots.push({ queueOffset: offset + at / UNIT_BYTES, logOffset, sizeBytes })
-      bytes += sizeBytes
-    }
-  }
-  return { spots, bytes, scanned: at / UNIT_BYTES, removed }
+/** Whether a filter wants the record of a unit, which is in memory. */
+function isWanted(
+  filter: RecordFilter,
+  chunk: TailChunk | undefined,
+  { logOffset }: QueueUnit,
+): boolean {
+  return chunk === undefined || filter.matches(chunk.bytes, logOffset - chunk.startOffset)
 }
 
 function found(
