@@ -6,6 +6,7 @@ import {
   startBroker,
 } from '@rockhopper/broker'
 import {
+  type ConsumerData,
   encodeHeartbeat,
   HEART_BEAT,
   type Header,
@@ -136,7 +137,11 @@ export class TestClient {
     return this.#scene.settle(this.pulling(topic, queueOffset, given))
   }
 
-  heartbeat(group: string, subscriptions: readonly SubscriptionData[]) {
+  heartbeat(
+    group: string,
+    subscriptions: readonly SubscriptionData[],
+    given: Partial<ConsumerData> = {},
+  ) {
     const body = encodeHeartbeat({
       clientID: this.clientId,
       producerDataSet: [{ groupName: 'producers' }],
@@ -148,6 +153,7 @@ export class TestClient {
           consumeFromWhere: 'CONSUME_FROM_LAST_OFFSET',
           subscriptionDataSet: subscriptions,
           unitMode: false,
+          ...given,
         },
       ],
       heartbeatFingerprint: 0,

@@ -57,11 +57,11 @@ export class SubscriptionGuard {
   refusal(data: ConsumerData, client: Identity): string | undefined {
     const group = data.groupName
     const mode = this.#mode(group)
-    const opinions = mode === 'off' ? [] : this.#opinions(group, client)
+    const key = this.#keyOf(data)
+    const opinions = mode === 'off' ? [] : this.#opinions(group, { client, key })
     const [prevailing] = opinions
     if (prevailing === undefined) this.#reported.delete(group)
     if (prevailing === undefined || !isComparable(data)) return this.#admit(group, client)
-    const key = this.#keyOf(data)
     if (prevailing.key === key) {
       if (opinions.length === 1) this.#reported.delete(group)
       return this.#admit(group, client)
@@ -125,14 +125,18 @@ export class SubscriptionGuard {
     return this.#host.clock.nowMs() < untilMs
   }
 
-  /** What members say (all but one client), the opinion of the most first, then the oldest. */
-  #opinions(group: string, except?: Identity): Opinion[] {
+  /**
+   * What members say, the opinion of the most first, then the oldest. A client that speaks now counts
+   * only when it says what it said before.
+   */
+  #opinions(group: string, now?: { readonly client: Identity; readonly key: string }): Opinion[] {
     const opinions = new Map<string, Opinion>()
     for (const member of this.#clients.consumersOf(group)?.members.values() ?? []) {
       const { announced, clientId, connection } = member
-      if (connection === except?.connection || clientId === except?.clientId) continue
       if (!isComparable(announced)) continue
       const key = this.#keyOf(announced)
+      const repeats = connection === now?.client.connection && key === now.key
+      if (clientId === now?.client.clientId && !repeats) continue
       const known = opinions.get(key)
       if (known === undefined) {
         opinions.set(key, { key, speaker: { clientId, data: announced }, count: 1 })
