@@ -5,6 +5,8 @@ import {
   ClientError,
   type ConsumerOptions,
   DefaultProducer,
+  LitePullConsumer,
+  type LitePullOptions,
   type ProducerOptions,
   PushConsumer,
 } from '@rockhopper/client'
@@ -143,6 +145,18 @@ export class Scene {
     const host = this.doors(hostName)
     const { namesrvAddr } = this
     return new PushConsumer({
+      group: GROUP,
+      namesrvAddr,
+      host,
+      consumeFromWhere: 'first',
+      ...options,
+    })
+  }
+
+  litePuller(options: Partial<LitePullOptions> = {}, hostName = 'puller'): LitePullConsumer {
+    const host = this.doors(hostName)
+    const { namesrvAddr } = this
+    return new LitePullConsumer({
       group: GROUP,
       namesrvAddr,
       host,

@@ -13,9 +13,11 @@ import {
   encodeProperties,
   GET_CONSUMER_LIST_BY_GROUP,
   GET_MAX_OFFSET,
+  GET_MIN_OFFSET,
   HEART_BEAT,
   type HeartbeatData,
   hostAddress,
+  LITE_PULL_MESSAGE,
   LOCK_BATCH_MQ,
   NOTIFY_CONSUMER_IDS_CHANGED,
   PULL_MESSAGE,
@@ -81,6 +83,8 @@ export class ScriptedBroker {
   readonly stored: Stored[] = []
   readonly heartbeats: HeartbeatData[] = []
   readonly pulls: PullHeader[] = []
+  /** Those of `pulls` that came with the code of consumers that fetch messages. */
+  readonly litePulls: PullHeader[] = []
   readonly sentBack: SendBackHeader[] = []
   readonly left: string[] = []
   /** `group topic queueId` → offset. */
@@ -151,6 +155,10 @@ export class ScriptedBroker {
       .on(SEND_MESSAGE_V2, (header, context) => this.#send(header, context))
       .on(SEND_BATCH_MESSAGE, (header, context) => this.#send(header, context))
       .on(PULL_MESSAGE, (header, context) => this.#pull(header, context))
+      .on(LITE_PULL_MESSAGE, (header, context) => {
+        this.litePulls.push(header)
+        return this.#pull(header, context)
+      })
       .on(HEART_BEAT, (_header, context) => this.#heartbeat(context))
       .on(UNREGISTER_CLIENT, (header) => this.#leave(header.clientID))
       .on(GET_CONSUMER_LIST_BY_GROUP, ({ consumerGroup }) => this.#list(consumerGroup))
@@ -165,6 +173,9 @@ export class ScriptedBroker {
       })
       .on(GET_MAX_OFFSET, ({ topic, queueId }) => ({
         header: { offset: this.#end(topic, queueId) },
+      }))
+      .on(GET_MIN_OFFSET, ({ topic, queueId }) => ({
+        header: { offset: this.#firstOffsets.get(`${topic} ${queueId}`) ?? 0 },
       }))
       .on(SEARCH_OFFSET_BY_TIMESTAMP, ({ timestamp }) => ({ header: { offset: timestamp % 1000 } }))
       .on(LOCK_BATCH_MQ, (_header, { body }) => this.#lock(body))

@@ -15,6 +15,7 @@ export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions 
 export type { AfterFailure } from './consumption.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
 export type { BatchHandler, ConsumeContext, MessageHandler } from './handlers.ts'
+export { LitePullConsumer, type LitePullEvents, type QueueOffset } from './lite-pull-consumer.ts'
 export type {
   Message,
   QueueSelector,
@@ -24,6 +25,8 @@ export type {
 } from './message.ts'
 export { bySql, byTags, type MessageFilter, type SqlValue } from './message-filter.ts'
 export { DefaultProducer, type ProducerEvents } from './producer.ts'
+export type { LitePullOptions } from './pull-config.ts'
 export { type ConsumerEvents, PushConsumer } from './push-consumer.ts'
+export type { QueuesListener } from './queue-watch.ts'
 export type { ReceivedMessage } from './received-message.ts'
 export { selectByHash } from './select-by-hash.ts'

@@ -1,0 +1,99 @@
+/**
+ * A consumer among the brokers: its view of the cluster, and the heartbeats by which brokers know it
+ * as a member of its group. Source: Apache class MQClientInstance; `client.md` sections 2.3 and 2.4.
+ * Owns both, from start to end.
+ */
+import {
+  type ConsumerData,
+  type MessageModel,
+  NOTIFY_CONSUMER_IDS_CHANGED,
+  type SubscriptionData,
+  type ConsumeFromWhere as WireFromWhere,
+} from '@rockhopper/protocol'
+import { Router } from '@rockhopper/remoting'
+import { Cluster } from './cluster.ts'
+import type { ClientConfig, ConsumeFromWhere } from './config.ts'
+import { Heartbeats } from './heartbeats.ts'
+
+export interface GroupPresenceParts {
+  readonly config: ClientConfig
+  readonly clientId: string
+  readonly consumeType: ConsumerData['consumeType']
+  readonly messageModel: MessageModel
+  readonly consumeFromWhere: ConsumeFromWhere
+  readonly subscriptions: () => readonly SubscriptionData[]
+  /** Told after the route of a topic in use has become another one. */
+  readonly onRouteChanged: (topic: string) => void
+  /** Told when members of the group came or went. */
+  readonly onMembersChanged: () => void
+}
+
+export class GroupPresence {
+  readonly cluster: Cluster
+  readonly heartbeats: Heartbeats
+  readonly #parts: GroupPresenceParts
+
+  constructor(parts: GroupPresenceParts) {
+    this.#parts = parts
+    const { host, group, nameServers, serialization } = parts.config
+    this.cluster = new Cluster({
+      host,
+      nameServers,
+      serialization,
+      router: new Router(host.logger).on(NOTIFY_CONSUMER_IDS_CHANGED, (header) => {
+        if (header.consumerGroup === group) parts.onMembersChanged()
+        return undefined
+      }),
+      onRouteChanged: (topic) => {
+        this.heartbeats.soon()
+        parts.onRouteChanged(topic)
+      },
+      onConnectionClosed: () => this.heartbeats.soon(),
+    })
+    this.heartbeats = new Heartbeats({
+      host,
+      remoting: this.cluster.remoting,
+      targets: () => this.#targets(),
+      content: () => ({
+        clientID: parts.clientId,
+        producerDataSet: [],
+        consumerDataSet: [this.#consumerData()],
+        heartbeatFingerprint: 0,
+        withoutSub: false,
+      }),
+    })
+  }
+
+  /** Begins to renew routes, and to tell the brokers. */
+  start(): void {
+    this.cluster.start()
+    this.heartbeats.start()
+  }
+
+  /** Takes leave of the brokers, if they heard of this consumer, and closes all connections. */
+  async end(wasHeard: boolean): Promise<void> {
+    if (wasHeard) await this.heartbeats.stop({ consumerGroup: this.#parts.config.group })
+    await this.cluster.close()
+  }
+
+  #targets(): string[] {
+    return [...this.cluster.addresses.values()].flatMap((replicas) => [...replicas.values()])
+  }
+
+  #consumerData(): ConsumerData {
+    const { config, consumeType, messageModel, consumeFromWhere } = this.#parts
+    return {
+      groupName: config.group,
+      consumeType,
+      messageModel,
+      consumeFromWhere: wireFromWhere(consumeFromWhere),
+      subscriptionDataSet: this.#parts.subscriptions(),
+      unitMode: false,
+    }
+  }
+}
+
+function wireFromWhere(from: ConsumeFromWhere): WireFromWhere {
+  if (from === 'first') return 'CONSUME_FROM_FIRST_OFFSET'
+  return from === 'last' ? 'CONSUME_FROM_LAST_OFFSET' : 'CONSUME_FROM_TIMESTAMP'
+}
