@@ -127,7 +127,10 @@ export class Appender {
     if (!isQueued(content.sysFlag)) return
     if (queue.isIdle) this.#queues.live.add(queue)
     this.#dispatcher.add(queue, logOffset, storeTimestamp)
-    queue.push({ logOffset, sizeBytes, tagsCode: content.tagsCode })
+    // A message that waits is known by the time at which it is due.
+    const { delayMs } = content
+    const tagsCode = delayMs === undefined ? content.tagsCode : storeTimestamp + delayMs
+    queue.push({ logOffset, sizeBytes, tagsCode })
   }
 
   #placeAtEnd(queue: ConsumeQueue, { sysFlag }: MessageToStore): RecordPlace {

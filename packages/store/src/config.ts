@@ -2,6 +2,7 @@
  * What a store must be told at its opening. Apache's keys and defaults are in the broker's table;
  * the names in brackets are Apache's. Source: `store-runtime.md` section 17.1.
  */
+import type { DelayLevels } from '@rockhopper/protocol'
 import type { RetentionRules } from './retention-rules.ts'
 
 /** When and how what is old is removed. */
@@ -54,6 +55,8 @@ export interface StoreConfig {
   readonly appendWholeCrc?: boolean
   /** Whether a start takes only records that have it (forceVerifyPropCRC). */
   readonly verifyWholeCrc?: boolean
+  /** How long delayed messages wait, by level (messageDelayLevel); Apache's levels when absent. */
+  readonly delays?: DelayLevels | undefined
   /** How much of the newest log is kept in memory for readers. */
   readonly tailMemoryBytes: number
   /** Messages of one read from files (maxTransferCountOnMessageInDisk); as asked when absent. */

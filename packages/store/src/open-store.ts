@@ -78,7 +78,7 @@ function start(
   const appender = new Appender({ clock, log, queues, dispatcher, writer, ...limits })
   const { written } = marks
   const readers = { config, clock, logger, log, folder, sums, queues, written }
-  const { logReader, queueReader } = makeReaders(readers)
+  const { logReader, queueReader, unitRepair, walk } = makeReaders(readers)
   const checkpointer = new Checkpointer(
     {
       disk,
@@ -118,6 +118,8 @@ function start(
     checkpointer,
     logReader,
     queueReader,
+    unitRepair,
+    walk,
     usage,
     retention,
     lookup,

@@ -2,12 +2,14 @@
  * Puts together the parts that read a store. Owns nothing.
  */
 import type { Clock, Logger } from '@rockhopper/host'
+import type { RecordView } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
 import { DamageNotices } from './damage-notices.ts'
 import { LogPages } from './log-pages.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogSums } from './log-sums.ts'
+import { walkLog } from './log-walk.ts'
 import { LogWindows } from './log-windows.ts'
 import { QueueReader } from './queue-reader.ts'
 import type { QueueTable } from './queue-table.ts'
@@ -26,9 +28,12 @@ interface ReaderParts {
   readonly written: Watermark
 }
 
-interface Readers {
+export interface Readers {
   readonly logReader: LogReader
   readonly queueReader: QueueReader
+  readonly unitRepair: UnitRepair
+  /** The records of the log between two offsets; see `walkLog`. */
+  readonly walk: (from: number, to: number) => AsyncGenerator<RecordView>
 }
 
 export function makeReaders(parts: ReaderParts): Readers {
@@ -36,7 +41,17 @@ export function makeReaders(parts: ReaderParts): Readers {
   const pages = new LogPages(folder, sums, written, clock)
   const notices = new DamageNotices(folder, logger)
   const logReader = new LogReader(log, new LogWindows(pages, log.tail), notices)
-  const repair = new UnitRepair({ log, pages, notices, reader: logReader, queues, logger })
-  const queueReader = new QueueReader({ queues, log, reader: logReader, repair, config })
-  return { logReader, queueReader }
+  const unitRepair = new UnitRepair({
+    ...{ log, pages, notices, reader: logReader, queues, logger },
+    delays: config.delays,
+  })
+  const queueReader = new QueueReader({
+    queues,
+    log,
+    reader: logReader,
+    repair: unitRepair,
+    config,
+  })
+  const walk: Readers['walk'] = (from, to) => walkLog(pages, notices, from, to)
+  return { logReader, queueReader, unitRepair, walk }
 }

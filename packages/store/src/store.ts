@@ -5,6 +5,7 @@
  *   append → tail of the log → writer → flusher → dispatcher → queues → readers
  */
 import { type Disk, DiskError, type DiskLock, type Logger } from '@rockhopper/host'
+import type { QueueUnit, RecordView } from '@rockhopper/protocol'
 import type { Appender } from './appender.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { CommitLog } from './commit-log.ts'
@@ -37,9 +38,11 @@ import type {
 } from './outcome.ts'
 import type { QueueReader } from './queue-reader.ts'
 import type { QueuePlace, QueueTable } from './queue-table.ts'
+import type { Readers } from './readers.ts'
 import { despiteRemovals } from './removed-files.ts'
 import type { Retention } from './retention.ts'
 import { searchByTime } from './time-search.ts'
+import { unitsFrom } from './unit-reader.ts'
 import type { Watermark } from './watermark.ts'
 
 /** What finds messages by their keys. */
@@ -68,6 +71,8 @@ export interface StoreParts {
   readonly checkpointer: Checkpointer
   readonly logReader: LogReader
   readonly queueReader: QueueReader
+  readonly unitRepair: Readers['unitRepair']
+  readonly walk: Readers['walk']
   /** Absent, as is `retention`, when nothing is to be removed. */
   readonly usage: DiskUsage | undefined
   readonly retention: Retention | undefined
@@ -122,6 +127,26 @@ export class Store {
   read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
     const { files, queueReader } = this.#parts
     return despiteRemovals(files, () => queueReader.read(request))
+  }
+
+  /**
+   * The visible units of a queue from an offset on, at the most `count`; none where it has none.
+   * Rejects when the disk fails or lies.
+   */
+  async units(topic: string, queueId: number, from: number, count: number): Promise<QueueUnit[]> {
+    const { files, queues, unitRepair } = this.#parts
+    const queue = queues.find(topic, queueId)
+    if (queue === undefined) return []
+    return despiteRemovals(files, () => unitsFrom(queue, from, count, unitRepair))
+  }
+
+  /**
+   * The records of the log from an offset on, where one begins, up to what is written by now. Throws
+   * `CorruptionError` at the first that is not sound, and `DiskError`.
+   */
+  records(from: number): AsyncGenerator<RecordView> {
+    const { log, walk } = this.#parts
+    return walk(Math.max(from, log.minOffset), this.marks.written.value)
   }
 
   /** 0 and 0 when there is no such queue. */

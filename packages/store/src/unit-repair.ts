@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import type { Logger } from '@rockhopper/host'
 import {
+  type DelayLevels,
   isQueued,
   type QueueUnit,
   type RecordView,
@@ -35,6 +36,7 @@ interface RepairParts {
   readonly queues: QueueTable
   readonly notices: DamageNotices
   readonly logger: Logger
+  readonly delays: DelayLevels | undefined
 }
 
 /** Where in the log the record of a unit can be. */
@@ -114,7 +116,7 @@ export class UnitRepair {
     if (queueOffset >= queue.tailOffset) return queue.unitAt(queueOffset)
     const record = await this.#recordOf(queue, queueOffset, unit)
     if (record === 'damaged') return unit
-    if (record !== undefined) return unitOf(record)
+    if (record !== undefined) return unitOf(record, this.#parts.delays)
     return this.#find(queue, queueOffset, await this.#boundsOf(queue, queueOffset))
   }
 
@@ -202,7 +204,7 @@ export class UnitRepair {
     let found: QueueUnit | undefined
     for await (const record of walkLog(this.#parts.pages, this.#parts.notices, from, to)) {
       if (record.queueOffset < queueOffset || !isOf(record, queue)) continue
-      if (record.queueOffset === queueOffset) found = unitOf(record)
+      if (record.queueOffset === queueOffset) found = unitOf(record, this.#parts.delays)
       if (isBehindSound) return found
     }
     return found
@@ -231,9 +233,9 @@ function isOf(record: RecordView, queue: ConsumeQueue): boolean {
   )
 }
 
-function unitOf(record: RecordView): QueueUnit {
+function unitOf(record: RecordView, delays: DelayLevels | undefined): QueueUnit {
   const { logOffset, sizeBytes } = record
-  return { logOffset, sizeBytes, tagsCode: unitTagsCodeOf(record) }
+  return { logOffset, sizeBytes, tagsCode: unitTagsCodeOf(record, delays) }
 }
 
 function lackOf(queue: ConsumeQueue, queueOffset: number, { from, to }: Bounds): CorruptionError {

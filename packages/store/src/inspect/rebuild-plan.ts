@@ -5,6 +5,7 @@
  * A message is known to be lost when the next one of its queue is there, or a unit of its queue.
  */
 import {
+  fitsUnit,
   type HostAddress,
   hasSoundCrcProperty,
   hostAddress,
@@ -14,7 +15,6 @@ import {
   type QueueUnit,
   type RecordView,
   scanView,
-  unitTagsCodeOf,
 } from '@rockhopper/protocol'
 import { MAX_RECORD_BYTES } from '../limits.ts'
 import { isInQueue } from '../recovery.ts'
@@ -232,7 +232,7 @@ class Planner {
     return (
       unit?.logOffset === logOffset &&
       unit.sizeBytes === record.sizeBytes &&
-      unit.tagsCode === unitTagsCodeOf(record)
+      fitsUnit(unit.tagsCode, record)
     )
   }
 

@@ -7,13 +7,13 @@
  */
 import type { ReadOnlyDisk } from '@rockhopper/host'
 import {
+  fitsUnit,
   isLive,
   isPreBlank,
   type RecordView,
   readUnit,
   scanRecord,
   UNIT_BYTES,
-  unitTagsCodeOf,
 } from '@rockhopper/protocol'
 import { OpenFiles } from '../open-files.ts'
 import { isFolderName } from '../queue-table.ts'
@@ -338,5 +338,5 @@ function isTags(
   tagsCode: number,
   record: Pick<RecordView, 'topic' | 'properties' | 'storeTimestamp'>,
 ): boolean {
-  return tagsCode <= LARGEST_EXTENSION_ADDRESS || tagsCode === unitTagsCodeOf(record)
+  return tagsCode <= LARGEST_EXTENSION_ADDRESS || fitsUnit(tagsCode, record)
 }
