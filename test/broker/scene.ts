@@ -95,7 +95,7 @@ export class TestClient {
     this.clientId = clientId
   }
 
-  send(topic: string, body: string, given: Partial<SendHeader> = {}, properties = '') {
+  sending(topic: string, body: string, given: Partial<SendHeader> = {}, properties = '') {
     const header: SendHeader = {
       producerGroup: 'producers',
       topic,
@@ -108,12 +108,14 @@ export class TestClient {
       properties: Buffer.from(properties),
       ...given,
     }
-    return this.#scene.settle(
-      this.remoting.call(this.#scene.address, SEND_MESSAGE_V2, header, {
-        body: [Buffer.from(body)],
-        timeoutMs,
-      }),
-    )
+    return this.remoting.call(this.#scene.address, SEND_MESSAGE_V2, header, {
+      body: [Buffer.from(body)],
+      timeoutMs,
+    })
+  }
+
+  send(topic: string, body: string, given: Partial<SendHeader> = {}, properties = '') {
+    return this.#scene.settle(this.sending(topic, body, given, properties))
   }
 
   /** A pull with the subscription in the request; `holdMs` above 0 lets the broker hold it. */

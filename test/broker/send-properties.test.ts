@@ -9,7 +9,10 @@ function walk(text: string) {
   return { ...found, kept: Buffer.concat(kept).toString() }
 }
 
-const nothing = { tagsCode: 0, uniqueKey: undefined, waitStored: true, unsupported: undefined }
+const nothing = {
+  ...{ tagsCode: 0, uniqueKey: undefined, waitStored: true },
+  ...{ delayLevel: 0, timed: undefined, isTransactional: false },
+}
 
 test('no properties are no properties', () => {
   expect(walk('')).toMatchObject({ ...nothing, kept: '' })
@@ -40,12 +43,14 @@ test('the receipt of a pop, which only a broker may set, is taken out wherever i
 })
 
 test.each([
-  ['DELAY\x013\x02', 'DELAY'],
-  ['TRAN_MSG\x01true\x02', 'TRAN_MSG'],
-  ['TIMER_DELAY_MS\x0110\x02', 'TIMER_DELAY_MS'],
-  ['DELAY\x010\x02TRAN_MSG\x01false\x02', undefined],
-])('%j asks for %s, which is not there', (text, name) => {
-  expect(walk(text).unsupported).toBe(name)
+  ['DELAY\x013\x02', { ...nothing, delayLevel: 3 }],
+  ['DELAY\x01-1\x02', { ...nothing, delayLevel: -1 }],
+  ['DELAY\x01soon\x02', { ...nothing, delayLevel: Number.NaN }],
+  ['TRAN_MSG\x01true\x02', { ...nothing, isTransactional: true }],
+  ['TIMER_DELAY_MS\x0110\x02', { ...nothing, timed: 'TIMER_DELAY_MS' }],
+  ['DELAY\x010\x02TRAN_MSG\x01false\x02TIMER_DELAY_SEC\x010\x02', nothing],
+])('%j asks for a kind of delivery', (text, found) => {
+  expect(walk(text)).toMatchObject(found)
 })
 
 test('a name that only begins like a known one is none', () => {

@@ -7,8 +7,9 @@ import { formatAddress } from '@rockhopper/host'
 import { hostAddress, offsetIdPrefix, UniqueKeys } from '@rockhopper/protocol'
 import { RemotingServer, Router } from '@rockhopper/remoting'
 import { openStore, readJsonFile, type Store } from '@rockhopper/store'
-import { type BrokerConfig, storeConfigOf } from './config.ts'
+import { type BrokerConfig, delaysOf, storeConfigOf } from './config.ts'
 import { handleConsumers } from './handlers/consumers.ts'
+import { handleDelays } from './handlers/delays.ts'
 import { handleGroups } from './handlers/groups.ts'
 import { handleHeartbeats } from './handlers/heartbeat.ts'
 import { handleLocks } from './handlers/locks.ts'
@@ -20,15 +21,18 @@ import { handleReplay } from './handlers/replay.ts'
 import { handleRetention } from './handlers/retention.ts'
 import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
+import { handleSendBacks } from './handlers/send-back.ts'
 import { handleStatistics } from './handlers/statistics.ts'
 import { handleTopics } from './handlers/topics.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
+import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
 import { Registration } from './services/registration.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
 import { TrafficCounters } from './services/traffic.ts'
 import { ClientTable } from './tables/clients.ts'
+import { DelayOffsetTable } from './tables/delay-offsets.ts'
 import { GroupTable } from './tables/groups.ts'
 import { OffsetTable } from './tables/offsets.ts'
 import { PeerHosts } from './tables/peer-hosts.ts'
@@ -71,6 +75,8 @@ class Tables {
   readonly topics: TopicTable
   readonly groups: GroupTable
   readonly offsets: OffsetTable
+  readonly delayOffsets: DelayOffsetTable
+  readonly delayOffsetPath: string
   readonly savedTopics: SavedTable
   readonly savedGroups: SavedTable
   readonly savedOffsets: PeriodicallySavedTable
@@ -84,6 +90,8 @@ class Tables {
     this.topics = new TopicTable(host.clock)
     this.groups = new GroupTable(host.clock)
     this.offsets = new OffsetTable(host.clock)
+    this.delayOffsets = new DelayOffsetTable(host.clock)
+    this.delayOffsetPath = this.#path('delayOffset')
     this.savedTopics = new SavedTable(host, this.#path('topics'), this.topics)
     this.savedGroups = new SavedTable(host, this.#path('subscriptionGroup'), this.groups)
     this.savedOffsets = new PeriodicallySavedTable(
@@ -100,6 +108,7 @@ class Tables {
     this.topics.load(readJsonFile(disk, this.#path('topics')))
     this.groups.load(readJsonFile(disk, this.#path('subscriptionGroup')))
     this.offsets.load(readJsonFile(disk, this.#path('consumerOffset')))
+    this.delayOffsets.load(readJsonFile(disk, this.delayOffsetPath))
     for (const topic of systemTopics(this.#config)) {
       if (this.topics.get(topic.topicName) === undefined) this.topics.put(topic)
     }
@@ -148,6 +157,8 @@ async function serve(
   membership.start()
   const registration = new Registration(host, config, identity, tables.topics)
   await registration.start()
+  const delivery = deliveryOf(host, config, tables, store, traffic)
+  delivery.start()
   return {
     brokerName: config.brokerName,
     address: identity.brokerAddr,
@@ -156,6 +167,7 @@ async function serve(
       await registration.stop()
       await server.close()
       await membership.stop()
+      await delivery.stop()
       await traffic.stop()
       try {
         await tables.close()
@@ -164,6 +176,19 @@ async function serve(
       }
     },
   }
+}
+
+function deliveryOf(
+  { clock, disk, logger }: Host,
+  config: BrokerConfig,
+  { delayOffsets: offsets, delayOffsetPath: path }: Tables,
+  store: Store,
+  traffic: TrafficCounters,
+): DelayedDelivery {
+  const delays = delaysOf(config)
+  const savePeriodMs = config.flushDelayOffsetInterval
+  const parts = { clock, disk, logger, store, offsets, traffic, delays, path, savePeriodMs }
+  return new DelayedDelivery(parts)
 }
 
 interface Parts {
@@ -184,21 +209,20 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   const storeHost = hostAddress(brokerIP1, listenPort)
   const salt = random.bytes(4).readInt32BE(0)
   const keys = new UniqueKeys({ ip: brokerIP1, pid: machine.pid, salt, nowMs: () => clock.nowMs() })
+  const locks = new QueueLockTable(clock, config['rocketmq.broker.rebalance.lockMaxLiveTime'])
+  const delays = delaysOf(config)
+  const putting = { config, delays, groups, random, savedTopics, store, storeHost, topics, traffic }
   handleSends(router, {
-    config,
-    random,
-    store,
-    topics,
-    savedTopics,
-    traffic,
+    ...putting,
+    locks,
     peers: new PeerHosts(),
-    storeHost,
     offsetIdPrefix: offsetIdPrefix(storeHost),
     uniqueKey: () => keys.next(),
   })
+  handleSendBacks(router, putting)
+  handleDelays(router, tables)
   handlePulls(router, { clock, config, clients, groups, guard, offsets, topics, store, traffic })
   handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
-  const locks = new QueueLockTable(clock, config['rocketmq.broker.rebalance.lockMaxLiveTime'])
   handleLocks(router, { locks })
   handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })
   handleHeartbeats(router, { config, clients, groups, guard, topics, membership })

@@ -2,10 +2,14 @@
  * The broker's configuration: Apache's keys, as a table. A key that only Apache's broker has is in
  * `foreign-keys.ts`, with the reason why it has no effect here.
  */
+import assert from 'node:assert/strict'
 import type { Host } from '@rockhopper/host'
 import {
   type ConfigOf,
   configTable,
+  DEFAULT_DELAY_LEVELS,
+  type DelayLevels,
+  delayLevelsOf,
   type ReadConfig,
   readConfig,
   setting,
@@ -259,6 +263,16 @@ export const brokerConfigTable = configTable({
     unit: 'bytes',
     meaning: 'bytes of a consume queue, 20 a message, that one pull looks through for its tags',
   }),
+  enablePropertyFilter: bool({
+    default: true,
+    meaning: "whether consumers may filter by SQL92; Apache's default is false",
+  }),
+  filterSupportRetry: bool({
+    default: false,
+    meaning:
+      'whether an SQL92 subscription to a retry topic filters by the expression of the topic that ' +
+      'a message came from',
+  }),
   longPollingEnable: bool({
     default: true,
     meaning: 'whether a pull that finds nothing is held until something arrives',
@@ -273,6 +287,18 @@ export const brokerConfigTable = configTable({
     min: 10,
     unit: 'ms',
     meaning: 'how often changed offsets of consumer groups are saved',
+  }),
+  messageDelayLevel: text({
+    default: DEFAULT_DELAY_LEVELS,
+    check: (value) =>
+      delayLevelsOf(value) === undefined ? 'durations such as 10s, 5m, 2h or 1d' : undefined,
+    meaning: 'how long messages of the levels of delay wait, from level 1 on',
+  }),
+  flushDelayOffsetInterval: int({
+    default: 10_000,
+    min: 10,
+    unit: 'ms',
+    meaning: 'how often it is saved how far delayed messages are delivered',
   }),
   'rocketmq.broker.rebalance.lockMaxLiveTime': int({
     default: 60_000,
@@ -357,6 +383,13 @@ export function completeBrokerConfig(settings: BrokerSettings, host: Host): Brok
   }
 }
 
+/** How long messages of each level of delay wait. */
+export function delaysOf({ messageDelayLevel }: BrokerSettings): DelayLevels {
+  const delays = delayLevelsOf(messageDelayLevel)
+  assert(delays !== undefined, `messageDelayLevel was read, and is "${messageDelayLevel}"`)
+  return delays
+}
+
 /** The part of the configuration that is the store's. */
 export function storeConfigOf(config: BrokerConfig): StoreConfig {
   return {
@@ -376,6 +409,7 @@ export function storeConfigOf(config: BrokerConfig): StoreConfig {
     maxMessageBytes: config.maxMessageSize,
     appendWholeCrc: config.enabledAppendPropCRC,
     verifyWholeCrc: config.forceVerifyPropCRC,
+    delays: delaysOf(config),
     tailMemoryBytes: TAIL_MEMORY_BYTES,
     keyIndex: {
       enabled: config.messageIndexEnable,

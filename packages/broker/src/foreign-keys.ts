@@ -35,9 +35,9 @@ const reasons: readonly Reason[] = [
       compactionScheduleInternal`,
   },
   {
-    why: 'delay levels are not built yet',
+    why: 'each level of delay is delivered in order and counted, as fast as the store takes it',
     keys: `
-      messageDelayLevel flushDelayOffsetInterval enableScheduleMessageStats
+      enableScheduleMessageStats
       enableScheduleAsyncDeliver scheduleAsyncDeliverMaxPendingLimit
       scheduleAsyncDeliverMaxResendNum2Blocked delayOffsetUpdateVersionStep`,
   },
@@ -91,11 +91,10 @@ const reasons: readonly Reason[] = [
       enableLmq enableMultiDispatch searchBcqByCacheEnable enableLmqStats`,
   },
   {
-    why: 'SQL92 filters are not built yet',
+    why: 'SQL92 filters look at the properties of each message: nothing of them is kept in files',
     keys: `
       bitMapLengthConsumeQueueExt enableCalcFilterBitMap
-      expectConsumerNumUseFilter maxErrorRateOfBloomFilter filterDataCleanTimeSpan
-      filterSupportRetry enablePropertyFilter`,
+      expectConsumerNumUseFilter maxErrorRateOfBloomFilter filterDataCleanTimeSpan`,
   },
   {
     why: 'files are written and read through the page cache, never mapped into memory',

@@ -29,8 +29,27 @@ export const CLIENT_SWEEP_MS = 10_000
 /** Groups in one heartbeat; more are refused. */
 export const MAX_GROUPS_PER_HEARTBEAT = 1_000
 
+/** Characters of SQL92 expressions that are kept compiled; the one unused for longest goes first. */
+export const MAX_COMPILED_CHARS = 1_000_000
+
+/**
+ * Bytes of properties that the filter of one read looks at, parts of the filter counted as 16 each;
+ * at it the read ends with what it has. About 2 ms, or thousands of usual messages.
+ */
+export const MAX_FILTER_WORK_PER_READ = 1_000_000
+
 /** JSON in the body of a heartbeat or of a group's settings; a longer one is refused unread. */
 export const MAX_JSON_BODY_BYTES = 1024 * 1024
+
+/** Delayed messages that are delivered before other work gets its turn, and their bytes. */
+export const MAX_DUE_MESSAGES = 256
+export const MAX_DUE_BYTES = 1024 * 1024
+
+/** So long at the most it is waited for a delayed message without a look at the wall clock. */
+export const CLOCK_LOOK_MS = 1_000
+
+/** Pause before delayed messages are delivered that the store did not take. */
+export const DELIVER_AGAIN_MS = 100
 
 /** Queues that clients have for themselves; beyond it no further queue is given to anybody. */
 export const MAX_QUEUE_LOCKS = 1_000_000

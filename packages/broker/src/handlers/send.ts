@@ -7,12 +7,15 @@
 import type { Random } from '@rockhopper/host'
 import {
   type BatchEntry,
+  type DelayLevels,
   decodeBatch,
+  decodeProperties,
   type Header,
   type HostAddress,
   isRetryTopic,
   isSendForbidden,
   offsetMessageId,
+  RETRY_PREFIX,
   responseCode,
   SEND_BATCH_MESSAGE,
   SEND_MESSAGE,
@@ -23,13 +26,18 @@ import {
 import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { Appended, BatchAppended, Rejected, SettleOutcome, Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
+import { DEAD_LETTER_QUEUE, deadLetterTopic, markDeadLetter } from '../rules/dead-letter.ts'
+import { type Placement, placementOf } from '../rules/delayed.ts'
 import { noTopicSentence, topicForSend } from '../rules/new-topic.ts'
 import { queueFor } from '../rules/queue-choice.ts'
+import { maxRetriesOf } from '../rules/retry.ts'
 import { type SendProperties, walkSendProperties } from '../rules/send-properties.ts'
 import { DEFAULT_TOPIC } from '../rules/system-topics.ts'
 import type { SavedTable } from '../services/table-files.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
+import type { GroupTable } from '../tables/groups.ts'
 import type { PeerHosts } from '../tables/peer-hosts.ts'
+import type { QueueLockTable } from '../tables/queue-locks.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
 export interface SendParts {
@@ -38,6 +46,9 @@ export interface SendParts {
   readonly store: Store
   readonly topics: TopicTable
   readonly savedTopics: SavedTable
+  readonly groups: GroupTable
+  readonly locks: QueueLockTable
+  readonly delays: DelayLevels
   readonly traffic: TrafficCounters
   readonly peers: PeerHosts
   /** The address that stored messages and their ids carry. */
@@ -95,15 +106,21 @@ class Sender {
 
   #appendOne(header: SendHeader, queueId: number, context: RequestContext): Stored {
     const sent = walkSendProperties(header.properties ?? NO_PROPERTIES)
-    refuseUnsupported(sent)
+    const isRetry = isRetryTopic(header.topic)
+    // What is tried again was committed, and what is delayed by a level has no other time.
+    refuseUnsupported(sent, isRetry, sent.delayLevel > 0)
     const uniqueKey = sent.uniqueKey ?? this.#parts.uniqueKey()
     const properties = [...sent.kept, this.#brokerProperties]
     if (sent.uniqueKey === undefined) properties.push(Buffer.from(`UNIQ_KEY\x01${uniqueKey}\x02`))
+    const isPlain = !isRetry && sent.delayLevel <= 0
+    const place: Placement = isPlain
+      ? { topic: header.topic, queueId, properties, tagsCode: sent.tagsCode }
+      : this.#place(header, queueId, properties, context)
     // Written out: copying two objects into one costs more than the append itself.
     const outcome = stored<Appended>(
       this.#parts.store.append({
-        topic: header.topic,
-        queueId,
+        topic: place.topic,
+        queueId: place.queueId,
         sysFlag: header.sysFlag ?? 0,
         bornTimestamp: header.bornTimestamp ?? 0,
         bornHost: this.#parts.peers.of(context.connection),
@@ -112,15 +129,48 @@ class Sender {
         preparedTransactionOffset: 0,
         body: context.body,
         flag: header.flag ?? 0,
-        properties,
-        tagsCode: sent.tagsCode,
+        properties: place.properties,
+        tagsCode: place.tagsCode,
+        delayMs: place.delayMs,
       }),
     )
-    this.#parts.traffic.notePut(header.topic, 1, context.body.length)
+    this.#parts.traffic.notePut(place.topic, 1, context.body.length)
     const { endOffset, logOffset, queueOffset } = outcome
     const { waitStored } = sent
     const msgId = offsetMessageId(this.#parts.offsetIdPrefix, logOffset)
     return { endOffset, queueOffset, waitStored, transactionId: uniqueKey, msgId }
+  }
+
+  /** Where a message goes that is delayed, or that a consumer gives back to be tried again. */
+  #place(
+    header: SendHeader,
+    queueId: number,
+    bytes: readonly Buffer[],
+    context: RequestContext,
+  ): Placement {
+    const { delays } = this.#parts
+    const properties = decodeProperties(Buffer.concat(bytes))
+    const { topic } = header
+    const group = isRetryTopic(topic) ? topic.slice(RETRY_PREFIX.length) : undefined
+    if (group === undefined || !this.#isDead(header, group, context)) {
+      return placementOf(topic, queueId, properties, delays)
+    }
+    const deadLetters = this.#parts.topics.obtain(deadLetterTopic(group))
+    if (deadLetters === undefined) {
+      const sentence = `group "${group}" cannot have a topic for dead letters: there are too many`
+      throw new Refusal(responseCode.SYSTEM_ERROR, sentence)
+    }
+    markDeadLetter(properties, '-1')
+    return placementOf(deadLetters.topicName, DEAD_LETTER_QUEUE, properties, delays)
+  }
+
+  /** A group that has queues for itself has tried on its own, and sends here what it gives up. */
+  #isDead(header: SendHeader, groupName: string, { head }: RequestContext): boolean {
+    const { config, groups, locks } = this.#parts
+    const group = groups.obtain(groupName, config.autoCreateSubscriptionGroup)
+    if (group === undefined) refuseUnknownGroup(groupName)
+    const maxRetries = maxRetriesOf(group, head.version, header.maxReconsumeTimes)
+    return (header.reconsumeTimes ?? 0) > maxRetries || locks.isAnyLocked(groupName)
   }
 
   #appendBatch(header: SendHeader, queueId: number, context: RequestContext): Stored {
@@ -134,7 +184,9 @@ class Sender {
     const envelope = walkSendProperties(header.properties ?? NO_PROPERTIES)
     const entries = batchEntries(context.body).map(({ body, flag, properties }) => {
       const sent = walkSendProperties(properties)
-      refuseUnsupported(sent)
+      refuseUnsupported(sent, false, false)
+      if (sent.delayLevel > 0)
+        refuseIllegal('a message with the property DELAY is to be sent alone')
       return { body, flag, properties: sent.kept, tagsCode: sent.tagsCode }
     })
     const common = {
@@ -228,11 +280,25 @@ function batchEntries(body: Buffer): BatchEntry[] {
   }
 }
 
-function refuseUnsupported({ unsupported }: SendProperties): void {
-  if (unsupported === undefined) return
+function refuseUnsupported(
+  { delayLevel, isTransactional, timed }: SendProperties,
+  mayBeTransactional: boolean,
+  mayBeTimed: boolean,
+): void {
+  if (Number.isNaN(delayLevel)) refuseIllegal('the property DELAY of the message is no number')
+  const transaction = isTransactional && !mayBeTransactional ? 'TRAN_MSG' : undefined
+  const name = transaction ?? (mayBeTimed ? undefined : timed)
+  if (name === undefined) return
   refuseIllegal(
-    `the message has the property ${unsupported}: delayed, timed and transactional messages are ` +
-      'not built yet, and it was not stored',
+    `the message has the property ${name}: timed and transactional messages are not built yet, and ` +
+      'it was not stored',
+  )
+}
+
+function refuseUnknownGroup(group: string): never {
+  throw new Refusal(
+    responseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+    `subscription group not exist, ${group}: create it with mqadmin updateSubGroup`,
   )
 }
 

@@ -17,8 +17,12 @@ export interface SendProperties {
   readonly uniqueKey: string | undefined
   /** Whether the sender wants to wait until the message is as safe as configured. */
   readonly waitStored: boolean
-  /** A property that asks for a kind of delivery which is not there yet. */
-  readonly unsupported: string | undefined
+  /** Level of delay that the sender asks for, 0 or less for none; NaN when it is no number. */
+  readonly delayLevel: number
+  /** A property that asks for a time of delivery. */
+  readonly timed: string | undefined
+  /** Whether it is one half of a transaction. */
+  readonly isTransactional: boolean
   /** The bytes to keep: ended properly, and without what only a broker may set. */
   readonly kept: readonly Buffer[]
 }
@@ -27,12 +31,14 @@ interface Walk {
   tagsCode: number
   uniqueKey: string | undefined
   waitStored: boolean
-  unsupported: string | undefined
+  delayLevel: number
+  timed: string | undefined
+  isTransactional: boolean
   keptFrom: number
   kept: Buffer[]
 }
 
-type Meaning = 'tags' | 'unique-key' | 'wait' | 'drop' | 'unsupported'
+type Meaning = 'tags' | 'unique-key' | 'wait' | 'drop' | 'delay' | 'timed' | 'transaction'
 
 interface KnownName {
   readonly name: string
@@ -45,13 +51,14 @@ function known(meaning: Meaning, ...names: readonly string[]): KnownName[] {
   return names.map((name) => ({ name, bytes: Buffer.from(`${name}\x01`), meaning }))
 }
 
-const timed = ['TIMER_DELAY_SEC', 'TIMER_DELAY_MS', 'TIMER_DELIVER_MS']
 const knownNames = [
   ...known('tags', 'TAGS'),
   ...known('unique-key', 'UNIQ_KEY'),
   ...known('wait', 'WAIT'),
   ...known('drop', 'POP_CK'),
-  ...known('unsupported', 'DELAY', 'TRAN_MSG', ...timed),
+  ...known('delay', 'DELAY'),
+  ...known('timed', 'TIMER_DELAY_SEC', 'TIMER_DELAY_MS', 'TIMER_DELIVER_MS'),
+  ...known('transaction', 'TRAN_MSG'),
 ]
 
 /** The names above by their first byte: all other properties are skipped by one look. */
@@ -66,7 +73,9 @@ export function walkSendProperties(bytes: Buffer): SendProperties {
     tagsCode: 0,
     uniqueKey: undefined,
     waitStored: true,
-    unsupported: undefined,
+    delayLevel: 0,
+    timed: undefined,
+    isTransactional: false,
     keptFrom: 0,
     kept: [],
   }
@@ -110,15 +119,18 @@ function visit(
       if (at > walk.keptFrom) walk.kept.push(bytes.subarray(walk.keptFrom, at))
       walk.keptFrom = Math.min(end + 1, bytes.length)
       return
-    case 'unsupported':
-      if (asksForSomething(value)) walk.unsupported = name
+    case 'delay':
+      walk.delayLevel = WHOLE_NUMBER.test(value) ? Number(value) : Number.NaN
+      return
+    case 'timed':
+      if (value !== '0') walk.timed = name
+      return
+    case 'transaction':
+      walk.isTransactional = value.toLowerCase() === 'true'
   }
 }
 
-/** Clients write `DELAY=0` and `TRAN_MSG=false` for "nothing special". */
-function asksForSomething(value: string): boolean {
-  return value !== '0' && value.toLowerCase() !== 'false'
-}
+const WHOLE_NUMBER = /^[+-]?\d{1,9}$/
 
 function standsAt(bytes: Buffer, at: number, end: number, name: Buffer): boolean {
   if (at + name.length > end) return false

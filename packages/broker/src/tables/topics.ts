@@ -47,6 +47,14 @@ export class TopicTable {
     return this.#topics.size < MAX_TOPICS
   }
 
+  /** The topic of that name, made so if there is none; undefined when there are too many topics. */
+  obtain(config: TopicConfig): TopicConfig | undefined {
+    const known = this.#topics.get(config.topicName)
+    if (known !== undefined || !this.hasRoom) return known
+    this.put(config)
+    return config
+  }
+
   /** Creates or replaces a topic; an equal configuration changes nothing. */
   put(config: TopicConfig): void {
     const known = this.#topics.get(config.topicName)
