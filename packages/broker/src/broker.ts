@@ -8,6 +8,7 @@ import { hostAddress, offsetIdPrefix, UniqueKeys } from '@rockhopper/protocol'
 import { RemotingServer, Router } from '@rockhopper/remoting'
 import { openStore, readJsonFile, type Store } from '@rockhopper/store'
 import { type BrokerConfig, delaysOf, storeConfigOf } from './config.ts'
+import { handleClientChecks } from './handlers/client-check.ts'
 import { handleConsumers } from './handlers/consumers.ts'
 import { handleDelays } from './handlers/delays.ts'
 import { handleGroups } from './handlers/groups.ts'
@@ -27,6 +28,7 @@ import { handleTopics } from './handlers/topics.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
+import { PullFilters } from './services/pull-filters.ts'
 import { Registration } from './services/registration.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -37,6 +39,7 @@ import { GroupTable } from './tables/groups.ts'
 import { OffsetTable } from './tables/offsets.ts'
 import { PeerHosts } from './tables/peer-hosts.ts'
 import { QueueLockTable } from './tables/queue-locks.ts'
+import { SqlFilters } from './tables/sql-filters.ts'
 import { TopicTable } from './tables/topics.ts'
 
 /** The VIP port of old clients lies so far below the port. Source: Apache class BrokerController. */
@@ -221,7 +224,11 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   })
   handleSendBacks(router, putting)
   handleDelays(router, tables)
-  handlePulls(router, { clock, config, clients, groups, guard, offsets, topics, store, traffic })
+  const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
+  handlePulls(router, {
+    ...{ clock, config, clients, filters, groups, guard, offsets, topics, store, traffic },
+  })
+  handleClientChecks(router, filters)
   handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
   handleLocks(router, { locks })
   handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })

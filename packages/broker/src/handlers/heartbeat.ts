@@ -1,12 +1,9 @@
 /**
- * HEART_BEAT, UNREGISTER_CLIENT, GET_CONSUMER_LIST_BY_GROUP and CHECK_CLIENT_CONFIG: clients make
- * themselves known, leave, and ask who else is there.
+ * HEART_BEAT, UNREGISTER_CLIENT and GET_CONSUMER_LIST_BY_GROUP: clients make themselves known,
+ * leave, and ask who else is there.
  * Source: Apache classes ClientManageProcessor, ConsumerManageProcessor; `broker-api.md` section 6.
  */
 import {
-  asObject,
-  asText,
-  CHECK_CLIENT_CONFIG,
   type ConsumerData,
   decodeHeartbeat,
   encodeConsumerIds,
@@ -14,10 +11,8 @@ import {
   groupNameProblem,
   HEART_BEAT,
   type HeartbeatData,
-  parseFastjson,
   responseCode,
   retryTopicOf,
-  subscriptionOf,
   UNREGISTER_CLIENT,
 } from '@rockhopper/protocol'
 import { Refusal, type RequestContext, type Router } from '@rockhopper/remoting'
@@ -64,16 +59,6 @@ export function handleHeartbeats(router: Router, parts: HeartbeatParts): void {
       }
       const ids = new Set([...members.values()].map(({ clientId }) => clientId))
       return { body: [encodeConsumerIds([...ids])] }
-    })
-    .on(CHECK_CLIENT_CONFIG, (_header, { body }) => {
-      const json = asObject(parseFastjson(shortBody(body).toString()))
-      const { expressionType } = subscriptionOf(json['subscriptionData'])
-      if (expressionType === 'TAG') return {}
-      throw new Refusal(
-        responseCode.SYSTEM_ERROR,
-        `The broker does not support consumer to filter message by ${asText(expressionType)}: ` +
-          'filter by tags',
-      )
     })
 }
 

@@ -1,7 +1,7 @@
 /**
- * PULL_MESSAGE and LITE_PULL_MESSAGE: read a queue from an offset, filtered by tags; when there is
- * nothing, hold the request until something arrives. There is no table of held requests: the held
- * request is this function, waiting for the queue's end to pass a point.
+ * PULL_MESSAGE and LITE_PULL_MESSAGE: read a queue from an offset, filtered by tags or properties;
+ * when there is nothing, hold the request until something arrives. There is no table of held
+ * requests: the held request is this function, waiting for the queue's end to pass a point.
  * Source: Apache class PullMessageProcessor; `broker-api.md` section 4, `store-runtime.md` 8 and 9.
  */
 import type { Clock } from '@rockhopper/host'
@@ -11,19 +11,17 @@ import {
   PULL_MESSAGE,
   pullFlag,
   responseCode,
-  type SubscriptionData,
   type SubscriptionGroupConfig,
   type TopicConfig,
-  tagSubscription,
 } from '@rockhopper/protocol'
 import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { ReadOutcome, Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import { MAX_HELD_PULLS, MAX_HOLD_MS, MAX_PULL_MESSAGES } from '../limits.ts'
 import { isReadable } from '../rules/permission.ts'
+import type { PullFilters, Wanted } from '../services/pull-filters.ts'
 import { admitReader, type ReaderAdmission } from '../services/reader-admission.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
-import type { ClientTable } from '../tables/clients.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
 import type { TopicTable } from '../tables/topics.ts'
@@ -31,6 +29,7 @@ import type { TopicTable } from '../tables/topics.ts'
 export interface PullParts extends ReaderAdmission {
   readonly clock: Clock
   readonly config: BrokerConfig
+  readonly filters: PullFilters
   readonly offsets: OffsetTable
   readonly topics: TopicTable
   readonly store: Store
@@ -60,17 +59,17 @@ class Puller {
   }
 
   async pull(header: PullHeader, context: RequestContext): Promise<PullReply> {
-    const { clients, groups, offsets, topics, traffic } = this.#parts
+    const { filters, groups, offsets, topics, traffic } = this.#parts
     const { consumerGroup, queueId, topic } = header
     const group = this.#admit(header, groups)
     admitReader(consumerGroup, topic, context.connection, this.#parts)
     const config = topics.get(topic)
     admitTopic(config, header)
-    const tagHashes = tagHashesOf(subscriptionOf(header, clients))
+    const wanted = filters.wantedBy(header)
     if ((header.sysFlag & pullFlag.commitOffset) !== 0 && header.commitOffset !== undefined) {
       offsets.commit(consumerGroup, topic, queueId, header.commitOffset)
     }
-    const outcome = this.#unlessReset(header, await this.#readOrHold(header, tagHashes, context))
+    const outcome = this.#unlessReset(header, await this.#readOrHold(header, wanted, context))
     offsets.notePull(consumerGroup, topic, queueId, outcome.nextOffset)
     traffic.noteGet(consumerGroup, outcome.messageCount)
     return reply(outcome, header, config, group)
@@ -101,17 +100,17 @@ class Puller {
   /** Reads at once; when the group is at the queue's end and may wait, again at each arrival. */
   async #readOrHold(
     header: PullHeader,
-    tagHashes: ReadonlySet<number> | undefined,
+    wanted: Wanted,
     context: RequestContext,
   ): Promise<ReadOutcome> {
-    const outcome = await this.#read(header, header.queueOffset, tagHashes)
+    const outcome = await this.#read(header, header.queueOffset, wanted)
     const holdMs = this.#holdMs(header)
     if (holdMs === 0 || !isAtEnd(outcome, header) || this.#held >= MAX_HELD_PULLS) return outcome
     if (this.#parts.offsets.isReset(header.consumerGroup, header.topic, header.queueId))
       return outcome
     this.#held++
     try {
-      return await context.hold(this.#untilFound(header, tagHashes, outcome, holdMs, context))
+      return await context.hold(this.#untilFound(header, wanted, outcome, holdMs, context))
     } finally {
       this.#held--
     }
@@ -120,7 +119,7 @@ class Puller {
   /** What was found when time is up or something matches; arrivals that do not match go by. */
   async #untilFound(
     header: PullHeader,
-    tagHashes: ReadonlySet<number> | undefined,
+    wanted: Wanted,
     atEnd: ReadOutcome,
     holdMs: number,
     { connection }: RequestContext,
@@ -133,7 +132,7 @@ class Puller {
       const timeoutMs = Math.max(0, untilMs - clock.monotonicMs())
       const arrived = end.reached(outcome.nextOffset + 1, { timeoutMs, signal: connection.closed })
       if (!(await this.#unlessWoken(header, arrived))) return outcome
-      outcome = await this.#read(header, outcome.nextOffset, tagHashes)
+      outcome = await this.#read(header, outcome.nextOffset, wanted)
     } while (outcome.status === 'NO_MATCHED_MESSAGE' || isAtEnd(outcome, header))
     return outcome
   }
@@ -159,20 +158,17 @@ class Puller {
     return { ...outcome, ...nothing, status: 'OFFSET_RESET', nextOffset: offset }
   }
 
-  #read(
-    header: PullHeader,
-    offset: number,
-    tagHashes: ReadonlySet<number> | undefined,
-  ): ReadOutcome | Promise<ReadOutcome> {
+  #read(header: PullHeader, offset: number, wanted: Wanted): ReadOutcome | Promise<ReadOutcome> {
     const { config, store } = this.#parts
-    const wanted = Math.min(Math.max(1, header.maxMsgNums), MAX_PULL_MESSAGES)
+    const asked = Math.min(Math.max(1, header.maxMsgNums), MAX_PULL_MESSAGES)
     return store.read({
       topic: header.topic,
       queueId: header.queueId,
       offset,
-      maxMessages: Math.min(wanted, config.maxTransferCountOnMessageInMemory),
+      maxMessages: Math.min(asked, config.maxTransferCountOnMessageInMemory),
       maxBytes: config.maxTransferBytesOnMessageInMemory,
-      tagHashes,
+      tagHashes: wanted.tagHashes,
+      filter: wanted.newFilter?.(),
     })
   }
 
@@ -259,51 +255,4 @@ function admitTopic(config: TopicConfig | undefined, { queueId, topic }: PullHea
     responseCode.INVALID_PARAMETER,
     `queue ${queueId} of topic "${topic}" cannot be read: it has ${config.readQueueNums} read queues`,
   )
-}
-
-/** The subscription of the request itself, or the one that the group's heartbeats announced. */
-function subscriptionOf(header: PullHeader, clients: ClientTable): SubscriptionData {
-  const { consumerGroup, expressionType = 'TAG', subVersion = 0, subscription, topic } = header
-  if ((header.sysFlag & pullFlag.subscription) !== 0) {
-    refuseUnlessTags(expressionType)
-    try {
-      return tagSubscription(topic, subscription ?? '*', subVersion)
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      throw new Refusal(responseCode.SUBSCRIPTION_PARSE_FAILED, error.message)
-    }
-  }
-  const announced = clients.consumersOf(consumerGroup)?.subscriptions.get(topic)
-  if (announced === undefined) {
-    throw new Refusal(
-      responseCode.SUBSCRIPTION_NOT_EXIST,
-      `the subscription of group "${consumerGroup}" to "${topic}" is unknown here: ` +
-        'its members tell it with their heartbeats',
-    )
-  }
-  if (announced.subVersion < subVersion) {
-    throw new Refusal(
-      responseCode.SUBSCRIPTION_NOT_LATEST,
-      `the subscription of group "${consumerGroup}" to "${topic}" is newer than the one known ` +
-        'here: the next heartbeat tells it',
-    )
-  }
-  refuseUnlessTags(announced.expressionType)
-  return announced
-}
-
-function refuseUnlessTags(expressionType: string): void {
-  if (expressionType === 'TAG' || expressionType === '') return
-  throw new Refusal(
-    responseCode.SYSTEM_ERROR,
-    `The broker does not support consumer to filter message by ${expressionType}: filter by tags`,
-  )
-}
-
-/** What the queue's entries are compared with; undefined when everything matches. */
-function tagHashesOf({
-  classFilterMode,
-  codeSet,
-}: SubscriptionData): ReadonlySet<number> | undefined {
-  return classFilterMode || codeSet.length === 0 ? undefined : new Set(codeSet)
 }

@@ -36,13 +36,22 @@ type Ordering = Exclude<ComparisonSign, '=' | '<>'>
 const MAX_INT = 2 ** 31 - 1
 const MIN_INT = -(2 ** 31)
 
-/** Whether the message that `slots` looks at is wanted. */
-export function predicateOf(node: ConditionNode, slots: PropertySlots): () => boolean {
-  const condition = new Compiler(slots).condition(node)
-  return () => condition() === true
+/** A filter made into functions. */
+export interface Evaluation {
+  /** Whether the message that the slots look at is wanted. */
+  readonly isWanted: () => boolean
+  /** Functions that are called for one message at the most. */
+  readonly parts: number
+}
+
+export function evaluationOf(node: ConditionNode, slots: PropertySlots): Evaluation {
+  const compiler = new Compiler(slots)
+  const condition = compiler.condition(node)
+  return { isWanted: () => condition() === true, parts: compiler.parts }
 }
 
 class Compiler {
+  parts = 0
   readonly #slots: PropertySlots
 
   constructor(slots: PropertySlots) {
@@ -50,6 +59,7 @@ class Compiler {
   }
 
   condition(node: ConditionNode): Condition {
+    this.parts++
     switch (node.kind) {
       case 'truth':
         return () => node.value
@@ -80,6 +90,7 @@ class Compiler {
 
   #value(node: SqlNode): () => Value {
     if (isCondition(node)) return this.condition(node)
+    this.parts++
     switch (node.kind) {
       case 'property': {
         const slots = this.#slots
