@@ -247,7 +247,10 @@ const INSTANCE_NAME = /^[\w.#:-]+$/
 export function modelOf({
   messageModel = 'clustering',
   instanceName,
-}: Pick<ConsumerOptions, 'messageModel' | 'instanceName'>): Pick<ConsumerConfig, 'messageModel' | 'instanceName'> {
+}: Pick<ConsumerOptions, 'messageModel' | 'instanceName'>): Pick<
+  ConsumerConfig,
+  'messageModel' | 'instanceName'
+> {
   if (messageModel !== 'clustering' && messageModel !== 'broadcasting') {
     throw badOption(
       `messageModel is "${String(messageModel)}"`,

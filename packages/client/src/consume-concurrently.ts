@@ -11,6 +11,7 @@ import {
   type ConsumptionParts,
   callHandler,
   isPromise,
+  type RunningTask,
   type Task,
   taskAt,
   topicOf,
@@ -38,10 +39,6 @@ export interface ConcurrentParts extends ConsumptionParts {
     delayLevel: number,
     error: unknown,
   ) => Promise<AfterFailure>
-}
-
-interface RunningTask extends Task {
-  readonly startMs: number
 }
 
 export class ConcurrentConsumption implements Consumption {
@@ -76,6 +73,10 @@ export class ConcurrentConsumption implements Consumption {
     if (this.#head < COMPACT_FROM && this.#head < this.#line.length) return
     this.#line = this.#line.slice(this.#head)
     this.#head = 0
+  }
+
+  running(): readonly RunningTask[] {
+    return this.#overdue.watched
   }
 
   stop(): void {
@@ -206,7 +207,7 @@ export class ConcurrentConsumption implements Consumption {
   #tell(task: RunningTask, failed: number): void {
     const { clock, onHandled } = this.#parts
     const done = task.entries.length - failed
-    onHandled(topicOf(task), done, failed, clock.monotonicMs() - task.startMs)
+    onHandled(task, done, failed, clock.monotonicMs() - task.startMs)
   }
 }
 

@@ -12,9 +12,8 @@ import {
   type ConsumptionParts,
   callHandler,
   isPromise,
-  type Task,
+  type RunningTask,
   taskAt,
-  topicOf,
 } from './consumption.ts'
 import type { Entry, OwnedQueue } from './owned-queue.ts'
 import type { ReceivedMessage } from './received-message.ts'
@@ -52,7 +51,7 @@ export class OrderlyConsumption implements Consumption {
   readonly #parts: OrderlyParts
   readonly #lanes = new Map<OwnedQueue, Lane>()
   #line: Lane[] = []
-  #running = 0
+  readonly #running = new Set<RunningTask>()
   #isPumping = false
 
   constructor(parts: OrderlyParts) {
@@ -69,11 +68,15 @@ export class OrderlyConsumption implements Consumption {
   pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
-    while (this.#line.length > 0 && this.#parts.hasRoom(this.#running)) {
+    while (this.#line.length > 0 && this.#parts.hasRoom(this.#running.size)) {
       const lane = this.#line.shift()
       if (lane !== undefined) this.#begin(lane)
     }
     this.#isPumping = false
+  }
+
+  running(): readonly RunningTask[] {
+    return [...this.#running]
   }
 
   stop(): void {
@@ -120,19 +123,19 @@ export class OrderlyConsumption implements Consumption {
 
   #call(lane: Lane): void {
     const { clock, suspendMs, handlingOf } = this.#parts
-    const task = taskAt(lane.owned, lane.waiting, 0, handlingOf)
+    const startMs = clock.monotonicMs()
+    const task = { ...taskAt(lane.owned, lane.waiting, 0, handlingOf), startMs }
     lane.waiting = lane.waiting.slice(task.entries.length)
     lane.state = 'running'
-    this.#running++
+    this.#running.add(task)
     lane.owned.enter()
-    const startMs = clock.monotonicMs()
     const context = new HandlerContext(lane.owned, suspendMs)
     const succeeded = (): void => {
-      this.#tell(task, startMs, false)
+      this.#tell(task, false)
       this.#succeed(lane, task, context)
     }
     const failed = (error: unknown): void => {
-      this.#tell(task, startMs, true)
+      this.#tell(task, true)
       this.#fail(lane, task, context, error)
     }
     let result: void | Promise<void>
@@ -146,11 +149,12 @@ export class OrderlyConsumption implements Consumption {
     else succeeded()
   }
 
-  #succeed(lane: Lane, { entries }: Task, context: HandlerContext): void {
+  #succeed(lane: Lane, task: RunningTask, context: HandlerContext): void {
+    const { entries } = task
     if (context.wish === 'rollback') {
       lane.waiting = [...lane.heldBack, ...entries, ...lane.waiting]
       lane.heldBack = []
-      this.#leave(lane)
+      this.#leave(lane, task)
       this.#suspend(lane, context.suspendMs)
       return
     }
@@ -159,15 +163,15 @@ export class OrderlyConsumption implements Consumption {
       for (const entry of lane.heldBack) lane.owned.finish(entry)
       lane.heldBack = []
     }
-    this.#leave(lane)
+    this.#leave(lane, task)
     lane.state = 'idle'
     this.#lineUp(lane)
   }
 
-  #fail(lane: Lane, { entries }: Task, context: HandlerContext, error: unknown): void {
-    this.#sortOut(entries, lane, error).then((again) => {
+  #fail(lane: Lane, task: RunningTask, context: HandlerContext, error: unknown): void {
+    this.#sortOut(task.entries, lane, error).then((again) => {
       lane.waiting = [...again, ...lane.waiting]
-      this.#leave(lane)
+      this.#leave(lane, task)
       if (again.length > 0) this.#suspend(lane, context.suspendMs)
       else {
         lane.state = 'idle'
@@ -212,16 +216,16 @@ export class OrderlyConsumption implements Consumption {
     })
   }
 
-  #leave(lane: Lane): void {
-    this.#running--
+  #leave(lane: Lane, task: RunningTask): void {
+    this.#running.delete(task)
     lane.owned.leave()
     this.pump()
   }
 
-  #tell(task: Task, startMs: number, isFailure: boolean): void {
+  #tell(task: RunningTask, isFailure: boolean): void {
     const { clock, onHandled } = this.#parts
     const count = task.entries.length
-    const tookMs = clock.monotonicMs() - startMs
-    onHandled(topicOf(task), isFailure ? 0 : count, isFailure ? count : 0, tookMs)
+    const tookMs = clock.monotonicMs() - task.startMs
+    onHandled(task, isFailure ? 0 : count, isFailure ? count : 0, tookMs)
   }
 }

@@ -14,6 +14,8 @@ export interface Consumption {
   submit(owned: OwnedQueue, entries: readonly Entry[]): void
   /** Begins what there is room for now. */
   pump(): void
+  /** Calls of handlers that are not over. */
+  running(): readonly RunningTask[]
   /** Gives up no more handlers and plans no more calls. */
   stop(): void
 }
@@ -38,7 +40,7 @@ export interface ConsumptionEvents {
   /** Told of each message that failed. */
   readonly onFailed: (message: ReceivedMessage, error: unknown, after: AfterFailure) => void
   /** Told of each call of a handler that is over, and how long it took, in ms. */
-  readonly onHandled: (topic: string, done: number, failed: number, tookMs: number) => void
+  readonly onHandled: (task: Task, done: number, failed: number, tookMs: number) => void
 }
 
 export interface ConsumptionParts extends ConsumptionEvents {
@@ -53,6 +55,12 @@ export interface Task {
   readonly owned: OwnedQueue
   readonly entries: readonly Entry[]
   readonly handling: Handling
+}
+
+/** One that has begun. */
+export interface RunningTask extends Task {
+  /** Monotonic time at which it began, in ms. */
+  readonly startMs: number
 }
 
 /** The messages from `at` on that one call of a handler takes. */

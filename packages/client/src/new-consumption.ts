@@ -12,23 +12,24 @@ import type { Handover } from './handover.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import { giveBack, sendAgain } from './send-back.ts'
 
-export interface ListeningParts extends ConsumptionEvents {
+export interface ConsumptionTerms extends ConsumptionEvents {
   readonly config: ConsumerConfig
   readonly cluster: Cluster
   readonly handover: Handover
-  /** Whether another handler may begin beside those that run. */
-  readonly hasRoom: (running: number) => boolean
   readonly handlingOf: (topic: string) => Handling
   /** Whether an orderly consumer may handle messages of the queue now. */
   readonly isOurs: (owned: OwnedQueue) => boolean
 }
 
-export function newConsumption(parts: ListeningParts): Consumption {
-  return parts.config.orderly ? orderly(parts) : concurrent(parts)
+/** Whether another handler may begin beside those that run. */
+type HasRoom = (running: number) => boolean
+
+export function newConsumption(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
+  return terms.config.orderly ? orderly(terms, hasRoom) : concurrent(terms, hasRoom)
 }
 
-function concurrent(parts: ListeningParts): Consumption {
-  const { config, cluster, hasRoom, handlingOf, onFailed, onHandled } = parts
+function concurrent(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
+  const { config, cluster, handlingOf, onFailed, onHandled } = terms
   const { host, group, consumeTimeoutMs: timeoutMs } = config
   const { clock } = host
   const maxReconsumeTimes = limitOf(config)
@@ -42,8 +43,8 @@ function concurrent(parts: ListeningParts): Consumption {
   })
 }
 
-function orderly(parts: ListeningParts): Consumption {
-  const { config, cluster, handover, hasRoom, handlingOf, isOurs, onFailed, onHandled } = parts
+function orderly(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
+  const { config, cluster, handover, handlingOf, isOurs, onFailed, onHandled } = terms
   const { host, group, suspendCurrentQueueTimeMs: suspendMs } = config
   const { clock } = host
   const maxReconsumeTimes = limitOf(config)

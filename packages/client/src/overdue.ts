@@ -19,6 +19,11 @@ export class Overdue<T extends object> {
     this.#onOverdue = onOverdue
   }
 
+  /** Things that are not over, in the order in which they began. */
+  get watched(): readonly T[] {
+    return [...this.#watched.keys()]
+  }
+
   /** A thing has begun. */
   watch(thing: T): void {
     this.#watched.set(thing, this.#clock.monotonicMs() + this.#limitMs)

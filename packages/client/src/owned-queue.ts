@@ -1,10 +1,11 @@
 /**
  * A queue that this consumer reads at present: from the moment it is assigned until its last
- * handler has finished. Owns its window, the count of running handlers, and the offset that the
- * broker is known to have.
+ * handler has finished. Owns its window, the count of running handlers, what it takes of the budget,
+ * and the offset that the broker is known to have.
  */
 import { type Clock, pause } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
+import type { CacheBudget } from './cache-budget.ts'
 import { queueKey } from './message-queue.ts'
 import type { ReceivedMessage } from './received-message.ts'
 import { Window, type WindowEntry, type WindowLimits } from './window.ts'
@@ -18,6 +19,15 @@ export class OwnedQueue {
   storedOffset: number | undefined
   /** Whether the last pull failed: the first failure is reported, not each one. */
   isFailing = false
+  /** Pulls that were answered. */
+  answers = 0
+  /** Whether it is not pulled because enough is held. */
+  isWaitingForRoom = false
+  /** Wall time of the last answer to a pull, in ms since 1970; 0 for never. */
+  lastPullAtMs = 0
+  /** Wall time at which a handler of it ended last, in ms since 1970; 0 for never. */
+  lastDoneAtMs = 0
+  #budget: CacheBudget | undefined
   #window: Window<ReceivedMessage> | undefined
   #running = 0
   #whenIdle: (() => void)[] = []
@@ -54,10 +64,37 @@ export class OwnedQueue {
     this.#committable = committable
   }
 
-  /** Begins at an offset. */
-  open(startOffset: number, limits: WindowLimits): Window<ReceivedMessage> {
+  /** What is held of it: messages that are not dealt with. Offsets are 0 when there are none. */
+  get cached(): { count: number; sizeBytes: number; minOffset: number; maxOffset: number } {
+    const window = this.#window
+    if (window === undefined || window.count === 0) {
+      return { count: 0, sizeBytes: 0, minOffset: 0, maxOffset: 0 }
+    }
+    const { count, sizeBytes, commitOffset: minOffset, nextOffset } = window
+    return { count, sizeBytes, minOffset, maxOffset: nextOffset - 1 }
+  }
+
+  /** Begins at an offset. What is held of it counts for the budget, if one is given. */
+  open(startOffset: number, limits: WindowLimits, budget?: CacheBudget): Window<ReceivedMessage> {
     this.#window = new Window(startOffset, limits)
+    this.#budget = budget
     return this.#window
+  }
+
+  /** Has other limits from now on. */
+  limit(limits: WindowLimits): void {
+    this.#window?.limit(limits)
+  }
+
+  /** New messages are held. */
+  hold(entries: readonly Entry[]): void {
+    for (const { sizeBytes } of entries) this.#budget?.take(sizeBytes)
+  }
+
+  /** What is held counts no more: nobody waits for it. */
+  forsake(): void {
+    this.#budget?.give(this.cached.sizeBytes)
+    this.#budget = undefined
   }
 
   /** A handler begins to work on messages of this queue. */
@@ -76,6 +113,7 @@ export class OwnedQueue {
 
   /** A message is dealt with. */
   finish(entry: Entry): void {
+    if (!entry.finished) this.#budget?.give(entry.sizeBytes)
     this.#window?.finish(entry)
   }
 

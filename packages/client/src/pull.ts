@@ -50,6 +50,8 @@ export interface PullerParts<T extends PullTarget> {
   readonly onMessages: (target: T, entries: readonly WindowEntry<ReceivedMessage>[]) => void
   /** Whether members tell the broker with pulls how far they are; they do when this is absent. */
   readonly isCommitted?: (target: T) => boolean
+  /** A pull was answered: with how many messages, and after how long, in ms. */
+  readonly onPulled?: (target: T, count: number, tookMs: number) => void
   /** The broker has noted the offset of the group that came with a pull. */
   readonly onCommitted: (target: T, commitOffset: number) => void
   /** The queue does not have the offset that was asked for: it is to begin anew at another. */
@@ -105,8 +107,11 @@ export class Puller<T extends PullTarget> {
       await pause(this.#parts.host.clock, AFTER_WIRE_FAILURE_MS, target.released)
       return replica
     }
+    const { clock } = this.#parts.host
+    const startMs = clock.monotonicMs()
     const asked = pullOnce(cluster, this.#wish(target, window, subscription, replica))
     const result = await unlessAborted(asked, target.released)
+    this.#parts.onPulled?.(target, result.messages.length, clock.monotonicMs() - startMs)
     if (result.committed !== undefined) onCommitted(target, result.committed)
     if (result.kind === 'offset moved') {
       await this.#move(target, window, result.nextOffset)

@@ -5,59 +5,48 @@
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
-import type { MessageQueue } from '@rockhopper/protocol'
-import {
-  type HeartbeatData,
-  NOTIFY_CONSUMER_IDS_CHANGED,
-  type ConsumeFromWhere as WireFromWhere,
+import type {
+  HeartbeatData,
+  MessageQueue,
+  ConsumeFromWhere as WireFromWhere,
 } from '@rockhopper/protocol'
-import { Router } from '@rockhopper/remoting'
 import { BrokerOffsets } from './broker-offsets.ts'
+import { CacheBudget } from './cache-budget.ts'
+import { cacheLimits, divideLimits } from './cache-limits.ts'
 import { newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from './config.ts'
-import type { AfterFailure, Consumption } from './consumption.ts'
+import { ConsumeStatistics } from './consume-statistics.ts'
+import type { ConsumerEvents } from './consumer-events.ts'
+import { topicOf } from './consumption.ts'
 import { badOption, ClientError } from './errors.ts'
 import { checkFilters } from './filter-check.ts'
 import type { BatchHandler, MessageHandler } from './handlers.ts'
 import { courtesyGroup, Handover } from './handover.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { newConsumption } from './listening.ts'
+import { Listening } from './listening.ts'
 import { LocalOffsets } from './local-offsets.ts'
 import type { MessageFilter } from './message-filter.ts'
+import type { MessageStream } from './message-stream.ts'
 import type { OffsetStore } from './offset-store.ts'
 import { Offsets } from './offsets.ts'
+import { type OperatedParts, operations } from './operations.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import { Puller } from './pull.ts'
 import { QueueLocks } from './queue-locks.ts'
 import { Rebalance } from './rebalance.ts'
 import type { ReceivedMessage } from './received-message.ts'
 import { clientErrorOf } from './retry-policy.ts'
+import { StallWatch } from './stall-watch.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TopicShares } from './topic-shares.ts'
+import type { Window } from './window.ts'
 
 /** How often offsets are committed (Apache: persistConsumerOffsetInterval). */
 const COMMIT_MS = 5_000
 
 /** How long a broker may hold a pull when there is nothing to give (Apache: the same). */
 const HOLD_MS = 15_000
-
-/** What a consumer tells those who listen. */
-export interface ConsumerEvents {
-  /** These queues are read from now on. */
-  assigned: [queues: readonly MessageQueue[]]
-  /** These queues are not read any more; handlers that run may end. */
-  released: [queues: readonly MessageQueue[]]
-  /** A handler failed. `after` says where the message waits for its next try. */
-  failed: [failure: { message: ReceivedMessage; error: unknown; after: AfterFailure }]
-  /** A queue did not have the offset of the group any more and goes on at another. */
-  offsetMoved: [move: { queue: MessageQueue; from: number; to: number }]
-  /**
-   * Something keeps the consumer from consuming; it goes on trying. `queue` is absent where a whole
-   * topic is concerned. Told once, and again when it comes back after it was over.
-   */
-  problem: [problem: { error: Error; topic: string; queue: MessageQueue | undefined }]
-}
 
 type State = 'new' | 'starting' | 'started' | 'closed'
 
@@ -71,12 +60,16 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #offsets: OffsetStore
   readonly #locks: QueueLocks
   readonly #handover: Handover
-  readonly #consumption: Consumption
+  readonly #listening: Listening
+  readonly #statistics: ConsumeStatistics
+  readonly #budget: CacheBudget
   readonly #shares: TopicShares
   readonly #rebalance: Rebalance
   #state: State = 'new'
   #starting: Promise<void> = Promise.resolve()
   #commits: Loop | undefined
+  #stalls: StallWatch | undefined
+  #startedAtMs = 0
   #closing: Promise<void> | undefined
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
@@ -99,7 +92,9 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       isOrderly: config.orderly,
       handoverMs: config.handoverMs,
     })
-    this.#consumption = this.#newConsumption()
+    this.#statistics = new ConsumeStatistics(host.clock)
+    this.#budget = new CacheBudget(config.maxCachedBytesInAll)
+    this.#listening = this.#newListening()
     this.#shares = new TopicShares({
       host,
       cluster: this.#cluster,
@@ -123,13 +118,33 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
    * `onMessages` gets them. Throws `ClientError` BAD_OPTION.
    */
   subscribe(topic: string, filter: string | MessageFilter = '*', handler?: MessageHandler): this {
+    this.#listening.endStreams(topic)
     this.#subscriptions.set(topic, filter, this.#config.host.clock.nowMs(), handler)
     this.#spreadSubscriptions()
     return this
   }
 
+  /**
+   * Asks for the messages of a topic like `subscribe`, and gives them to a loop:
+   *
+   *     for await (const message of consumer.messages('orders')) await handle(message)
+   *
+   * A message is done when the loop asks for the next one. Leaving the loop ends the stream, and the
+   * message that was in hand comes again, unless `ack` was called; `close` ends it after the message
+   * in hand. Several streams of a topic share its messages. Throws `ClientError` BAD_OPTION.
+   */
+  messages(topic: string, filter: string | MessageFilter = '*'): MessageStream {
+    if (!this.#listening.isStreamed(topic)) {
+      const handler = this.#listening.handlerOf(topic)
+      this.#subscriptions.set(topic, filter, this.#config.host.clock.nowMs(), handler)
+      this.#spreadSubscriptions()
+    }
+    return this.#listening.stream(topic)
+  }
+
   /** Asks for no more messages of a topic. */
   unsubscribe(topic: string): this {
+    this.#listening.endStreams(topic)
     this.#subscriptions.delete(topic)
     this.#spreadSubscriptions()
     return this
@@ -189,10 +204,12 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     await this.#heartbeats.beat()
     if (this.#state === 'closed') throw closed()
     this.#state = 'started'
+    this.#startedAtMs = this.#config.host.clock.nowMs()
     this.#cluster.start()
     this.#heartbeats.start()
     await this.#rebalance.start()
     const { clock, logger } = this.#config.host
+    this.#stalls = this.#newStallWatch()
     this.#commits = every(
       clock,
       COMMIT_MS,
@@ -202,24 +219,40 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     )
   }
 
+  #newStallWatch(): StallWatch {
+    const { host, stalledAfterMs } = this.#config
+    return new StallWatch({
+      clock: host.clock,
+      stalledAfterMs,
+      owned: () => this.#rebalance.owned,
+      onStalled: (owned, reason, forMs) => {
+        const { queue } = owned
+        host.logger.warn('A queue does not go on.', { queue, reason, forMs })
+        this.emit('queueStalled', { queue, reason, forMs })
+        if (reason === 'pull') this.#rebalance.repull(owned)
+      },
+      onError: (error) =>
+        host.logger.error('The watch over queues failed for a reason nobody foresaw.', { error }),
+    })
+  }
+
   async #close(): Promise<void> {
     const wasNew = this.#state === 'new'
     this.#state = 'closed'
     await this.#starting.catch(() => undefined)
+    this.#listening.closeStreams()
+    await this.#stalls?.stop()
     await this.#commits?.stop()
     await this.#rebalance.close()
-    this.#consumption.stop()
+    this.#listening.stop()
     this.#locks.stop()
     if (!wasNew) await this.#heartbeats.stop({ consumerGroup: this.#config.group })
     await this.#cluster.close()
   }
 
   #newCluster(): Cluster {
-    const { host, group, nameServers, serialization } = this.#config
-    const router = new Router(host.logger).on(NOTIFY_CONSUMER_IDS_CHANGED, (header) => {
-      if (header.consumerGroup === group) this.#rebalance.wake()
-      return undefined
-    })
+    const { host, nameServers, serialization } = this.#config
+    const router = operations(this.#config, () => this.#operated)
     const onRouteChanged = (): void => {
       this.#heartbeats.soon()
       this.#rebalance.soon()
@@ -236,6 +269,20 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       onRouteChanged,
       onConnectionClosed,
     })
+  }
+
+  get #operated(): OperatedParts {
+    return {
+      config: this.#config,
+      consumeFromWhere: wireFromWhere(this.#config),
+      subscriptions: this.#subscriptions,
+      rebalance: this.#rebalance,
+      listening: this.#listening,
+      locks: this.#locks,
+      statistics: this.#statistics,
+      startedAtMs: this.#startedAtMs,
+      onMoved: (move) => this.emit('offsetMoved', move),
+    }
   }
 
   #newHeartbeats(): Heartbeats {
@@ -274,16 +321,19 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
   }
 
-  #newConsumption(): Consumption {
-    return newConsumption({
+  #newListening(): Listening {
+    const { clock } = this.#config.host
+    return new Listening({
       config: this.#config,
       cluster: this.#cluster,
       handover: this.#handover,
-      hasRoom: (running) => running < this.#config.concurrency,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#isOurs(owned),
       onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
-      onHandled: () => {},
+      onHandled: (task, done, failed, tookMs) => {
+        task.owned.lastDoneAtMs = clock.nowMs()
+        this.#statistics.handled(topicOf(task), done, failed, tookMs)
+      },
     })
   }
 
@@ -298,11 +348,6 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
 
   #newPuller(): Puller<OwnedQueue> {
     const config = this.#config
-    const limits = {
-      maxMessages: config.maxCachedMessages,
-      maxBytes: config.maxCachedBytes,
-      maxSpan: config.maxCachedSpan,
-    }
     return new Puller<OwnedQueue>({
       host: config.host,
       cluster: this.#cluster,
@@ -311,14 +356,22 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       as: 'member',
       holdMs: HOLD_MS,
       startOffset: (owned) => this.#offsets.startOffset(owned),
-      open: (owned, startOffset) => owned.open(startOffset, limits),
-      room: (_, window) => window.room(),
+      open: (owned, startOffset) => this.#open(owned, startOffset),
+      room: (owned, window) => this.#room(owned, window),
+      onPulled: (owned, count, tookMs) => {
+        owned.answers++
+        owned.lastPullAtMs = config.host.clock.nowMs()
+        if (count > 0) this.#statistics.pulled(owned.queue.topic, count, tookMs)
+      },
       isCommitted: (owned) => !this.#isBroadcasting && this.#isOurs(owned),
       onCommitted: (owned, offset) => {
         owned.storedOffset = offset
       },
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
-      onMessages: (owned, entries) => this.#consumption.submit(owned, entries),
+      onMessages: (owned, entries) => {
+        owned.hold(entries)
+        this.#listening.submit(owned, entries)
+      },
       onOffsetMoved: (owned, from, to) => {
         this.emit('offsetMoved', { queue: owned.queue, from, to })
         this.#rebalance.move(owned, to)
@@ -326,6 +379,19 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       onForgotten: () => this.#heartbeats.soon(),
       onFailure: (owned, error) => this.#queueFailed(owned, error),
     })
+  }
+
+  #open(owned: OwnedQueue, startOffset: number): Window<ReceivedMessage> {
+    const { topic } = owned.queue
+    const count = this.#rebalance.owned.filter((each) => each.queue.topic === topic).length
+    return owned.open(startOffset, cacheLimits(this.#config, count), this.#budget)
+  }
+
+  async #room(owned: OwnedQueue, window: Window<ReceivedMessage>): Promise<void> {
+    owned.isWaitingForRoom = true
+    await window.room()
+    if (window.count > 0) await this.#budget.room(owned.released)
+    owned.isWaitingForRoom = false
   }
 
   #newRebalance(puller: Puller<OwnedQueue>): Rebalance {
@@ -345,9 +411,18 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         await puller.run(owned, 0)
       },
       mayCommit: (owned) => this.#isOurs(owned),
-      onLeft: (owned) => this.#handover.leave(owned),
-      onAssigned: (queues) => this.emit('assigned', queues),
-      onReleased: (queues) => this.emit('released', queues),
+      onLeft: (owned) => {
+        owned.forsake()
+        return this.#handover.leave(owned)
+      },
+      onAssigned: (queues) => {
+        divideLimits(this.#config, this.#rebalance.owned)
+        this.emit('assigned', queues)
+      },
+      onReleased: (queues) => {
+        divideLimits(this.#config, this.#rebalance.owned)
+        this.emit('released', queues)
+      },
       onForgotten: () => this.#heartbeats.soon(),
       onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
     })

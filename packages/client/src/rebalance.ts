@@ -124,6 +124,13 @@ export class Rebalance {
     this.soon()
   }
 
+  /** Begins a queue anew where it is: nothing was heard of it for long. */
+  repull(owned: OwnedQueue): void {
+    if (this.#owned.get(owned.key) !== owned) return
+    this.#giveUp(owned)
+    this.wake()
+  }
+
   /** Begins a queue anew at the offset that the group has, without committing ours. */
   restart(owned: OwnedQueue): void {
     if (this.#owned.get(owned.key) !== owned) return

@@ -29,7 +29,7 @@ export interface WindowLimits {
 const COMPACT_FROM = 1024
 
 export class Window<M> {
-  readonly #limits: WindowLimits
+  #limits: WindowLimits
   #entries: WindowEntry<M>[] = []
   /** Index of the first unfinished entry. */
   #head = 0
@@ -102,6 +102,12 @@ export class Window<M> {
     while (this.#entries[this.#head]?.finished === true) this.#head++
     this.#compact()
     if (this.#wakePuller !== undefined && !this.isFull) this.wake()
+  }
+
+  /** Has other limits from now on. */
+  limit(limits: WindowLimits): void {
+    this.#limits = limits
+    if (!this.isFull) this.wake()
   }
 
   /** Resolves when the window is not full, or when `wake` is called. For the one puller only. */

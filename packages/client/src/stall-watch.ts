@@ -1,0 +1,89 @@
+/**
+ * Notices queues that do not go on: nothing was heard from the broker for too long, or the oldest
+ * message in hand is not done. Source: Apache ProcessQueue.isPullExpired; `client.md` section 5. Owns
+ * what it saw of each queue when it looked last.
+ */
+import { type Clock, every, type Loop } from '@rockhopper/host'
+import type { OwnedQueue } from './owned-queue.ts'
+
+/** Looks per time after which a queue counts as stalled. */
+const LOOKS = 4
+
+/** What keeps a queue from going on. */
+export type StallReason =
+  /** No pull was answered: the pull is made anew. */
+  | 'pull'
+  /** Handlers do not finish the oldest message that is held. */
+  | 'handling'
+
+export interface StallWatchParts {
+  readonly clock: Clock
+  readonly stalledAfterMs: number
+  readonly owned: () => readonly OwnedQueue[]
+  /** Told once of each stall. */
+  readonly onStalled: (owned: OwnedQueue, reason: StallReason, forMs: number) => void
+  readonly onError: (error: unknown) => void
+}
+
+interface Seen {
+  answers: number
+  answeredMs: number
+  commitOffset: number | undefined
+  progressedMs: number
+  told: StallReason | undefined
+}
+
+export class StallWatch {
+  readonly #parts: StallWatchParts
+  readonly #seen = new WeakMap<OwnedQueue, Seen>()
+  readonly #loop: Loop
+
+  constructor(parts: StallWatchParts) {
+    this.#parts = parts
+    const periodMs = parts.stalledAfterMs / LOOKS
+    this.#loop = every(parts.clock, periodMs, () => this.#look(), parts.onError)
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  #look(): void {
+    const { clock, owned, stalledAfterMs, onStalled } = this.#parts
+    const nowMs = clock.monotonicMs()
+    for (const each of owned()) {
+      const seen = this.#update(each, nowMs)
+      const stall = stallOf(seen, nowMs - stalledAfterMs)
+      if (stall === undefined) seen.told = undefined
+      else if (seen.told !== stall.reason) {
+        seen.told = stall.reason
+        onStalled(each, stall.reason, nowMs - stall.sinceMs)
+      }
+    }
+  }
+
+  #update(owned: OwnedQueue, nowMs: number): Seen {
+    const { answers, commitOffset, cached } = owned
+    const seen = this.#seen.get(owned)
+    if (seen === undefined) {
+      const first = { answers, commitOffset, answeredMs: nowMs, progressedMs: nowMs }
+      const made: Seen = { ...first, told: undefined }
+      this.#seen.set(owned, made)
+      return made
+    }
+    if (answers !== seen.answers || owned.isWaitingForRoom) seen.answeredMs = nowMs
+    if (commitOffset !== seen.commitOffset || cached.count === 0) seen.progressedMs = nowMs
+    seen.answers = answers
+    seen.commitOffset = commitOffset
+    return seen
+  }
+}
+
+function stallOf(
+  { answeredMs, progressedMs }: Seen,
+  beforeMs: number,
+): { reason: StallReason; sinceMs: number } | undefined {
+  if (answeredMs <= beforeMs) return { reason: 'pull', sinceMs: answeredMs }
+  if (progressedMs <= beforeMs) return { reason: 'handling', sinceMs: progressedMs }
+  return undefined
+}
