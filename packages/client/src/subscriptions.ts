@@ -68,11 +68,9 @@ export class Subscriptions {
     nowMs: number,
     handler: MessageHandler | undefined,
   ): void {
-    const problem = topicNameProblem(topic)
-    if (problem !== undefined) throw badOption(problem, 'subscribe to another topic')
     const before = this.#byTopic.get(topic)?.data.subVersion ?? 0
-    const data = subscriptionTo(topic, filter, Math.max(nowMs, before + 1))
-    this.#byTopic.set(topic, { data, tags: new Set(data.tagsSet), handler })
+    const subscription = subscriptionTo(topic, filter, Math.max(nowMs, before + 1))
+    this.#byTopic.set(topic, { ...subscription, handler })
   }
 
   delete(topic: string): void {
@@ -104,7 +102,19 @@ export class Subscriptions {
   }
 }
 
-function subscriptionTo(
+/** What is wanted of a topic, with nobody to take it. Throws `ClientError` BAD_OPTION. */
+export function subscriptionTo(
+  topic: string,
+  filter: string | MessageFilter,
+  subVersion: number,
+): Subscription {
+  const problem = topicNameProblem(topic)
+  if (problem !== undefined) throw badOption(problem, 'subscribe to another topic')
+  const data = dataOf(topic, filter, subVersion)
+  return { data, tags: new Set(data.tagsSet), handler: undefined }
+}
+
+function dataOf(
   topic: string,
   filter: string | MessageFilter,
   subVersion: number,
