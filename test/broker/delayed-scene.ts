@@ -19,6 +19,12 @@ export class DelayedScene extends BrokerScene {
     return this.#producer
   }
 
+  override async start(): Promise<void> {
+    await super.start()
+    // Connections to a machine that lost power look as if they lived.
+    this.#producer = undefined
+  }
+
   pass(ms: number): Promise<void> {
     return this.world.clock.advance(ms)
   }
