@@ -35,6 +35,18 @@ export async function checkFilters(
   await Promise.all(filtered.map((subscription) => checkFilter(parts, subscription)))
 }
 
+/** The same for a consumer that runs already: it is told of each filter that is refused. */
+export async function tellWrongFilters(
+  parts: FilterCheckParts,
+  subscriptions: readonly SubscriptionData[],
+  tell: (topic: string, error: Error) => void,
+): Promise<void> {
+  const checks = subscriptions.map((subscription) =>
+    checkFilters(parts, [subscription]).catch((error: Error) => tell(subscription.topic, error)),
+  )
+  await Promise.all(checks)
+}
+
 async function checkFilter(
   { cluster, clientId, group }: FilterCheckParts,
   subscriptionData: SubscriptionData,

@@ -20,7 +20,7 @@ import { ConsumeStatistics } from './consume-statistics.ts'
 import type { ConsumerEvents } from './consumer-events.ts'
 import { topicOf } from './consumption.ts'
 import { badOption, ClientError } from './errors.ts'
-import { checkFilters } from './filter-check.ts'
+import { checkFilters, tellWrongFilters } from './filter-check.ts'
 import type { BatchHandler, MessageHandler } from './handlers.ts'
 import { courtesyGroup, Handover } from './handover.ts'
 import { Heartbeats } from './heartbeats.ts'
@@ -188,15 +188,17 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     return this.close()
   }
 
+  get #identity() {
+    return { cluster: this.#cluster, clientId: this.clientId, group: this.#config.group }
+  }
+
   async #start(): Promise<void> {
     try {
       this.#subscriptions.checkHandlers()
       if (this.#offsets instanceof LocalOffsets) this.#offsets.load()
       await this.#cluster.checkNameServers()
       await this.#shares.findRoutes()
-      const { group } = this.#config
-      const parts = { cluster: this.#cluster, clientId: this.clientId, group }
-      await checkFilters(parts, this.#subscriptions.data)
+      await checkFilters(this.#identity, this.#subscriptions.data)
     } catch (error) {
       if (this.#state === 'starting') this.#state = 'new'
       throw error
@@ -435,6 +437,11 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       .findRoutes()
       .then(() => this.#heartbeats.beat())
       .then(() => this.#rebalance.wake())
+      .then(() =>
+        tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
+          this.#tellProblem(topic, undefined, error),
+        ),
+      )
   }
 
   async #commit(): Promise<void> {
