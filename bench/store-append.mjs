@@ -6,8 +6,9 @@
  * as the log is one, and beside it over pages that are in memory already; and one `fdatasync` for
  * all who wait.
  */
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import {
   demandAppended,
@@ -25,6 +26,8 @@ import { compare, interleave } from './store-stage.mjs'
 const BODY_BYTES = [128, 1_024, 4_096]
 const WAITING = [1, 8, 64, 512]
 const MOST_WAITING = 512
+/** How often ASYNC_FLUSH syncs (flushIntervalCommitLog). */
+const FLUSH_INTERVAL_MS = 500
 /** Messages of one turn of the loop. */
 const WAVE = 256
 const RAW_FILE_BYTES = 256 * MIB
@@ -36,6 +39,8 @@ const RAW_MS = 300
 const SYNC_MS = 300
 const SYNCS_MS = 200
 
+const datasync = promisify(fdatasync)
+
 export const parts = { storeWaves, storeWaiting, rawWaves, rawSyncs }
 
 export async function append(stage) {
@@ -45,9 +50,10 @@ export async function append(stage) {
 async function measureWaves(stage, bodyBytes) {
   const store = await stage.start(import.meta.url, 'storeWaves', { bodyBytes })
   const raw = await stage.start(import.meta.url, 'rawWaves', { bodyBytes })
-  const [rounds, rawRounds, warmRounds] = await interleave(ROUNDS, [
+  const [rounds, rawRounds, flushedRounds, warmRounds] = await interleave(ROUNDS, [
     () => store.call('round', ASYNC_MS),
     () => raw.call('round', ASYNC_MS, 'new'),
+    () => raw.call('round', ASYNC_MS, 'flushed'),
     () => raw.call('round', RAW_MS, 'warm'),
   ])
   const { recordBytes } = await store.close()
@@ -64,6 +70,12 @@ async function measureWaves(stage, bodyBytes) {
     limitName: 'crc32 + copy + writeSync into a new file',
     bytes: recordBytes,
     target: large ? { leastRatio: 0.5 } : { least: LEAST_RATE_AT_128 },
+  })
+  stage.add({
+    ...common,
+    ...compare(rounds, flushedRounds),
+    limitName: 'the first with an fdatasync beside it twice a second, as ASYNC_FLUSH has',
+    bytes: recordBytes,
   })
   stage.add({
     ...common,
@@ -210,12 +222,26 @@ function rawWaves({ folder, bodyBytes }) {
     }
     return count
   }
+  let syncing = Promise.resolve()
+  const extendAndFlush = async (endMs) => {
+    let count = 0
+    let flushMs = performance.now() + FLUSH_INTERVAL_MS
+    for (let position = 0; performance.now() < endMs; count += WAVE) {
+      position += writeSync(fresh, buffer, 0, encodeWave(), position)
+      await nextTurn()
+      if (performance.now() < flushMs) continue
+      flushMs += FLUSH_INTERVAL_MS
+      syncing = syncing.then(() => datasync(fresh))
+    }
+    return count
+  }
+  const writers = { new: extend, flushed: extendAndFlush, warm: overwrite }
   return {
     async round(milliseconds, kind) {
-      if (kind === 'new') ftruncateSync(fresh, 0)
-      const write = kind === 'new' ? extend : overwrite
-      const figures = await timed(() => write(performance.now() + milliseconds))
-      fdatasyncSync(kind === 'new' ? fresh : file)
+      if (kind !== 'warm') ftruncateSync(fresh, 0)
+      const figures = await timed(() => writers[kind](performance.now() + milliseconds))
+      await syncing
+      fdatasyncSync(kind === 'warm' ? file : fresh)
       return figures
     },
     close() {

@@ -92,9 +92,8 @@ export {
   type TopiclessContent,
   topicAtOf,
   writeBlankRecord,
-  writeRecord,
-  writeRecordUnder,
 } from './record.ts'
 export { RecordCursor } from './record-cursor.ts'
+export { RecordWriter, writeRecord } from './record-writer.ts'
 export { type Compression, compressionOf, isQueued, sysFlag, ZLIB_COMPRESSED } from './sys-flag.ts'
 export { javaHashCode } from './tag-hash.ts'

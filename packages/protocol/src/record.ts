@@ -10,12 +10,12 @@
  */
 import { crc32 } from 'node:zlib'
 import { type HostAddress, IPV4_BYTES } from './host-address.ts'
-import { readInt64, writeInt32, writeInt64 } from './int64.ts'
+import { readInt64, writeInt32 } from './int64.ts'
 import { internName } from './intern.ts'
 import { sysFlag } from './sys-flag.ts'
 
-const MAGIC_V1 = 0xdaa320a7 | 0
-const MAGIC_V2 = 0xdaa320ab | 0
+export const MAGIC_V1 = 0xdaa320a7 | 0
+export const MAGIC_V2 = 0xdaa320ab | 0
 /** Ends a segment that the next record does not fit into. */
 const MAGIC_BLANK = 0xcbd43194 | 0
 
@@ -24,7 +24,7 @@ export const BLANK_RECORD_BYTES = 8
 
 /** Everything but hosts, body, topic and properties, with the one-byte topic length of V1. */
 const FIXED_BYTES = 75
-const LONGEST_V1_TOPIC_BYTES = 127
+export const LONGEST_V1_TOPIC_BYTES = 127
 export const HOST_AT = 48
 export const PORT_BYTES = 4
 export const IPV6_BYTES = 16
@@ -86,57 +86,6 @@ export function propertiesBytes(content: { readonly properties: readonly Uint8Ar
   let total = 0
   for (const piece of content.properties) total += piece.length
   return total
-}
-
-/** Writes a record of `sizeBytes` (as `recordBytes` gives) into `target` at `at`. */
-export function writeRecord(
-  target: Buffer,
-  at: number,
-  sizeBytes: number,
-  content: RecordContent,
-  place: RecordPlace,
-): void {
-  writeRecordUnder(content.topic, target, at, sizeBytes, content, place)
-}
-
-/** The same for who keeps the topic apart from the rest. */
-export function writeRecordUnder(
-  topic: Uint8Array,
-  target: Buffer,
-  at: number,
-  sizeBytes: number,
-  content: TopiclessContent,
-  place: RecordPlace,
-): void {
-  const longTopic = topic.length > LONGEST_V1_TOPIC_BYTES
-  writeInt32(target, sizeBytes, at)
-  writeInt32(target, longTopic ? MAGIC_V2 : MAGIC_V1, at + 4)
-  writeInt32(target, bodyCrc(content.body), at + 8)
-  writeInt32(target, content.queueId, at + 12)
-  writeInt32(target, content.flag, at + 16)
-  writeInt64(target, place.queueOffset, at + 20)
-  writeInt64(target, place.logOffset, at + 28)
-  writeInt32(target, withHostBits(content), at + 36)
-  writeInt64(target, content.bornTimestamp, at + 40)
-  let next = writeHost(target, at + HOST_AT, content.bornHost)
-  writeInt64(target, place.storeTimestamp, next)
-  next = writeHost(target, next + 8, content.storeHost)
-  writeInt32(target, content.reconsumeTimes, next)
-  writeInt64(target, content.preparedTransactionOffset, next + 4)
-  writeInt32(target, content.body.length, next + 12)
-  target.set(content.body, next + 16)
-  next += 16 + content.body.length
-  if (longTopic) target[next++] = topic.length >>> 8
-  target[next++] = topic.length
-  // Names are short: a call for each would take longer.
-  for (let i = 0; i < topic.length; i++) target[next++] = topic[i] ?? 0
-  const restBytes = at + sizeBytes - next - 2
-  target[next++] = restBytes >>> 8
-  target[next++] = restBytes
-  for (const piece of content.properties) {
-    target.set(piece, next)
-    next += piece.length
-  }
 }
 
 /** Writes the record that ends a segment: 8 bytes that stand for the `restBytes` of it. */
@@ -402,21 +351,8 @@ function isBodySound({ body, bodyCrc: expected }: StoredRecord): boolean {
   return body.length === 0 || bodyCrc(body) === expected
 }
 
-function bodyCrc(body: Uint8Array): number {
+export function bodyCrc(body: Uint8Array): number {
   return body.length === 0 ? 0 : crc32(body) & CRC_MASK
-}
-
-function withHostBits(content: TopiclessContent): number {
-  const born = content.bornHost.ip.length === IPV4_BYTES ? 0 : sysFlag.bornHostV6
-  const store = content.storeHost.ip.length === IPV4_BYTES ? 0 : sysFlag.storeHostV6
-  return (content.sysFlag & ~(sysFlag.bornHostV6 | sysFlag.storeHostV6)) | born | store
-}
-
-/** Returns the position behind the host. */
-function writeHost(target: Buffer, at: number, { ip, port }: HostAddress): number {
-  for (let i = 0; i < ip.length; i++) target[at + i] = ip[i] ?? 0
-  writeInt32(target, port, at + ip.length)
-  return at + ip.length + PORT_BYTES
 }
 
 function readHost(source: Buffer, at: number, end: number): HostAddress {

@@ -10,10 +10,10 @@ import {
   MAX_PROPERTIES_BYTES,
   propertiesBytes,
   type RecordPlace,
+  RecordWriter,
   recordBytesUnder,
   withCrcPlace,
   writeCrcProperty,
-  writeRecordUnder,
 } from '@rockhopper/protocol'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
@@ -54,6 +54,7 @@ export class Appender {
   readonly #writer: LogWriter
   readonly #maxMessageBytes: number
   readonly #appendWholeCrc: boolean
+  readonly #records = new RecordWriter()
   #turnTimestamp = 0
   /** Of the record in work: one for all, as each would be garbage. */
   readonly #place: Growing<RecordPlace> = { queueOffset: 0, logOffset: 0, storeTimestamp: 0 }
@@ -121,7 +122,8 @@ export class Appender {
   ): void {
     const place = this.#place
     const { logOffset, storeTimestamp } = this.#placeAtEnd(queue, content)
-    writeRecordUnder(queue.topicBytes, bytes, usedBytes, sizeBytes, content, place)
+    this.#records.open(bytes)
+    this.#records.write(usedBytes, sizeBytes, queue.topicBytes, content, place)
     if (this.#appendWholeCrc) writeCrcProperty(bytes, usedBytes, sizeBytes)
     this.#log.tail.take(sizeBytes)
     if (!isQueued(content.sysFlag)) return

@@ -18,7 +18,13 @@ import type { CommitLog } from './commit-log.ts'
 import { CorruptionError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
 import type { KeyIndexFile } from './key-index-file.ts'
-import { INDEX_FINISH_MS, INDEX_RETRY_MS, INDEX_TURN_BYTES, MAX_RECORD_BYTES } from './limits.ts'
+import {
+  INDEX_FINISH_MS,
+  INDEX_READ_BYTES,
+  INDEX_RETRY_MS,
+  INDEX_TURN_RECORDS,
+  MAX_RECORD_BYTES,
+} from './limits.ts'
 import type { Marks } from './marks.ts'
 import type { OpenFiles } from './open-files.ts'
 import { despiteRemovals } from './removed-files.ts'
@@ -48,7 +54,9 @@ export class KeyIndexWriter {
   /** How many keys of the record at the index's offset are added already. */
   #addedKeys = 0
   /** How much is read from a file at a time; more for a record that is larger. */
-  #readBytes = INDEX_TURN_BYTES
+  #readBytes = INDEX_READ_BYTES
+  /** How many records were looked at in this turn of the loop. */
+  #turnRecords = 0
   readonly #stopping = new AbortController()
   #finishing: Timer | undefined
   #warned = false
@@ -105,7 +113,7 @@ export class KeyIndexWriter {
       const hadRoom = span === undefined || this.#take(span, to)
       this.indexed.advance(index.offset)
       if (!hadRoom && !(await this.#withRoom(() => this.#makeRoom()))) return false
-      if (index.offset < to) await this.#nextTurn()
+      if (index.offset < to && this.#turnRecords >= INDEX_TURN_RECORDS) await this.#nextTurn()
     }
     return true
   }
@@ -151,7 +159,7 @@ export class KeyIndexWriter {
     const { index } = this.#parts
     let at = 0
     this.#cursor.open(bytes)
-    while (at < Math.min(bytes.length, INDEX_TURN_BYTES)) {
+    for (; at < bytes.length && this.#turnRecords < INDEX_TURN_RECORDS; this.#turnRecords++) {
       const cursor = this.#cursor
       if (!cursor.moveTo(at) || cursor.logOffset !== offset + at) {
         if (at === 0) this.#passOver(offset, to, scanView(bytes, 0, false))
@@ -182,11 +190,11 @@ export class KeyIndexWriter {
     const { index, log } = this.#parts
     const segmentEnd = log.segmentEnd(offset)
     const restBytes = segmentEnd - offset
-    this.#readBytes = INDEX_TURN_BYTES
+    this.#readBytes = INDEX_READ_BYTES
     if (scanned.kind === 'blank' || restBytes < BLANK_RECORD_BYTES) {
       index.advance(segmentEnd)
     } else if (isLonger(scanned, Math.min(restBytes, MAX_RECORD_BYTES))) {
-      this.#readBytes = Math.max(scanned.sizeBytes, INDEX_TURN_BYTES)
+      this.#readBytes = Math.max(scanned.sizeBytes, INDEX_READ_BYTES)
     } else {
       this.#leaveOut(to, scanned.kind === 'invalid' ? scanned.reason : 'there is no whole record')
     }
@@ -248,6 +256,7 @@ export class KeyIndexWriter {
   }
 
   #nextTurn(): Promise<void> {
+    this.#turnRecords = 0
     return new Promise((next) => this.#parts.clock.soon(next))
   }
 

@@ -145,8 +145,14 @@ export const INDEX_READ_ENTRIES = 204
 /** Reads from one file of the key index for one query; what lies further back is not found. */
 export const INDEX_CHAIN_READS = 10_000
 
-/** Bytes of log that the key index looks at before other work gets its turn. */
-export const INDEX_TURN_BYTES = 256 * KIB
+/**
+ * Records that the key index looks at before other work gets its turn, about half a millisecond: more
+ * than a turn brings, or it would fall behind and have to read from files.
+ */
+export const INDEX_TURN_RECORDS = 2048
+
+/** Bytes of log that the key index reads from a file at a time. */
+export const INDEX_READ_BYTES = 256 * KIB
 
 /** Pause before the key index tries again what the disk had no room for. */
 export const INDEX_RETRY_MS = 1_000
