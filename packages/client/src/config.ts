@@ -122,7 +122,10 @@ export interface ConsumerOptions extends ClientOptions {
    * is held are pulled.
    */
   readonly maxCachedBytesInAll?: number
-  /** Time without progress after which a queue is told of as stalled, in ms: 1000 … 2^31, default 120 000. */
+  /**
+   * Time without progress after which a queue is told of as stalled, in ms: 30 000 … 2^31, default
+   * 120 000. A broker may hold a pull for 15 s when there is nothing to give.
+   */
   readonly stalledAfterMs?: number
   /**
    * Longest wait for another member to finish its handlers of a queue, in ms: 0 … 60 000, default
@@ -172,7 +175,7 @@ const consumerRanges = {
   maxCachedMessagesPerTopic: { otherwise: -1, min: -1, max: MAX_INT },
   maxCachedBytesPerTopic: { otherwise: -1, min: -1, max: TERA },
   maxCachedBytesInAll: { otherwise: 256 * MIB, min: 1, max: TERA },
-  stalledAfterMs: { otherwise: 120_000, min: 1000, max: 2 ** 31 },
+  stalledAfterMs: { otherwise: 120_000, min: 30_000, max: 2 ** 31 },
   handoverMs: { otherwise: 5000, min: 0, max: 60_000 },
   drainTimeoutMs: { otherwise: 30_000, min: 0, max: 2 ** 31 },
 } as const

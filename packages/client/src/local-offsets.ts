@@ -106,7 +106,7 @@ export class LocalOffsets implements OffsetStore {
 
 /** Undefined when the bytes are no table of offsets. */
 function rowsOf(bytes: Buffer): Row[] | undefined {
-  if (bytes.toString().trim() === '') return undefined
+  if (!bytes.includes('"offsetTable"')) return undefined
   try {
     return decodeResetOffsets(bytes).map(([queue, offset]) => ({ queue, offset }))
   } catch {
