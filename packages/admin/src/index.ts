@@ -5,7 +5,15 @@ export { AdminClient, type AdminClientOptions } from './admin-client.ts'
 export { AdminError } from './errors.ts'
 export { clusterList, type ReplicaStatus } from './operations/cluster-list.ts'
 export { clusterInfo, type Replica, replicas, type Target } from './operations/clusters.ts'
-export { type ReadQueue, type ReadScope, readMessages } from './operations/consume-message.ts'
+export {
+  consumerConnections,
+  type GroupConnections,
+  producerConnections,
+  producers,
+  runningInfo,
+} from './operations/connections.ts'
+export { type ReadQueue, readMessages } from './operations/consume-message.ts'
+export { consumeQueue, type QueueScope } from './operations/consume-queue.ts'
 export {
   consumerProgress,
   type GroupSummary,
@@ -13,8 +21,50 @@ export {
   type Progress,
   type ProgressScope,
 } from './operations/consumer-progress.ts'
+export {
+  type ClientStatus,
+  consumerStatus,
+  type GroupStatus,
+  type StatusScope,
+} from './operations/consumer-status.ts'
+export {
+  deadLetters,
+  type LetterChoice,
+  type ResendTarget,
+  type Resent,
+  resendDeadLetters,
+} from './operations/dead-letters.ts'
 export { deleteTopic } from './operations/delete-topic.ts'
+export {
+  consumeDirectly,
+  type KeyScope,
+  type MessageTrack,
+  messageById,
+  messageByOffset,
+  messagesByKey,
+  messagesByUniqueKey,
+  messageTracks,
+  type TrackType,
+} from './operations/find-message.ts'
+export {
+  deleteGroup,
+  groupConfigs,
+  type PlacedGroup,
+  type UpdatedGroup,
+  updateGroup,
+  type WantedGroup,
+} from './operations/groups.ts'
 export type { SeenMessage } from './operations/message.ts'
+export type { ReadScope } from './operations/read-queue.ts'
+export {
+  cloneOffsets,
+  type ResetResult,
+  type ResetScope,
+  type Rollback,
+  resetOffsets,
+  resetQueue,
+  TO_END,
+} from './operations/reset-offset.ts'
 export { type SendTarget, sendMessage } from './operations/send-message.ts'
 export { type TopicConsumer, topicConsumers, topicList } from './operations/topic-list.ts'
 export { topicRoute } from './operations/topic-route.ts'

@@ -7,7 +7,7 @@ import { InvalidArgumentError, Option } from 'commander'
 type Value = string | number | boolean
 
 export interface OptionRow<V extends Value = Value, Required extends boolean = boolean> {
-  /** One letter, as Apache has it. */
+  /** One letter, as Apache has it; empty when there is only the long name. */
   readonly letter: string
   /** One sentence without its full stop. */
   readonly meaning: string
@@ -78,7 +78,8 @@ export function required<V extends Value>(row: OptionRow<V, boolean>): OptionRow
 export function commanderOption(name: string, row: OptionRow): Option {
   const { letter, placeholder, meaning } = row
   const value = placeholder === undefined ? '' : ` <${placeholder}>`
-  const option = new Option(`-${letter}, --${name}${value}`, meaning)
+  const short = letter === '' ? '' : `-${letter}, `
+  const option = new Option(`${short}--${name}${value}`, meaning)
   if (row.required) option.makeOptionMandatory()
   return placeholder === undefined ? option : option.argParser(row.read)
 }

@@ -1,9 +1,30 @@
 /** Every verb of mqadmin. A new one needs its entry here, and nothing else. */
 import type { AnyVerb } from '../verb.ts'
 import { clusterListVerb } from './cluster-list.ts'
+import { consumerConnectionVerb, producerConnectionVerb, producerVerb } from './connections.ts'
 import { consumeMessageVerb } from './consume-message.ts'
 import { consumerProgressVerb } from './consumer-progress.ts'
+import { consumerStatusVerb } from './consumer-status.ts'
+import { listDeadLettersVerb, resendDeadLettersVerb } from './dead-letters.ts'
 import { deleteTopicVerb } from './delete-topic.ts'
+import {
+  deleteSubGroupVerb,
+  getConsumerConfigVerb,
+  subscriptionTransitionVerb,
+  updateSubGroupVerb,
+} from './group-settings.ts'
+import {
+  cloneGroupOffsetVerb,
+  resetOffsetByTimeVerb,
+  skipAccumulatedMessageVerb,
+} from './move-offsets.ts'
+import { queryCqVerb } from './query-cq.ts'
+import {
+  queryMsgByIdVerb,
+  queryMsgByKeyVerb,
+  queryMsgByOffsetVerb,
+  queryMsgByUniqueKeyVerb,
+} from './query-message.ts'
 import { sendMessageVerb } from './send-message.ts'
 import { topicListVerb } from './topic-list.ts'
 import { topicRouteVerb } from './topic-route.ts'
@@ -17,7 +38,25 @@ export const allVerbs: readonly AnyVerb[] = [
   topicRouteVerb,
   topicStatusVerb,
   clusterListVerb,
+  updateSubGroupVerb,
+  deleteSubGroupVerb,
+  getConsumerConfigVerb,
+  subscriptionTransitionVerb,
+  consumerConnectionVerb,
+  producerConnectionVerb,
+  producerVerb,
+  consumerStatusVerb,
   consumerProgressVerb,
+  resetOffsetByTimeVerb,
+  skipAccumulatedMessageVerb,
+  cloneGroupOffsetVerb,
+  queryMsgByIdVerb,
+  queryMsgByKeyVerb,
+  queryMsgByUniqueKeyVerb,
+  queryMsgByOffsetVerb,
+  queryCqVerb,
+  listDeadLettersVerb,
+  resendDeadLettersVerb,
   sendMessageVerb,
   consumeMessageVerb,
 ]

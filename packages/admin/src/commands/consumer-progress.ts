@@ -1,6 +1,5 @@
 /** `mqadmin consumerProgress`: how far the groups are with the messages of their topics. */
 import { type ConsumeQueueStats, versionName } from '@rockhopper/protocol'
-import { AdminError } from '../errors.ts'
 import {
   consumerProgress,
   diffTotalOf,
@@ -8,6 +7,8 @@ import {
   groupSummaries,
   inflightOf,
   type Progress,
+  queueName,
+  queueOwners,
 } from '../operations/consumer-progress.ts'
 import { text, truth } from '../options.ts'
 import { type Column, formatTable } from '../table.ts'
@@ -23,13 +24,22 @@ const groupColumns: readonly Column<GroupSummary>[] = [
   { title: '#Diff Total', width: 0, cell: (row) => row.diffTotal },
 ]
 
-function queueColumns(timeText: (timeMs: number) => string): readonly Column<ConsumeQueueStats>[] {
+function queueColumns(
+  timeText: (timeMs: number) => string,
+  owners: ReadonlyMap<string, string> | undefined,
+): readonly Column<ConsumeQueueStats>[] {
+  const owner: Column<ConsumeQueueStats> = {
+    title: '#Client IP',
+    width: 20,
+    cell: ({ queue }) => owners?.get(queueName(queue)) ?? 'N/A',
+  }
   return [
     { title: '#Topic', width: 64, cutAt: 64, cell: ({ queue }) => queue.topic },
     { title: '#Broker Name', width: 32, cutAt: 32, cell: ({ queue }) => queue.brokerName },
     { title: '#QID', width: 4, cell: ({ queue }) => queue.queueId },
     { title: '#Broker Offset', width: 20, cell: (row) => row.brokerOffset },
     { title: '#Consumer Offset', width: 20, cell: (row) => row.consumerOffset },
+    ...(owners === undefined ? [] : [owner]),
     { title: '#Diff', width: 20, cell: (row) => row.brokerOffset - row.consumerOffset },
     { title: '#Inflight', width: 20, cell: inflightOf },
     {
@@ -49,10 +59,11 @@ export const consumerProgressVerb = verb({
     cluster: text('c', 'topic whose route is used when -t is given and has none'),
   },
   async run(context, { groupName, topicName, showClientIP, cluster }) {
-    if (showClientIP === true) throw withoutClients()
     if (groupName === undefined) return allGroups(context)
     const scope = { topic: topicName, routeTopic: cluster }
-    return oneGroup(context, await consumerProgress(context.client, groupName, scope))
+    const progress = await consumerProgress(context.client, groupName, scope)
+    const owners = showClientIP === true ? await queueOwners(context.client, groupName) : undefined
+    return oneGroup(context, progress, owners)
   },
 })
 
@@ -61,17 +72,21 @@ async function allGroups({ client }: VerbContext): Promise<Output> {
   return { lines: formatTable(groupColumns, rows), json: rows }
 }
 
-function oneGroup({ timeText }: VerbContext, progress: Progress): Output {
+function oneGroup(
+  { timeText }: VerbContext,
+  progress: Progress,
+  owners: ReadonlyMap<string, string> | undefined,
+): Output {
   const diffTotal = diffTotalOf(progress.queues)
   const inflightTotal = progress.queues.reduce((sum, row) => sum + inflightOf(row), 0)
   const lines = [
-    ...formatTable(queueColumns(timeText), progress.queues),
+    ...formatTable(queueColumns(timeText, owners), progress.queues),
     '',
     `Consume TPS: ${progress.consumeTps.toFixed(2)}`,
     `Consume Diff Total: ${diffTotal}`,
     `Consume Inflight Total: ${inflightTotal}`,
   ]
-  return { lines, json: { ...progress, diffTotal, inflightTotal } }
+  return { lines, json: { ...progress, owners, diffTotal, inflightTotal } }
 }
 
 function versionText({ version }: GroupSummary): string {
@@ -81,12 +96,4 @@ function versionText({ version }: GroupSummary): string {
 function typeText({ consumeType }: GroupSummary): string {
   if (consumeType === undefined) return ''
   return consumeType === 'CONSUME_ACTIVELY' ? 'PULL' : 'PUSH'
-}
-
-/** Only the clients themselves know their queues, and asking them (code 307) is not possible yet. */
-function withoutClients(): AdminError {
-  return new AdminError(
-    'Which client has each queue cannot be shown yet: leave out -s, or ask with ' +
-      "Apache's own mqadmin.",
-  )
 }

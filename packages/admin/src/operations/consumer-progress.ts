@@ -2,18 +2,17 @@
 import {
   type ConsumeQueueStats,
   type ConsumerConnections,
-  decodeConsumerConnections,
   decodeConsumeStats,
   GET_CONSUME_STATS,
-  GET_CONSUMER_CONNECTION_LIST,
   isRetryTopic,
+  type MessageQueue,
   RETRY_PREFIX,
-  responseCode,
   retryTopicOf,
   type TopicRouteData,
 } from '@rockhopper/protocol'
 import type { AdminClient } from '../admin-client.ts'
-import { AdminError, hasCode } from '../errors.ts'
+import { AdminError } from '../errors.ts'
+import { findConsumerConnections, runningInfo } from './connections.ts'
 import { byQueue } from './queues.ts'
 import { topicList } from './topic-list.ts'
 import { addressesOf, findRoute } from './topic-route.ts'
@@ -68,22 +67,22 @@ export async function consumerProgress(
   return { group, queues, consumeTps }
 }
 
-/** Who is connected for a group; undefined when nobody is. */
-async function consumerConnections(
+/** Which client has each queue of a group, by `queueName`; queues that nobody has are missing. */
+export async function queueOwners(
   client: AdminClient,
   group: string,
-): Promise<ConsumerConnections | undefined> {
-  const route = await findRoute(client, retryTopicOf(group))
-  const [broker] = route === undefined ? [] : addressesOf(route)
-  if (broker === undefined) return undefined
-  try {
-    const header = { consumerGroup: group }
-    const answer = await client.askBroker(broker.address, GET_CONSUMER_CONNECTION_LIST, header)
-    return decodeConsumerConnections(answer.body)
-  } catch (error) {
-    if (hasCode(error, responseCode.CONSUMER_NOT_ONLINE)) return undefined
-    throw error
+): Promise<ReadonlyMap<string, string>> {
+  const online = await findConsumerConnections(client, group)
+  const owners = new Map<string, string>()
+  for (const { clientAddr, clientId } of online?.connectionSet ?? []) {
+    const { mqTable } = await runningInfo(client, online?.address ?? '', group, clientId)
+    for (const [queue] of mqTable) owners.set(queueName(queue), clientAddr.replace(/:\d+$/, ''))
   }
+  return owners
+}
+
+export function queueName({ brokerName, queueId, topic }: MessageQueue): string {
+  return `${topic} ${brokerName} ${queueId}`
 }
 
 /** All groups that ever subscribed, the one with the most to do first. */
@@ -108,7 +107,7 @@ export function inflightOf(row: ConsumeQueueStats): number {
 async function summaryOf(client: AdminClient, group: string): Promise<GroupSummary> {
   const [progress, connections] = [
     await consumerProgress(client, group),
-    await consumerConnections(client, group),
+    await findConsumerConnections(client, group),
   ]
   const summary = {
     group,

@@ -57,6 +57,11 @@ export function encodeProducerConnections(connectionSet: readonly ClientConnecti
   return Buffer.from(JSON.stringify({ connectionSet }))
 }
 
+/** Throws `SyntaxError` when the body is not JSON in any of the known dialects. */
+export function decodeProducerConnections(body: Buffer): ClientConnection[] {
+  return asList(asObject(parseFastjson(body.toString()))['connectionSet']).map(connectionOf)
+}
+
 export function encodeConsumerIds(consumerIdList: readonly string[]): Buffer {
   return Buffer.from(JSON.stringify({ consumerIdList }))
 }
