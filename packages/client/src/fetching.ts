@@ -46,7 +46,7 @@ export class Fetching {
         if (last === undefined || message === undefined) return
         this.#lend(last, this.#iterated)
         yield message
-        if (this.#iterated.delete(last)) last.reading.finish(last.entries)
+        if (this.#iterated.delete(last)) this.#consumed(last)
         last = undefined
       }
     } finally {
@@ -91,7 +91,12 @@ export class Fetching {
   }
 
   #finish(given: Set<Fetched>): void {
-    for (const { reading, entries } of given) reading.finish(entries)
+    for (const fetched of given) this.#consumed(fetched)
     given.clear()
+  }
+
+  #consumed({ reading, entries }: Fetched): void {
+    reading.polled.owned.lastDoneAtMs = this.#clock.nowMs()
+    reading.finish(entries)
   }
 }

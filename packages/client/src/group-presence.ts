@@ -3,14 +3,13 @@
  * as a member of its group. Source: Apache class MQClientInstance; `client.md` sections 2.3 and 2.4.
  * Owns both, from start to end.
  */
-import {
-  type ConsumerData,
-  type MessageModel,
-  NOTIFY_CONSUMER_IDS_CHANGED,
-  type SubscriptionData,
-  type ConsumeFromWhere as WireFromWhere,
+import type {
+  ConsumerData,
+  MessageModel,
+  SubscriptionData,
+  ConsumeFromWhere as WireFromWhere,
 } from '@rockhopper/protocol'
-import { Router } from '@rockhopper/remoting'
+import type { Router } from '@rockhopper/remoting'
 import { Cluster } from './cluster.ts'
 import type { ClientConfig, ConsumeFromWhere } from './config.ts'
 import { Heartbeats } from './heartbeats.ts'
@@ -22,10 +21,10 @@ export interface GroupPresenceParts {
   readonly messageModel: MessageModel
   readonly consumeFromWhere: ConsumeFromWhere
   readonly subscriptions: () => readonly SubscriptionData[]
+  /** Takes what brokers ask. */
+  readonly router: Router
   /** Told after the route of a topic in use has become another one. */
   readonly onRouteChanged: (topic: string) => void
-  /** Told when members of the group came or went. */
-  readonly onMembersChanged: () => void
 }
 
 export class GroupPresence {
@@ -35,15 +34,12 @@ export class GroupPresence {
 
   constructor(parts: GroupPresenceParts) {
     this.#parts = parts
-    const { host, group, nameServers, serialization } = parts.config
+    const { host, nameServers, serialization } = parts.config
     this.cluster = new Cluster({
       host,
       nameServers,
       serialization,
-      router: new Router(host.logger).on(NOTIFY_CONSUMER_IDS_CHANGED, (header) => {
-        if (header.consumerGroup === group) parts.onMembersChanged()
-        return undefined
-      }),
+      router: parts.router,
       onRouteChanged: (topic) => {
         this.heartbeats.soon()
         parts.onRouteChanged(topic)

@@ -17,7 +17,7 @@ export type { AfterFailure } from './consumption.ts'
 export { type DeadLetter, type DeadLetterRange, DeadLetters } from './dead-letters.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
 export type { BatchHandler, ConsumeContext, MessageHandler } from './handlers.ts'
-export { LitePullConsumer, type LitePullEvents, type QueueOffset } from './lite-pull-consumer.ts'
+export { LitePullConsumer, type LitePullEvents } from './lite-pull-consumer.ts'
 export type {
   Message,
   QueueSelector,
@@ -27,6 +27,7 @@ export type {
 } from './message.ts'
 export { bySql, byTags, type MessageFilter, type SqlValue } from './message-filter.ts'
 export type { MessageStream } from './message-stream.ts'
+export type { QueueOffset } from './polled-queues.ts'
 export { DefaultProducer, type ProducerEvents } from './producer.ts'
 export type { LitePullOptions, PullOptions } from './pull-config.ts'
 export { PullConsumer, type Pulled } from './pull-consumer.ts'

@@ -10,22 +10,24 @@ import { every, type Loop } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 import { BrokerOffsets } from './broker-offsets.ts'
 import { newClientId } from './client-id.ts'
-import { badOption, ClientError } from './errors.ts'
+import type { Cluster } from './cluster.ts'
+import type { ConsumerEvents } from './consumer-events.ts'
+import { badOption, type ClientError } from './errors.ts'
 import { Fetching } from './fetching.ts'
-import { checkFilters } from './filter-check.ts'
+import { checkFilters, tellWrongFilters } from './filter-check.ts'
 import { GroupPresence } from './group-presence.ts'
 import { courtesyGroup, Handover } from './handover.ts'
 import { Life } from './life.ts'
+import { liteOperations } from './lite-operations.ts'
 import { LocalOffsets } from './local-offsets.ts'
 import type { MessageFilter } from './message-filter.ts'
-import { queueKey } from './message-queue.ts'
 import type { OffsetStore } from './offset-store.ts'
 import { Offsets } from './offsets.ts'
 import type { OwnedQueue } from './owned-queue.ts'
-import { PolledQueue, type Reading } from './polled-queue.ts'
+import type { PolledQueue, Reading } from './polled-queue.ts'
+import { PolledQueues, type QueueOffset, type SeekTarget } from './polled-queues.ts'
 import { Puller } from './pull.ts'
 import { type LitePullConfig, type LitePullOptions, litePullConfig } from './pull-config.ts'
-import type { ConsumerEvents } from './push-consumer.ts'
 import { QueueFacts } from './queue-facts.ts'
 import { QueueLocks } from './queue-locks.ts'
 import { type QueuesListener, QueueWatch } from './queue-watch.ts'
@@ -45,12 +47,6 @@ export type LitePullEvents = Pick<
   'assigned' | 'released' | 'offsetMoved' | 'problem'
 >
 
-/** An offset of a queue: that of the next message to consume. */
-export interface QueueOffset {
-  readonly queue: MessageQueue
-  readonly offset: number
-}
-
 export class LitePullConsumer
   extends EventEmitter<LitePullEvents>
   implements AsyncIterable<ReceivedMessage>
@@ -68,14 +64,15 @@ export class LitePullConsumer
   readonly #handover: Handover
   readonly #ready: ReadyMessages
   readonly #fetching: Fetching
+  readonly #polled: PolledQueues
   readonly #puller: Puller<Reading>
   readonly #shares: TopicShares
   readonly #rebalance: Rebalance
   readonly #watch: QueueWatch
-  readonly #polled = new Map<string, PolledQueue>()
   /** Queues that the application chose; undefined as long as it has not chosen any. */
   #assigned: readonly MessageQueue[] | undefined
   #commits: Loop | undefined
+  #startedAtMs = 0
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
   constructor(options: LitePullOptions) {
@@ -102,6 +99,15 @@ export class LitePullConsumer
     this.#handover = new Handover({ clock, locks: this.#locks, isOrderly: false, handoverMs })
     this.#ready = new ReadyMessages(clock, config.maxCachedMessagesInAll)
     this.#fetching = new Fetching(clock, this.#ready)
+    this.#polled = new PolledQueues({
+      logger: host.logger,
+      offsets: this.#offsets,
+      facts: this.#facts,
+      ready: this.#ready,
+      fetching: this.#fetching,
+      isAutomatic: config.autoCommit,
+      isShared: () => this.#assigned === undefined,
+    })
     this.#puller = this.#newPuller()
     this.#shares = new TopicShares({
       host,
@@ -221,75 +227,53 @@ export class LitePullConsumer
    * NOT_ASSIGNED when a queue was given up meanwhile.
    */
   async commitSync(offsets?: readonly QueueOffset[]): Promise<void> {
-    const commits = this.#note(offsets).map(async ({ owned }) => {
-      const { commitOffset } = owned
-      if (commitOffset === undefined || commitOffset === owned.storedOffset) return
-      await this.#offsets.commit(owned, commitOffset)
-    })
-    const failed = (await Promise.allSettled(commits)).find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') throw clientErrorOf(failed.reason)
+    this.#life.checkStarted()
+    await this.#polled.commit(offsets)
   }
 
   /** The same without waiting: brokers are told now, and again with the next commit. */
   commitAsync(offsets?: readonly QueueOffset[]): void {
-    for (const { owned } of this.#note(offsets)) this.#commitLater(owned)
+    this.#life.checkStarted()
+    this.#polled.commitUnheard(offsets)
   }
 
   /** Next offset that the group will consume; undefined when nothing of the queue was committed. */
   async committed(queue: MessageQueue): Promise<number | undefined> {
     this.#life.checkStarted()
-    const noted = this.#polled.get(queueKey(queue))?.owned.commitOffset
-    return noted ?? (await this.#facts.committed(queue))
+    return await this.#polled.committed(queue)
   }
 
   /**
    * Goes on at this offset: what was read of the queue and not given out is forgotten. Rejects with
    * `ClientError`: NOT_ASSIGNED, and BAD_OPTION where the queue does not reach.
    */
-  async seek(queue: MessageQueue, offset: number): Promise<void> {
-    this.#assignedQueue(queue)
-    const [min, max] = await Promise.all([
-      this.#facts.minOffset(queue),
-      this.#facts.maxOffset(queue),
-    ])
-    if (!Number.isSafeInteger(offset) || offset < min || offset > max) {
-      throw badOption(
-        `the queue ${queueKey(queue)} has the offsets ${min} to ${max}, and ${offset} is none`,
-        'seek to one of them, or to the begin, the end or a time',
-      )
-    }
-    this.#restart(this.#assignedQueue(queue), offset)
+  seek(queue: MessageQueue, offset: number): Promise<void> {
+    return this.#seek(queue, offset)
   }
 
   /** Goes on with the oldest message that the queue has. Rejects as `seek` does. */
-  async seekToBegin(queue: MessageQueue): Promise<void> {
-    this.#assignedQueue(queue)
-    const offset = await this.#facts.minOffset(queue)
-    this.#restart(this.#assignedQueue(queue), offset)
+  seekToBegin(queue: MessageQueue): Promise<void> {
+    return this.#seek(queue, 'begin')
   }
 
   /** Goes on behind the messages that the queue has. Rejects as `seek` does. */
-  async seekToEnd(queue: MessageQueue): Promise<void> {
-    this.#assignedQueue(queue)
-    const offset = await this.#facts.maxOffset(queue)
-    this.#restart(this.#assignedQueue(queue), offset)
+  seekToEnd(queue: MessageQueue): Promise<void> {
+    return this.#seek(queue, 'end')
   }
 
   /** Goes on with the first message stored at or after a time. Rejects as `seek` does. */
-  async seekToTime(queue: MessageQueue, timestampMs: number): Promise<void> {
-    this.#assignedQueue(queue)
-    const offset = await this.#facts.offsetAtTime(queue, timestampMs)
-    this.#restart(this.#assignedQueue(queue), offset)
+  seekToTime(queue: MessageQueue, timestampMs: number): Promise<void> {
+    return this.#seek(queue, { timestampMs })
   }
 
   /** Gives no messages of these queues, and reads none, until `resume`. Throws NOT_ASSIGNED. */
   pause(queues: readonly MessageQueue[]): void {
-    for (const polled of queues.map((queue) => this.#assignedQueue(queue))) polled.isPaused = true
+    this.#setPaused(queues, true)
   }
 
   /** Goes on with queues that were paused. Throws NOT_ASSIGNED. */
   resume(queues: readonly MessageQueue[]): void {
-    for (const polled of queues.map((queue) => this.#assignedQueue(queue))) polled.isPaused = false
+    this.#setPaused(queues, false)
     this.#ready.wake()
   }
 
@@ -321,20 +305,19 @@ export class LitePullConsumer
     await cluster.checkNameServers()
     await this.#shares.findRoutes()
     await this.#watch.findRoutes()
-    const { clientId } = this
-    const { group } = this.#config
-    await checkFilters({ cluster, clientId, group }, this.#subscriptions.data)
+    await checkFilters(this.#identity, this.#subscriptions.data)
     await heartbeats.beat()
   }
 
   async #run(): Promise<void> {
+    const { clock, logger } = this.#config.host
+    this.#startedAtMs = clock.nowMs()
     this.#presence.start()
     await this.#rebalance.start()
-    const { clock, logger } = this.#config.host
     this.#commits = every(
       clock,
       this.#config.autoCommitIntervalMs,
-      () => this.#commitAll(),
+      () => this.#polled.commitDue(),
       (error) => logger.error('The commit of offsets failed for an unforeseen reason.', { error }),
     )
   }
@@ -357,11 +340,18 @@ export class LitePullConsumer
       consumeFromWhere,
       // Who chooses queues by itself is no member that shares any.
       subscriptions: () => (this.#assigned === undefined ? this.#subscriptions.data : []),
+      router: liteOperations(this.#config, () => ({
+        subscriptions: this.#subscriptions.data,
+        owned: this.#rebalance.owned,
+        locks: this.#locks,
+        startedAtMs: this.#startedAtMs,
+        wake: () => this.#rebalance.wake(),
+        move: ({ queue }, to) => this.#move(this.#polled.get(queue), to),
+      })),
       onRouteChanged: (topic) => {
         this.#rebalance.soon()
         this.#watch.look(topic)
       },
-      onMembersChanged: () => this.#rebalance.wake(),
     })
   }
 
@@ -398,11 +388,11 @@ export class LitePullConsumer
       room: (reading) => this.#room(reading),
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (reading, entries) => this.#ready.put(reading, entries),
-      onCommitted: () => {},
-      onOffsetMoved: ({ polled }, from, to) => {
-        this.emit('offsetMoved', { queue: polled.queue, from, to })
-        this.#restart(polled, to)
+      onPulled: ({ polled }) => {
+        polled.owned.lastPullAtMs = host.clock.nowMs()
       },
+      onCommitted: () => {},
+      onOffsetMoved: ({ polled }, _from, to) => this.#move(polled, to),
       onForgotten: () => this.#presence.heartbeats.soon(),
       onFailure: ({ queue }, error) => this.#queueFailed(queue, error),
     })
@@ -429,7 +419,7 @@ export class LitePullConsumer
       read: (owned, isShared) => this.#read(owned, isShared),
       mayCommit: () => true,
       onLeft: async (owned) => {
-        this.#polled.delete(owned.key)
+        this.#polled.delete(owned)
         await this.#handover.leave(owned)
       },
       onAssigned: (queues) => this.emit('assigned', queues),
@@ -437,6 +427,15 @@ export class LitePullConsumer
       onForgotten: () => this.#presence.heartbeats.soon(),
       onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
     })
+  }
+
+  /** Who asks, where brokers want to know. */
+  get #identity(): { cluster: Cluster; clientId: string; group: string } {
+    return {
+      cluster: this.#presence.cluster,
+      clientId: this.clientId,
+      group: this.#config.group,
+    }
   }
 
   get #isBroadcasting(): boolean {
@@ -460,8 +459,7 @@ export class LitePullConsumer
   }
 
   async #read(owned: OwnedQueue, isShared: boolean): Promise<void> {
-    const polled = new PolledQueue(owned, this.#config.autoCommit)
-    this.#polled.set(owned.key, polled)
+    const polled = this.#polled.add(owned)
     if (!this.#isAlone) await this.#handover.enter(owned, isShared)
     await polled.read((reading) => this.#puller.run(reading, 0))
     this.#ready.drop(polled.reading)
@@ -476,53 +474,21 @@ export class LitePullConsumer
     }
   }
 
-  #restart(polled: PolledQueue, offset: number): void {
-    this.#ready.drop(polled.restart(offset))
+  /** The queue goes on elsewhere, by the word of its broker or of an operator. */
+  #move(polled: PolledQueue, to: number): void {
+    this.emit('offsetMoved', { queue: polled.queue, from: polled.position ?? to, to })
+    polled.note(to)
+    this.#polled.restart(polled, to)
   }
 
-  /** Throws NOT_ASSIGNED when the queue is not this consumer's at present. */
-  #assignedQueue(queue: MessageQueue): PolledQueue {
+  async #seek(queue: MessageQueue, to: SeekTarget): Promise<void> {
     this.#life.checkStarted()
-    const polled = this.#polled.get(queueKey(queue))
-    if (polled !== undefined && !polled.owned.isReleased) return polled
-    const sentence = `the queue ${queueKey(queue)} is not assigned to this consumer`
-    const isShared = this.#assigned === undefined
-    throw new ClientError('NOT_ASSIGNED', sentence, {
-      retryable: isShared,
-      hint: isShared ? 'the group may be sharing anew: look at `queues`' : 'assign it first',
-    })
+    await this.#polled.seek(queue, to)
   }
 
-  /** Notes what the application says it has consumed. Gives back the queues concerned. */
-  #note(offsets: readonly QueueOffset[] | undefined): readonly PolledQueue[] {
+  #setPaused(queues: readonly MessageQueue[], isPaused: boolean): void {
     this.#life.checkStarted()
-    if (offsets !== undefined) {
-      return offsets.map(({ queue, offset }) => {
-        const polled = this.#assignedQueue(queue)
-        polled.note(offset)
-        return polled
-      })
-    }
-    this.#fetching.finishAll()
-    const all = [...this.#polled.values()]
-    for (const polled of all) polled.note(polled.position)
-    return all
-  }
-
-  #commitAll(): void {
-    for (const polled of this.#polled.values()) {
-      if (this.#config.autoCommit) polled.note(polled.position)
-      this.#commitLater(polled.owned)
-    }
-  }
-
-  #commitLater(owned: OwnedQueue): void {
-    this.#offsets.commitLater(owned).catch((error: unknown) =>
-      this.#config.host.logger.debug('An offset could not be committed; it will be later.', {
-        queue: owned.queue,
-        error,
-      }),
-    )
+    for (const polled of queues.map((queue) => this.#polled.get(queue))) polled.isPaused = isPaused
   }
 
   /** Brokers must know what is wanted before it is asked for. */
@@ -532,6 +498,11 @@ export class LitePullConsumer
       .findRoutes()
       .then(() => this.#presence.heartbeats.beat())
       .then(() => this.#rebalance.wake())
+      .then(() =>
+        tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
+          this.#tellProblem(topic, undefined, error),
+        ),
+      )
   }
 
   #queueFailed(queue: MessageQueue, error: unknown): void {

@@ -7,7 +7,7 @@ import type { MessageQueue } from '@rockhopper/protocol'
 import type { Entry, OwnedQueue } from './owned-queue.ts'
 import type { PullTarget } from './pull.ts'
 import type { ReceivedMessage } from './received-message.ts'
-import { Window, type WindowLimits } from './window.ts'
+import type { Window, WindowLimits } from './window.ts'
 
 /** The reading of a queue from one offset on. */
 export class Reading implements PullTarget {
@@ -42,7 +42,7 @@ export class Reading implements PullTarget {
   }
 
   open(startOffset: number, limits: WindowLimits): Window<ReceivedMessage> {
-    this.#window = new Window(startOffset, limits)
+    this.#window = this.polled.owned.open(startOffset, limits)
     return this.#window
   }
 

@@ -5,6 +5,7 @@
  */
 import { every, type Loop } from '@rockhopper/host'
 import { type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
+import { Router } from '@rockhopper/remoting'
 import { BrokerOffsets } from './broker-offsets.ts'
 import { newClientId } from './client-id.ts'
 import { badOption } from './errors.ts'
@@ -72,8 +73,8 @@ export class PullConsumer {
       messageModel: 'CLUSTERING',
       consumeFromWhere: 'last',
       subscriptions: () => this.#registered.data,
+      router: new Router(host.logger),
       onRouteChanged: () => {},
-      onMembersChanged: () => {},
     })
     this.#offsets = new BrokerOffsets(this.#presence.cluster, group)
     this.#facts = new QueueFacts(this.#presence.cluster, this.#offsets)

@@ -38,7 +38,7 @@ export function runningInfo(parts: RunningInfoParts): ConsumerRunningInfo {
   return {
     properties: propertiesOf(parts),
     subscriptionSet: subscriptions,
-    mqTable: owned.map((each) => [each.queue, queueInfo(parts, each)]),
+    mqTable: owned.map((each) => [each.queue, queueInfo(parts.locks, each)]),
     statusTable: Object.fromEntries(
       subscriptions.map(({ topic }) => [topic, statistics.of(topic)] as const),
     ),
@@ -81,7 +81,8 @@ function propertiesOf(parts: RunningInfoParts): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]))
 }
 
-function queueInfo({ locks }: RunningInfoParts, owned: OwnedQueue): ProcessQueueInfo {
+/** One queue, for operators. */
+export function queueInfo(locks: QueueLocks, owned: OwnedQueue): ProcessQueueInfo {
   const { count, sizeBytes, minOffset, maxOffset } = owned.cached
   return {
     commitOffset: owned.commitOffset ?? -1,
