@@ -92,6 +92,10 @@ describe('every delayed message is delivered, and none twice,', () => {
     }
   })
 
+  test('by a broker whose records have checksums of all of them', async () => {
+    await live('enabledAppendPropCRC=true\nforceVerifyPropCRC=true\n', 2, kill)
+  })
+
   test('and what was due while the broker was down is delivered when it is back', async () => {
     const scene = await DelayedScene.started()
     const sent = await sendWave(scene, 0, 30)

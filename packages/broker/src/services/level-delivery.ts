@@ -48,11 +48,11 @@ export class LevelDelivery {
       if (!isThere || signal.aborted) return
       try {
         await this.#deliverNext(signal)
-        await new Promise<void>((resolve) => clock.soon(resolve))
       } catch (error) {
         this.#tell('Delayed messages are not delivered; the broker tries again.', { error })
-        await pause(clock, DELIVER_AGAIN_MS, signal)
       }
+      if (offsets.get(this.#level) < next) await pause(clock, DELIVER_AGAIN_MS, signal)
+      else await new Promise<void>((resolve) => clock.soon(resolve))
     }
   }
 
@@ -75,12 +75,11 @@ export class LevelDelivery {
   }
 
   async #deliver(from: number, count: number): Promise<void> {
-    const { clock } = this.#parts
     const read = await this.#read(from, count)
     if (read === undefined) return this.#pass(from + 1)
     for (const record of recordsIn(read.slices)) {
-      if (this.#append(record)) this.#pass(record.queueOffset + 1)
-      else return pause(clock, DELIVER_AGAIN_MS)
+      if (!this.#append(record)) return
+      this.#pass(record.queueOffset + 1)
     }
     this.#toldOf = ''
     // Some may be gone from the log, as all of it is old.
