@@ -46,15 +46,14 @@ export class PropertySlots {
   open(bytes: Buffer, from: number, to: number): void {
     this.#bytes = bytes
     this.#starts.fill(ABSENT)
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to; at++) {
       const nameFrom = at
-      while (at < to && bytes[at] !== NAME_END && bytes[at] !== VALUE_END) at++
-      if (bytes[at] === NAME_END && at < to) {
-        const nameEnd = at++
-        while (at < to && bytes[at] !== VALUE_END) at++
-        if (at > nameEnd + 1) this.#note(nameFrom, nameEnd, at)
-      }
-      at++
+      let byte = bytes[at]
+      while (byte !== NAME_END && byte !== VALUE_END && at < to) byte = bytes[++at]
+      if (byte !== NAME_END || at >= to) continue
+      const nameEnd = at
+      while (byte !== VALUE_END && at < to) byte = bytes[++at]
+      if (at > nameEnd + 1) this.#note(nameFrom, nameEnd, at)
     }
   }
 
