@@ -1,6 +1,16 @@
 /** A consumer that fetches messages gets each of them, and commits what it has consumed. */
 import type { LitePullConsumer, LitePullOptions, ReceivedMessage } from '@rockhopper/client'
-import { responseCode } from '@rockhopper/protocol'
+import {
+  CONSUME_MESSAGE_DIRECTLY,
+  decodeClientOffsets,
+  decodeConsumerRunningInfo,
+  encodeResetOffsets,
+  GET_CONSUMER_RUNNING_INFO,
+  GET_CONSUMER_STATUS_FROM_CLIENT,
+  RESET_CONSUMER_CLIENT_OFFSET,
+  responseCode,
+} from '@rockhopper/protocol'
+import type { Connection } from '@rockhopper/remoting'
 import { describe, expect, test } from 'vitest'
 import { failure, GROUP, Scene, TOPIC } from './scene.ts'
 
@@ -526,6 +536,63 @@ describe('a topic', () => {
     const scene = await sceneWith(3)
     const consumer = await started(scene)
     expect(await scene.run(consumer.offsetForTimestamp(QUEUE, 5002))).toBe(2)
+  })
+})
+
+describe('operators', () => {
+  const connection = (scene: Scene): Connection => {
+    const [found] = scene.broker().connections
+    if (found === undefined) throw new Error('nobody is connected')
+    return found
+  }
+  const options = { timeoutMs: 1000 }
+
+  test('move queues, and what was read of them is not given any more', async () => {
+    const scene = await sceneWith(30)
+    const consumer = await started(scene, { autoCommit: false })
+    const moves: object[] = []
+    consumer.on('offsetMoved', (move) => moves.push(move))
+    await poll(scene, consumer, 10)
+    const header = { topic: TOPIC, group: GROUP, timestamp: 0 }
+    const body = encodeResetOffsets([[QUEUE, 3]])
+    connection(scene).oneway(RESET_CONSUMER_CLIENT_OFFSET, header, [body])
+    await scene.world.clock.advance(100)
+    expect(await poll(scene, consumer, 27)).toEqual(numbers(27, 3))
+    expect(moves).toEqual([{ queue: QUEUE, from: 0, to: 3 }])
+    await scene.world.clock.advance(6000)
+    expect(committed(scene)).toBe(3)
+  })
+
+  test('see its offsets and what it holds, and cannot give it a message', async () => {
+    const scene = await sceneWith(12)
+    const consumer = await started(scene, { autoCommit: false, pullBatchSize: 4 })
+    await poll(scene, consumer, 4)
+    await scene.run(consumer.commitSync())
+    await scene.world.clock.advance(100)
+    const ask = { consumerGroup: GROUP, clientId: consumer.clientId, jstackEnable: false }
+    const told = await scene.run(connection(scene).call(GET_CONSUMER_RUNNING_INFO, ask, options))
+    expect(told.remark).toBeUndefined()
+    const info = decodeConsumerRunningInfo(told.body)
+    expect(info.properties).toMatchObject({
+      PROP_CONSUME_TYPE: 'CONSUME_ACTIVELY',
+      pullBatchSize: '4',
+    })
+    expect(info.subscriptionSet).toMatchObject([{ topic: TOPIC }])
+    expect(info.mqTable).toMatchObject([
+      [
+        QUEUE,
+        { commitOffset: 4, cachedMsgCount: 8, cachedMsgMinOffset: 4, cachedMsgMaxOffset: 11 },
+      ],
+    ])
+    const status = { topic: TOPIC, group: GROUP }
+    const command = GET_CONSUMER_STATUS_FROM_CLIENT
+    const answer = await scene.run(connection(scene).call(command, status, options))
+    expect(decodeClientOffsets(answer.body)).toEqual([[QUEUE, 4]])
+    const direct = { consumerGroup: GROUP, clientId: consumer.clientId, msgId: 'any' }
+    const refusal = await scene.run(
+      connection(scene).call(CONSUME_MESSAGE_DIRECTLY, direct, options),
+    )
+    expect(refusal.code).toBe(responseCode.SYSTEM_ERROR)
   })
 })
 
