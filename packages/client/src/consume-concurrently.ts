@@ -11,7 +11,6 @@ import {
   type ConsumptionParts,
   callHandler,
   isPromise,
-  type RunningTask,
   type Task,
   taskAt,
   topicOf,
@@ -47,7 +46,7 @@ export class ConcurrentConsumption implements Consumption {
   /** Index of the next task to begin. */
   #head = 0
   #running = 0
-  readonly #overdue: Overdue<RunningTask>
+  readonly #overdue: Overdue<Task>
   readonly #again = new Set<Timer>()
 
   constructor(parts: ConcurrentParts) {
@@ -75,7 +74,7 @@ export class ConcurrentConsumption implements Consumption {
     this.#head = 0
   }
 
-  running(): readonly RunningTask[] {
+  running(): readonly Task[] {
     return this.#overdue.watched
   }
 
@@ -85,8 +84,8 @@ export class ConcurrentConsumption implements Consumption {
     this.#again.clear()
   }
 
-  #begin(planned: Task): void {
-    const task = { ...planned, startMs: this.#parts.clock.monotonicMs() }
+  #begin(task: Task): void {
+    task.startMs = this.#parts.clock.monotonicMs()
     this.#running++
     task.owned.enter()
     const context = new HandlerContext(task.owned, 0)
@@ -102,7 +101,7 @@ export class ConcurrentConsumption implements Consumption {
   }
 
   /** What a handler does after it was given up does not count any more. */
-  #await(task: RunningTask, context: HandlerContext, result: Promise<void>): void {
+  #await(task: Task, context: HandlerContext, result: Promise<void>): void {
     this.#overdue.watch(task)
     result.then(
       () => {
@@ -116,7 +115,7 @@ export class ConcurrentConsumption implements Consumption {
     )
   }
 
-  #giveUp(task: RunningTask): void {
+  #giveUp(task: Task): void {
     const { timeoutMs } = this.#parts
     const sentence = `a handler of the topic "${topicOf(task)}" was not done after ${timeoutMs} ms`
     const hint = 'see what it waits for, or raise consumeTimeoutMs'
@@ -124,7 +123,7 @@ export class ConcurrentConsumption implements Consumption {
     this.#fail(task, DELAY_LEVEL_AFTER_TIMEOUT, error)
   }
 
-  #succeed(task: RunningTask, context: HandlerContext): void {
+  #succeed(task: Task, context: HandlerContext): void {
     if (task.entries.length > context.ackIndex + 1 || context.retried !== undefined) {
       this.#endLater(task, this.#acknowledge(task, context))
       return
@@ -135,7 +134,7 @@ export class ConcurrentConsumption implements Consumption {
     task.owned.leave()
   }
 
-  #fail(task: RunningTask, delayLevel: number, error: unknown): void {
+  #fail(task: Task, delayLevel: number, error: unknown): void {
     this.#tell(task, task.entries.length)
     this.#endLater(
       task,
@@ -144,7 +143,7 @@ export class ConcurrentConsumption implements Consumption {
   }
 
   /** Of a batch, those behind the index that the handler left, or that it named, come again. */
-  async #acknowledge(task: RunningTask, context: HandlerContext): Promise<void> {
+  async #acknowledge(task: Task, context: HandlerContext): Promise<void> {
     const { ackIndex, retried } = context
     const isDone = ({ message }: Entry, at: number): boolean =>
       at <= ackIndex && retried?.has(message) !== true
@@ -204,10 +203,9 @@ export class ConcurrentConsumption implements Consumption {
     })
   }
 
-  #tell(task: RunningTask, failed: number): void {
+  #tell(task: Task, failed: number): void {
     const { clock, onHandled } = this.#parts
-    const done = task.entries.length - failed
-    onHandled(task, done, failed, clock.monotonicMs() - task.startMs)
+    onHandled(task, task.entries.length - failed, failed, clock.monotonicMs())
   }
 }
 

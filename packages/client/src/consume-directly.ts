@@ -31,7 +31,8 @@ export async function consumeDirectly(
   let consumeResult: DirectConsumeOutcome
   let remark: string | undefined
   try {
-    await callHandler({ owned, entries: [entry], handling: handlingOf(message.topic) }, context)
+    const handling = handlingOf(message.topic)
+    await callHandler({ owned, entries: [entry], handling, startMs }, context)
     consumeResult = outcomeOf(context, order)
   } catch (error) {
     consumeResult = 'CR_THROW_EXCEPTION'

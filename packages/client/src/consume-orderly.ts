@@ -12,7 +12,7 @@ import {
   type ConsumptionParts,
   callHandler,
   isPromise,
-  type RunningTask,
+  type Task,
   taskAt,
 } from './consumption.ts'
 import type { Entry, OwnedQueue } from './owned-queue.ts'
@@ -51,7 +51,7 @@ export class OrderlyConsumption implements Consumption {
   readonly #parts: OrderlyParts
   readonly #lanes = new Map<OwnedQueue, Lane>()
   #line: Lane[] = []
-  readonly #running = new Set<RunningTask>()
+  readonly #running = new Set<Task>()
   #isPumping = false
 
   constructor(parts: OrderlyParts) {
@@ -75,7 +75,7 @@ export class OrderlyConsumption implements Consumption {
     this.#isPumping = false
   }
 
-  running(): readonly RunningTask[] {
+  running(): readonly Task[] {
     return [...this.#running]
   }
 
@@ -123,8 +123,8 @@ export class OrderlyConsumption implements Consumption {
 
   #call(lane: Lane): void {
     const { clock, suspendMs, handlingOf } = this.#parts
-    const startMs = clock.monotonicMs()
-    const task = { ...taskAt(lane.owned, lane.waiting, 0, handlingOf), startMs }
+    const task = taskAt(lane.owned, lane.waiting, 0, handlingOf)
+    task.startMs = clock.monotonicMs()
     lane.waiting = lane.waiting.slice(task.entries.length)
     lane.state = 'running'
     this.#running.add(task)
@@ -149,7 +149,7 @@ export class OrderlyConsumption implements Consumption {
     else succeeded()
   }
 
-  #succeed(lane: Lane, task: RunningTask, context: HandlerContext): void {
+  #succeed(lane: Lane, task: Task, context: HandlerContext): void {
     const { entries } = task
     if (context.wish === 'rollback') {
       lane.waiting = [...lane.heldBack, ...entries, ...lane.waiting]
@@ -168,7 +168,7 @@ export class OrderlyConsumption implements Consumption {
     this.#lineUp(lane)
   }
 
-  #fail(lane: Lane, task: RunningTask, context: HandlerContext, error: unknown): void {
+  #fail(lane: Lane, task: Task, context: HandlerContext, error: unknown): void {
     this.#sortOut(task.entries, lane, error).then((again) => {
       lane.waiting = [...again, ...lane.waiting]
       this.#leave(lane, task)
@@ -216,16 +216,15 @@ export class OrderlyConsumption implements Consumption {
     })
   }
 
-  #leave(lane: Lane, task: RunningTask): void {
+  #leave(lane: Lane, task: Task): void {
     this.#running.delete(task)
     lane.owned.leave()
     this.pump()
   }
 
-  #tell(task: RunningTask, isFailure: boolean): void {
+  #tell(task: Task, isFailure: boolean): void {
     const { clock, onHandled } = this.#parts
     const count = task.entries.length
-    const tookMs = clock.monotonicMs() - task.startMs
-    onHandled(task, isFailure ? 0 : count, isFailure ? count : 0, tookMs)
+    onHandled(task, isFailure ? 0 : count, isFailure ? count : 0, clock.monotonicMs())
   }
 }

@@ -30,10 +30,9 @@ export class ConsumeStatistics {
     this.#startMs = clock.monotonicMs()
   }
 
-  /** A call of a handler is over. */
-  handled(topic: string, done: number, failed: number, tookMs: number): void {
+  /** A call of a handler is over, at a monotonic time. */
+  handled(topic: string, done: number, failed: number, tookMs: number, nowMs: number): void {
     const counts = this.#countsOf(topic)
-    const nowMs = this.#clock.monotonicMs()
     counts.done.add(nowMs, done)
     counts.calls.add(nowMs, 1)
     counts.callMs.add(nowMs, tookMs)

@@ -15,7 +15,7 @@ export interface Consumption {
   /** Begins what there is room for now. */
   pump(): void
   /** Calls of handlers that are not over. */
-  running(): readonly RunningTask[]
+  running(): readonly Task[]
   /** Gives up no more handlers and plans no more calls. */
   stop(): void
 }
@@ -39,8 +39,8 @@ export type AfterFailure =
 export interface ConsumptionEvents {
   /** Told of each message that failed. */
   readonly onFailed: (message: ReceivedMessage, error: unknown, after: AfterFailure) => void
-  /** Told of each call of a handler that is over, and how long it took, in ms. */
-  readonly onHandled: (task: Task, done: number, failed: number, tookMs: number) => void
+  /** Told of each call of a handler that is over, at a monotonic time in ms. */
+  readonly onHandled: (task: Task, done: number, failed: number, nowMs: number) => void
 }
 
 export interface ConsumptionParts extends ConsumptionEvents {
@@ -55,12 +55,8 @@ export interface Task {
   readonly owned: OwnedQueue
   readonly entries: readonly Entry[]
   readonly handling: Handling
-}
-
-/** One that has begun. */
-export interface RunningTask extends Task {
-  /** Monotonic time at which it began, in ms. */
-  readonly startMs: number
+  /** Monotonic time at which it began, in ms. Written by the consumption only. */
+  startMs: number
 }
 
 /** The messages from `at` on that one call of a handler takes. */
@@ -75,7 +71,7 @@ export function taskAt(
   const limit = handling.kind === 'each' ? 1 : handling.maxSize
   let end = at + 1
   while (end < at + limit && entries[end]?.message.topic === topic) end++
-  return { owned, entries: entries.slice(at, end), handling }
+  return { owned, entries: entries.slice(at, end), handling, startMs: 0 }
 }
 
 /** The topic of the messages of a task. */

@@ -2,7 +2,7 @@
  * All that takes the messages of a consumer: one consumption for handlers, and one for each topic
  * whose messages are taken by loops. Owns the streams.
  */
-import type { Consumption, RunningTask } from './consumption.ts'
+import type { Consumption, Task } from './consumption.ts'
 import type { MessageHandler } from './handlers.ts'
 import { MessageStream, StreamSource } from './message-stream.ts'
 import { type ConsumptionTerms, newConsumption } from './new-consumption.ts'
@@ -65,7 +65,7 @@ export class Listening {
   }
 
   /** Calls of handlers, and messages in loops, that are not over. */
-  running(): readonly RunningTask[] {
+  running(): readonly Task[] {
     const consumptions = [...this.#streams.values()].map(({ consumption }) => consumption)
     return [this.#handlers, ...consumptions].flatMap((consumption) => consumption.running())
   }

@@ -332,9 +332,9 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#isOurs(owned),
       onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
-      onHandled: (task, done, failed, tookMs) => {
+      onHandled: (task, done, failed, nowMs) => {
         task.owned.lastDoneAtMs = clock.nowMs()
-        this.#statistics.handled(topicOf(task), done, failed, tookMs)
+        this.#statistics.handled(topicOf(task), done, failed, nowMs - task.startMs, nowMs)
       },
     })
   }

@@ -13,7 +13,7 @@ import {
 } from '@rockhopper/protocol'
 import type { ConsumerConfig } from './config.ts'
 import type { ConsumeStatistics } from './consume-statistics.ts'
-import { type RunningTask, topicOf } from './consumption.ts'
+import { type Task, topicOf } from './consumption.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import type { QueueLocks } from './queue-locks.ts'
 
@@ -30,7 +30,7 @@ export interface RunningInfoParts {
   readonly locks: QueueLocks
   readonly statistics: ConsumeStatistics
   /** Handlers that run, where it is asked for. */
-  readonly running: readonly RunningTask[] | undefined
+  readonly running: readonly Task[] | undefined
 }
 
 export function runningInfo(parts: RunningInfoParts): ConsumerRunningInfo {
@@ -103,7 +103,7 @@ export function queueInfo(locks: QueueLocks, owned: OwnedQueue): ProcessQueueInf
 }
 
 /** In the place of the stacks of threads: there is one, and it is answering this question. */
-function stackText({ config }: RunningInfoParts, running: readonly RunningTask[]): string {
+function stackText({ config }: RunningInfoParts, running: readonly Task[]): string {
   const { clock, machine } = config.host
   const nowMs = clock.monotonicMs()
   const lines = running.map((task) => {
