@@ -24,6 +24,7 @@ export const FLIPPED = [
   'commitlog',
   'consumequeue',
   'index',
+  'indexsums',
   'logsums',
   'checkpoint',
   'queueends',
@@ -139,7 +140,8 @@ function tableOf(version: number): unknown {
 }
 
 function pathsOf(image: StoreImage, kind: Flipped): string[] {
-  return [...image.keys()].filter((path) => path.startsWith(`${STORE_ROOT}/${kind}`))
+  const path = `${STORE_ROOT}/${kind}`
+  return [...image.keys()].filter((each) => each === path || each.startsWith(`${path}/`))
 }
 
 /** Any bit of a file of that kind; of the zeros at its end only a few. */

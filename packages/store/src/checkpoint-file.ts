@@ -9,8 +9,8 @@
  *   256  magic i32, CRC-32 of the rest i32, logOffset i64, bytes 0 to 16 again
  *   288  magic i32, CRC-32 of the rest i32, bytes 0 to 24 again, offset i64,
  *        names of the oldest and the newest file (17 characters and 3 zeros each),
- *        sealedSum u32, two headers of the newest file (40 bytes each)
- *   452  magic i32, CRC-32 of the rest i32, bytes 0 to 16 again, endsBytes i64,
+ *        sealedSum u32, two headers of the newest file (40 bytes each), pageSum u32
+ *   456  magic i32, CRC-32 of the rest i32, bytes 0 to 16 again, endsBytes i64,
  *        minOffset i64
  *
  * The first part is Apache's (class StoreCheckpoint; `store-format.md` section 12). The others are
@@ -47,17 +47,18 @@ interface OwnPart {
 const LOG_PART: OwnPart = { at: 256, end: 288, magic: 0x524b4850, timesAt: 272, timesBytes: 16 }
 const LOG_OFFSET_AT = 264
 
-const INDEX_PART: OwnPart = { at: 288, end: 452, magic: 0x524b4849, timesAt: 296, timesBytes: 24 }
+const INDEX_PART: OwnPart = { at: 288, end: 456, magic: 0x524b484a, timesAt: 296, timesBytes: 24 }
 const INDEX_OFFSET_AT = 320
 const NAMES_AT = 328
 const NAME_BYTES = 20
 const SEALED_SUM_AT = 368
 const HEADER_AT = 372
 const SAVED_AT = 412
+const PAGE_SUM_AT = 452
 
-const ENDS_PART: OwnPart = { at: 452, end: 492, magic: 0x524b4852, timesAt: 460, timesBytes: 16 }
-const ENDS_BYTES_AT = 476
-const MIN_OFFSET_AT = 484
+const ENDS_PART: OwnPart = { at: 456, end: 496, magic: 0x524b4852, timesAt: 464, timesBytes: 16 }
+const ENDS_BYTES_AT = 480
+const MIN_OFFSET_AT = 488
 
 /** How far the key index is durable, and which of its files are to be believed. */
 export interface KeyIndexState {
@@ -72,6 +73,8 @@ export interface KeyIndexState {
   readonly header: IndexHeader
   /** What its slots stand for, and the header in it says. */
   readonly saved: IndexHeader
+  /** Checksum of its last entries, which do not fill a page; 0 when it is not known. */
+  readonly pageSum: number
 }
 
 export interface Checkpoint {
@@ -153,6 +156,7 @@ function readState(page: Buffer): KeyIndexState {
     sealedSum: page.readUInt32BE(SEALED_SUM_AT),
     header: readIndexHeader(page, HEADER_AT),
     saved: readIndexHeader(page, SAVED_AT),
+    pageSum: page.readUInt32BE(PAGE_SUM_AT),
   }
 }
 
@@ -164,6 +168,7 @@ function writeState(page: Buffer, state: KeyIndexState): void {
   page.writeUInt32BE(state.sealedSum, SEALED_SUM_AT)
   writeIndexHeader(page, HEADER_AT, state.header)
   writeIndexHeader(page, SAVED_AT, state.saved)
+  page.writeUInt32BE(state.pageSum, PAGE_SUM_AT)
 }
 
 function readName(page: Buffer, at: number): string {

@@ -7,6 +7,7 @@
  * Entries go into the file one behind the other. Slots are all over the place, so they are written
  * now and then only, and the header in the file stays that of the last time: Apache finds a whole
  * file, only older. After a crash the slots are made anew from the entries, which hold the hashes.
+ * What is read is compared with its checksum (`key-index-sums.ts`).
  * Source: Apache class IndexFile; `store-format.md` section 11.
  */
 import assert from 'node:assert/strict'
@@ -30,10 +31,11 @@ import {
 import { CorruptionError } from './errors.ts'
 import { readBytes, writeBytes } from './file-bytes.ts'
 import { KeyIndexSlots } from './key-index-slots.ts'
+import { hasSum, type KeyIndexSums, pageEnd, pageStart, SLOT_PAGE_BYTES } from './key-index-sums.ts'
 import {
   INDEX_BUFFER_ENTRIES,
   INDEX_CHAIN_READS,
-  INDEX_READ_ENTRIES,
+  INDEX_PAGE_ENTRIES,
   INDEX_SAVE_ENTRIES,
   INDEX_WRITE_BYTES,
 } from './limits.ts'
@@ -55,6 +57,7 @@ export interface KeyIndexPlace {
   readonly files: OpenFiles
   readonly path: string
   readonly shape: IndexShape
+  readonly sums: KeyIndexSums
 }
 
 type Growing<T> = { -readonly [Name in keyof T]: T[Name] }
@@ -63,6 +66,7 @@ export class KeyIndexFile {
   readonly path: string
   readonly #files: OpenFiles
   readonly #shape: IndexShape
+  readonly #sums: KeyIndexSums
   readonly #header: Growing<IndexHeader>
   #saved: IndexHeader
   #slots: KeyIndexSlots | undefined
@@ -78,7 +82,7 @@ export class KeyIndexFile {
    * are not trusted may know entries that are not there any more.
    */
   constructor(
-    { files, path, shape }: KeyIndexPlace,
+    { files, path, shape, sums }: KeyIndexPlace,
     header: IndexHeader,
     saved: IndexHeader,
     areSlotsTrusted = true,
@@ -86,6 +90,7 @@ export class KeyIndexFile {
     this.path = path
     this.#files = files
     this.#shape = shape
+    this.#sums = sums
     this.#header = { ...header }
     this.#saved = saved
     this.#areSlotsTrusted = areSlotsTrusted
@@ -109,6 +114,11 @@ export class KeyIndexFile {
   /** What the file stands for in Apache's eyes. */
   get saved(): IndexHeader {
     return this.#saved
+  }
+
+  /** For the checkpoint: the checksum of the last entries in the file. */
+  get pageSum(): number {
+    return this.#sums.pageSum
   }
 
   /** Whether `add` may be called. */
@@ -157,15 +167,20 @@ export class KeyIndexFile {
   /** Hands the entries in memory to the system. Throws `DiskError`; then they stay in memory. */
   flush(): void {
     const { nextEntry } = this.#header
-    if (this.#buffer === undefined || nextEntry === this.#writtenEntry) return
+    if (this.#buffer === undefined) return
     const bytes = this.#buffer.subarray(0, (nextEntry - this.#writtenEntry) * INDEX_ENTRY_BYTES)
-    writeBytes(this.#file, bytes, indexEntryAt(this.#shape, this.#writtenEntry))
-    this.#writtenEntry = nextEntry
+    if (bytes.length > 0) {
+      writeBytes(this.#file, bytes, indexEntryAt(this.#shape, this.#writtenEntry))
+      this.#sums.coverEntries(bytes)
+      this.#writtenEntry = nextEntry
+    }
+    this.#sums.writeEntries()
   }
 
   /** Makes what was handed over durable. */
-  sync(): Promise<void> {
-    return this.#file.syncData()
+  async sync(): Promise<void> {
+    await this.#file.syncData()
+    await this.#sums.sync()
   }
 
   /**
@@ -199,8 +214,11 @@ export class KeyIndexFile {
     await this.sync()
     for (const { at, bytes } of slots.changedRuns(INDEX_WRITE_BYTES)) {
       writeBytes(this.#file, bytes, INDEX_HEADER_BYTES + at)
+      this.#sums.coverSlots(bytes, at)
       await new Promise<void>((next) => clock.soon(next))
     }
+    if (this.isFull) this.#sums.writeAll()
+    else this.#sums.writeSlots()
     await this.sync()
     this.#writeHeader(header)
     await this.sync()
@@ -215,15 +233,18 @@ export class KeyIndexFile {
     this.#view = NO_VIEW
   }
 
-  /** Log offsets of the entries that may be wanted, newest first; others may be among them. */
+  /**
+   * Log offsets of the entries that may be wanted, newest first; others may be among them. Throws
+   * `CorruptionError` when what it has to read is not what was written, and `DiskError`.
+   */
   async *find({ hash, beginTimestamp, endTimestamp }: KeyWanted): AsyncGenerator<number> {
     const { beginTimestamp: fileBegin, endTimestamp: fileEnd } = this.#header
     if (endTimestamp < fileBegin || beginTimestamp > fileEnd) return
-    const window = new EntryWindow(this.#shape)
+    const window = new EntryWindow((each) => this.#readPage(each))
     let entry = await this.#newest(hash)
     let limit = this.#header.nextEntry
     while (entry > 0 && entry < limit) {
-      const found = this.#inMemory(entry) ?? (await window.get(this.#file, entry))
+      const found = this.#inMemory(entry) ?? (await window.get(entry))
       if (window.reads > INDEX_CHAIN_READS) return
       // An entry keeps whole seconds: its message may be up to one younger.
       const earliest = fileBegin + found.seconds * SECOND_MS
@@ -241,9 +262,30 @@ export class KeyIndexFile {
   async #newest(hash: number): Promise<number> {
     if (this.#slots === undefined && !this.isWhole) await this.load()
     if (this.#slots !== undefined) return this.#slots.get(hash)
-    const slot = Buffer.alloc(INDEX_SLOT_BYTES)
-    await readBytes(this.#file, slot, indexSlotAt(this.#shape, hash))
-    return slot.readInt32BE(0)
+    const slotAt = indexSlotAt(this.#shape, hash) - INDEX_HEADER_BYTES
+    const at = slotAt - (slotAt % SLOT_PAGE_BYTES)
+    const slotBytes = this.#shape.slotCount * INDEX_SLOT_BYTES
+    const page = Buffer.allocUnsafe(Math.min(SLOT_PAGE_BYTES, slotBytes - at))
+    await readBytes(this.#file, page, INDEX_HEADER_BYTES + at)
+    this.#demandSum(page, this.#sums.ofSlots(at), INDEX_HEADER_BYTES + at)
+    return page.readInt32BE(slotAt - at)
+  }
+
+  /** The entries that have one checksum with `entry`, as far as they are in the file. */
+  async #readPage(entry: number): Promise<EntryPage> {
+    const from = pageStart(entry)
+    const end = Math.min(pageEnd(entry), this.#writtenEntry)
+    const sum = this.#sums.ofEntries(entry)
+    const bytes = Buffer.allocUnsafe((end - from) * INDEX_ENTRY_BYTES)
+    await readBytes(this.#file, bytes, indexEntryAt(this.#shape, from))
+    this.#demandSum(bytes, sum, indexEntryAt(this.#shape, from))
+    return { from, end, bytes }
+  }
+
+  #demandSum(bytes: Buffer, sum: number, at: number): void {
+    if (hasSum(bytes, sum)) return
+    const sentence = `The index file "${this.path}" is damaged at byte ${at}: a checksum is wrong.`
+    throw new CorruptionError(this.path, at, sentence)
   }
 
   #inMemory(entry: number): IndexEntry | undefined {
@@ -257,7 +299,7 @@ export class KeyIndexFile {
     let usedSlots: number | undefined = 0
     if (this.#areSlotsTrusted && nextEntry > FIRST_INDEX_ENTRY) {
       await readBytes(this.#file, slots.bytes, INDEX_HEADER_BYTES)
-      usedSlots = slots.countUsed(nextEntry)
+      usedSlots = this.#areSound(slots.bytes) ? slots.countUsed(nextEntry) : undefined
     }
     if (usedSlots === undefined) this.#areSlotsTrusted = false
     if (!this.#areSlotsTrusted) slots.clear()
@@ -268,21 +310,41 @@ export class KeyIndexFile {
     this.#view = new DataView(this.#buffer.buffer)
   }
 
+  #areSound(slots: Buffer): boolean {
+    for (let at = 0; at < slots.length; at += SLOT_PAGE_BYTES) {
+      if (!hasSum(slots.subarray(at, at + SLOT_PAGE_BYTES), this.#sums.ofSlots(at))) return false
+    }
+    return true
+  }
+
   /** Puts the entries from `from` on into the slots; returns how many slots had none before. */
   async #replay(slots: KeyIndexSlots, from: number): Promise<number> {
     let usedSlots = 0
     const window = Buffer.allocUnsafeSlow(INDEX_BUFFER_ENTRIES * INDEX_ENTRY_BYTES)
-    for (let entry = from; entry < this.#writtenEntry; ) {
-      const count = Math.min(INDEX_BUFFER_ENTRIES, this.#writtenEntry - entry)
-      const bytes = window.subarray(0, count * INDEX_ENTRY_BYTES)
-      await readBytes(this.#file, bytes, indexEntryAt(this.#shape, entry))
-      for (let at = 0; at < bytes.length; at += INDEX_ENTRY_BYTES) {
+    for (let first = pageStart(from); first < this.#writtenEntry; ) {
+      const end = Math.min(windowEnd(first), this.#writtenEntry)
+      const bytes = window.subarray(0, (end - first) * INDEX_ENTRY_BYTES)
+      await readBytes(this.#file, bytes, indexEntryAt(this.#shape, first))
+      this.#checkPages(bytes, first)
+      for (let entry = Math.max(first, from); entry < end; entry++) {
+        const at = (entry - first) * INDEX_ENTRY_BYTES
         this.#check(bytes, at, entry)
         if (slots.put(bytes.readInt32BE(at), entry) === 0) usedSlots += 1
-        entry += 1
       }
+      first = end
     }
     return usedSlots
+  }
+
+  /** Compares entries, of which the first begins a page, with their checksums. */
+  #checkPages(bytes: Buffer, first: number): void {
+    for (let at = 0, entry = first; at < bytes.length; ) {
+      const end = at + (pageEnd(entry) - entry) * INDEX_ENTRY_BYTES
+      const place = indexEntryAt(this.#shape, entry)
+      this.#demandSum(bytes.subarray(at, end), this.#sums.ofEntries(entry), place)
+      entry = pageEnd(entry)
+      at = end
+    }
   }
 
   #check(bytes: Buffer, at: number, entry: number): void {
@@ -304,28 +366,37 @@ export class KeyIndexFile {
   }
 }
 
-/** Reads entries from a file, with their older neighbours, for chains often lead to those. */
+/** Behind what is read at a time by who goes over all entries: whole pages. */
+function windowEnd(first: number): number {
+  return first - (first % INDEX_PAGE_ENTRIES) + INDEX_BUFFER_ENTRIES
+}
+
+/** Entries from `from` to `end`. */
+interface EntryPage {
+  readonly from: number
+  readonly end: number
+  readonly bytes: Buffer
+}
+
+/** Keeps the page that was read last, for chains often lead to neighbours. */
 class EntryWindow {
   /** How often the file was read. */
   reads = 0
-  readonly #shape: IndexShape
-  readonly #bytes = Buffer.allocUnsafe(INDEX_READ_ENTRIES * INDEX_ENTRY_BYTES)
-  #from = 0
-  #end = 0
+  readonly #read: (entry: number) => Promise<EntryPage>
+  #page: EntryPage | undefined
 
-  constructor(shape: IndexShape) {
-    this.#shape = shape
+  constructor(read: (entry: number) => Promise<EntryPage>) {
+    this.#read = read
   }
 
-  async get(file: DiskFile, entry: number): Promise<IndexEntry> {
-    if (entry < this.#from || entry >= this.#end) {
-      this.#from = Math.max(FIRST_INDEX_ENTRY, entry + 1 - INDEX_READ_ENTRIES)
-      this.#end = entry + 1
+  async get(entry: number): Promise<IndexEntry> {
+    let page = this.#page
+    if (page === undefined || entry < page.from || entry >= page.end) {
+      page = await this.#read(entry)
+      this.#page = page
       this.reads += 1
-      const bytes = this.#bytes.subarray(0, (this.#end - this.#from) * INDEX_ENTRY_BYTES)
-      await readBytes(file, bytes, indexEntryAt(this.#shape, this.#from))
     }
-    return readIndexEntry(this.#bytes, (entry - this.#from) * INDEX_ENTRY_BYTES)
+    return readIndexEntry(page.bytes, (entry - page.from) * INDEX_ENTRY_BYTES)
   }
 }
 

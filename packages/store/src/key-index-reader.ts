@@ -9,7 +9,7 @@ import { CorruptionError } from './errors.ts'
 import type { KeyIndex } from './key-index.ts'
 import type { KeyIndexFile } from './key-index-file.ts'
 import type { KeyIndexWriter } from './key-index-writer.ts'
-import { INDEX_WAIT_MS, MAX_KEY_QUERY_BYTES } from './limits.ts'
+import { INDEX_RENEWALS, MAX_KEY_QUERY_BYTES } from './limits.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Marks } from './marks.ts'
 import type { OpenFiles } from './open-files.ts'
@@ -35,14 +35,28 @@ export class KeyIndexReader {
 
   /** The newest messages with a key, oldest first. Rejects when the disk fails or lies. */
   async query(topic: string, key: string, query: KeyQuery): Promise<KeyAnswer> {
-    const { files, index, marks, writer } = this.#parts
-    await writer.indexed.reached(marks.confirmed.value, { timeoutMs: INDEX_WAIT_MS })
-    const records = await despiteRemovals(files, () => this.#records(topic, key, query))
+    const { files, index } = this.#parts
+    const attempt = (): Promise<Buffer[]> => this.#records(topic, key, query)
+    const records = await despiteRemovals(files, () => this.#despiteDamage(attempt))
     const last = index.newest?.header
     return {
       records,
       indexLastUpdateTimestamp: last?.endTimestamp ?? 0,
       indexLastUpdateOffset: last?.endOffset ?? 0,
+    }
+  }
+
+  /** Finds what there is when the keys of damaged files were added anew. */
+  async #despiteDamage(attempt: () => Promise<Buffer[]>): Promise<Buffer[]> {
+    const { writer } = this.#parts
+    for (let count = 0; ; count++) {
+      await writer.caughtUp()
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof DamagedIndexFile) || count === INDEX_RENEWALS) throw error
+        if (!writer.renew(error.file, error.message)) throw error
+      }
     }
   }
 
@@ -67,7 +81,16 @@ export class KeyIndexReader {
   }
 }
 
-/** A file that turns out damaged gives what it can: the writer is the one to make it anew. */
+/** What a file of the index says that it holds is not there: the writer is to make it anew. */
+class DamagedIndexFile extends CorruptionError {
+  readonly file: KeyIndexFile
+
+  constructor(file: KeyIndexFile, { message, offset, path }: CorruptionError) {
+    super(path, offset, message)
+    this.file = file
+  }
+}
+
 async function* candidates(
   file: KeyIndexFile,
   topic: string,
@@ -77,7 +100,7 @@ async function* candidates(
   try {
     yield* file.find({ hash: messageKeyHash(topic, key), beginTimestamp, endTimestamp })
   } catch (error) {
-    if (!(error instanceof CorruptionError)) throw error
+    throw error instanceof CorruptionError ? new DamagedIndexFile(file, error) : error
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Finds out, at the start, which files of the key index are to be believed, and from where on the
- * log has keys that they lack. Owns nothing and changes nothing.
+ * log has keys that they lack. Owns nothing, and changes nothing but what is unwanted.
  *
  * With a state in the checkpoint the files are ours: they are what it says, or they are not used.
  * Without one Apache wrote last: after a clean exit its headers are true, after another one those of
@@ -29,6 +29,7 @@ import {
 } from './key-index.ts'
 import { KeyIndexFile } from './key-index-file.ts'
 import { isIndexName } from './key-index-name.ts'
+import { KeyIndexSums } from './key-index-sums.ts'
 import type { SegmentFolder } from './segment-folder.ts'
 
 /** What the index has to know of the log. */
@@ -54,6 +55,8 @@ export function openKeyIndex(
   const names = parts.disk.list(parts.directory).filter(isIndexName)
   const { indexTimestamp, keyIndex } = checkpoint
   const limit = wasKilled ? indexTimestamp : Number.POSITIVE_INFINITY
+  // Of files that another program may have changed no checksum is known.
+  if (keyIndex === undefined) parts.disk.remove(parts.sumsDirectory)
   const { problem, ...found } = unlessUnreadable(log, names, () =>
     keyIndex === undefined
       ? foreignFiles(parts, log, names, limit)
@@ -122,8 +125,10 @@ function ownFiles(
   }
   const files = kept.map((name) => {
     const header = readHeader(parts, name)
-    if (name !== state.newest) return open(parts, name, header, header)
-    return open(parts, name, state.header, state.saved, isDeepStrictEqual(header, state.saved))
+    if (name !== state.newest) return open(parts, name, header, header, undefined)
+    const { pageSum, saved } = state
+    const areSlotsTrusted = isDeepStrictEqual(header, saved)
+    return open(parts, name, state.header, saved, pageSum, areSlotsTrusted)
   })
   return { ...nothing, files, offset, unwanted }
 }
@@ -163,7 +168,7 @@ function foreignFiles(
       break
     }
     offset = end
-    files.push(open(parts, name, header, header))
+    files.push(open(parts, name, header, header, 0))
   }
   return { files, offset, unwanted: names.slice(files.length), namesUnwanted: true, problem }
 }
@@ -180,14 +185,18 @@ function foreignEnd(log: IndexedLog, header: IndexHeader, from: number): number 
   return log.recordEnd(endOffset) === undefined ? undefined : endOffset
 }
 
+/** `pageSum` is undefined for a file that is full, all of whose pages have a checksum. */
 function open(
-  { directory, files, shape }: KeyIndexParts,
+  { directory, disk, files, shape, sumsDirectory }: KeyIndexParts,
   name: string,
   header: IndexHeader,
   saved: IndexHeader,
+  pageSum: number | undefined,
   areSlotsTrusted = true,
 ): NamedFile {
-  const place = { files, path: `${directory}/${name}`, shape }
+  const covered = pageSum === undefined ? undefined : { nextEntry: header.nextEntry, pageSum }
+  const sums = new KeyIndexSums({ disk, files, path: `${sumsDirectory}/${name}` }, shape, covered)
+  const place = { files, path: `${directory}/${name}`, shape, sums }
   return { name, file: new KeyIndexFile(place, header, saved, areSlotsTrusted) }
 }
 

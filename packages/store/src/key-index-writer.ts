@@ -23,6 +23,7 @@ import {
   INDEX_READ_BYTES,
   INDEX_RETRY_MS,
   INDEX_TURN_RECORDS,
+  INDEX_WAIT_MS,
   MAX_RECORD_BYTES,
 } from './limits.ts'
 import type { Marks } from './marks.ts'
@@ -46,8 +47,11 @@ interface LogSpan {
 }
 
 export class KeyIndexWriter {
-  /** The keys of the log up to here can be found. */
-  readonly indexed: Watermark
+  #indexed: Watermark
+  /** Found damaged by a query, and not forgotten yet. */
+  #damaged: { readonly file: KeyIndexFile; readonly reason: string } | undefined
+  /** Ends the wait for new messages. */
+  #waiting = new AbortController()
   readonly #parts: KeyIndexWriterParts
   readonly #cursor = new RecordCursor()
   readonly #keys = new MessageKeys()
@@ -59,11 +63,42 @@ export class KeyIndexWriter {
   #turnRecords = 0
   readonly #stopping = new AbortController()
   #finishing: Timer | undefined
+  #hasEnded = false
   #warned = false
 
   constructor(parts: KeyIndexWriterParts) {
     this.#parts = parts
-    this.indexed = new Watermark(parts.clock, parts.index.offset)
+    this.#indexed = new Watermark(parts.clock, parts.index.offset)
+  }
+
+  /** Waits until the keys of all that is confirmed by now can be found, or for a while. */
+  async caughtUp(): Promise<void> {
+    const to = this.#parts.marks.confirmed.value
+    let awaited: Watermark
+    do {
+      awaited = this.#indexed
+      await awaited.reached(to, { timeoutMs: INDEX_WAIT_MS })
+    } while (awaited !== this.#indexed)
+  }
+
+  /**
+   * A file turned out damaged while it was read: its keys, and those of the newer files, are added
+   * anew. Returns whether they are.
+   */
+  renew(file: KeyIndexFile, reason: string): boolean {
+    if (this.#hasEnded) return false
+    if (this.#damaged !== undefined || !this.#parts.index.files.includes(file)) return true
+    this.#damaged = { file, reason }
+    this.#beginAgain()
+    this.#waiting.abort()
+    return true
+  }
+
+  /** Who waits for keys waits for those that are to be added anew, too. */
+  #beginAgain(): void {
+    const before = this.#indexed
+    this.#indexed = new Watermark(this.#parts.clock, 0)
+    before.close()
   }
 
   /** Ends after `confirmed` was closed, with all keys added whose records are in memory. */
@@ -71,7 +106,7 @@ export class KeyIndexWriter {
     const { index, marks } = this.#parts
     try {
       await this.#prepare()
-      while (await marks.confirmed.reached(index.offset + 1)) {
+      while (await this.#hasWork()) {
         // Those who wait for the same turn to answer go first.
         await this.#nextTurn()
         if (!(await this.#follow(marks.confirmed.value))) break
@@ -79,8 +114,14 @@ export class KeyIndexWriter {
       await this.#withRoom(async () => index.newest?.save(this.#parts.clock))
     } finally {
       this.#finishing?.cancel()
-      this.indexed.close()
+      this.end()
     }
+  }
+
+  /** No key is added any more. */
+  end(): void {
+    this.#hasEnded = true
+    this.#indexed.close()
   }
 
   /** Whether every key of what is confirmed is in the index. */
@@ -99,23 +140,49 @@ export class KeyIndexWriter {
     if (index.offset > marks.confirmed.value) {
       this.#warnAnew('it is ahead of the commit log')
       index.forgetAll(log.minOffset)
+      this.#beginAgain()
     }
     const { newest } = index
     if (newest?.isWhole === false) await this.#withRoom(() => this.#ready(newest))
   }
 
+  /** Waits until there are keys to add, anew or for the first time. */
+  async #hasWork(): Promise<boolean> {
+    const { index, marks } = this.#parts
+    for (;;) {
+      this.#forgetDamaged()
+      this.#indexed.advance(index.offset)
+      if (this.#waiting.signal.aborted) this.#waiting = new AbortController()
+      const { signal } = this.#waiting
+      if (await marks.confirmed.reached(index.offset + 1, { signal })) return true
+      if (this.#damaged === undefined) return false
+    }
+  }
+
+  #forgetDamaged(): void {
+    const { index, log } = this.#parts
+    if (this.#damaged === undefined) return
+    const { file, reason } = this.#damaged
+    this.#damaged = undefined
+    if (!index.files.includes(file)) return
+    this.#warnAnew(reason)
+    this.#addedKeys = 0
+    index.forgetFrom(file, log.minOffset)
+  }
+
   /** Adds the keys up to `to`. False when it was stopped before. */
   async #follow(to: number): Promise<boolean> {
     const { index, log } = this.#parts
-    while (index.offset < to) {
+    for (;;) {
+      this.#forgetDamaged()
+      if (index.offset >= to) return true
       if (this.#stopping.signal.aborted && index.offset < log.tail.startOffset) return false
       const span = this.#hotSpan(to) ?? (await this.#readableSpan(to))
       const hadRoom = span === undefined || this.#take(span, to)
-      this.indexed.advance(index.offset)
+      if (this.#damaged === undefined) this.#indexed.advance(index.offset)
       if (!hadRoom && !(await this.#withRoom(() => this.#makeRoom()))) return false
       if (index.offset < to && this.#turnRecords >= INDEX_TURN_RECORDS) await this.#nextTurn()
     }
-    return true
   }
 
   #hotSpan(to: number): LogSpan | undefined {
@@ -244,7 +311,8 @@ export class KeyIndexWriter {
         if (error instanceof CorruptionError) {
           this.#warnAnew(error.message)
           this.#addedKeys = 0
-          index.forgetNewest(log.minOffset)
+          if (index.newest !== undefined) index.forgetFrom(index.newest, log.minOffset)
+          this.#beginAgain()
           return true
         }
         if (!(error instanceof DiskError && error.code === 'ENOSPC')) throw error

@@ -11,6 +11,7 @@
 import { crc32 } from 'node:zlib'
 import { type Clock, type Disk, DiskError } from '@rockhopper/host'
 import {
+  FIRST_INDEX_ENTRY,
   INDEX_HEADER_BYTES,
   type IndexHeader,
   type IndexShape,
@@ -20,6 +21,7 @@ import type { KeyIndexState } from './checkpoint-file.ts'
 import { makeDurableFolder } from './durable-folder.ts'
 import { emptyIndexHeader, KeyIndexFile } from './key-index-file.ts'
 import { nameBehind } from './key-index-name.ts'
+import { KeyIndexSums } from './key-index-sums.ts'
 import type { OpenFiles } from './open-files.ts'
 
 export interface KeyIndexParts {
@@ -27,6 +29,7 @@ export interface KeyIndexParts {
   readonly clock: Clock
   readonly files: OpenFiles
   readonly directory: string
+  readonly sumsDirectory: string
   readonly shape: IndexShape
 }
 
@@ -106,14 +109,16 @@ export class KeyIndex {
 
   /** Makes a file behind the newest, which must be saved. Rejects with `DiskError`. */
   async grow(): Promise<KeyIndexFile> {
-    const { clock, directory, disk, files, shape } = this.#parts
+    const { clock, directory, disk, files, shape, sumsDirectory } = this.#parts
     await makeDurableFolder(disk, directory)
     const names = [...this.#unwanted, ...this.#named.map(({ name }) => name)]
     const name = nameBehind(clock, names.sort().at(-1) ?? '')
     const path = `${directory}/${name}`
+    const covered = { nextEntry: FIRST_INDEX_ENTRY, pageSum: 0 }
+    const sums = new KeyIndexSums({ disk, files, path: `${sumsDirectory}/${name}` }, shape, covered)
     let file: KeyIndexFile
     try {
-      file = KeyIndexFile.create({ files, path, shape }, this.newest?.header)
+      file = KeyIndexFile.create({ files, path, shape, sums }, this.newest?.header)
     } catch (error) {
       files.remove(path)
       throw error
@@ -148,9 +153,11 @@ export class KeyIndex {
     this.#forget(0, keptFrom === -1 ? Math.max(0, this.#named.length - 1) : keptFrom)
   }
 
-  /** Forgets the newest file, which is damaged: its keys are to be added anew. */
-  forgetNewest(logMinOffset: number): void {
-    this.#forget(this.#named.length - 1, this.#named.length)
+  /** Forgets a damaged file and the newer ones: their keys are to be added anew. */
+  forgetFrom(damaged: KeyIndexFile, logMinOffset: number): void {
+    const from = this.#named.findIndex(({ file }) => file === damaged)
+    if (from === -1) return
+    this.#forget(from, this.#named.length)
     this.#offset = Math.max(this.newest?.header.endOffset ?? 0, logMinOffset)
   }
 
@@ -162,11 +169,14 @@ export class KeyIndex {
 
   /** Removes what was forgotten, as far as no checkpoint names it any more. Throws `DiskError`. */
   removeForgotten(): void {
-    const { directory, files } = this.#parts
+    const { directory, files, sumsDirectory } = this.#parts
     const names = this.#removable
     this.#unwanted = this.#unwanted.filter((name) => !names.includes(name))
     this.#removable = []
-    for (const name of names) files.remove(`${directory}/${name}`)
+    for (const name of names) {
+      files.remove(`${sumsDirectory}/${name}`)
+      files.remove(`${directory}/${name}`)
+    }
   }
 
   #forget(from: number, to: number): void {
@@ -184,6 +194,7 @@ export class KeyIndex {
       newest: newest?.name ?? '',
       sealedSum: sealedSum(this.#named),
       header: { ...(newest?.file.header ?? none) },
+      pageSum: newest?.file.pageSum ?? 0,
       saved: newest?.file.saved ?? none,
     }
   }

@@ -139,8 +139,8 @@ export const INDEX_SAVE_ENTRIES = 1_000_000
 /** Bytes of slots that are written before other work gets its turn. */
 export const INDEX_WRITE_BYTES = MIB
 
-/** Entries that a query reads from a file of the key index at a time. */
-export const INDEX_READ_ENTRIES = 204
+/** Entries of the key index that have one checksum, and are read together by a query. */
+export const INDEX_PAGE_ENTRIES = 512
 
 /** Reads from one file of the key index for one query; what lies further back is not found. */
 export const INDEX_CHAIN_READS = 10_000
@@ -162,6 +162,9 @@ export const INDEX_FINISH_MS = 2_000
 
 /** How long a query waits for the key index to come up to what is confirmed. */
 export const INDEX_WAIT_MS = 1_000
+
+/** How often one query has damaged files of the key index made anew. */
+export const INDEX_RENEWALS = 3
 
 /** Most bytes of records that one query by key answers with; the first is given in any case. */
 export const MAX_KEY_QUERY_BYTES = 8 * MIB

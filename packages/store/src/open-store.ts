@@ -145,7 +145,7 @@ function lookupIn(
   const writer = new KeyIndexWriter({ clock, logger, files, log, marks, index })
   const maxMessages = keyIndex?.maxMessages ?? 0
   const reader = new KeyIndexReader({ index, writer, marks, files, logReader, maxMessages })
-  if (keyIndex?.enabled !== true) writer.indexed.close()
+  if (keyIndex?.enabled !== true) writer.end()
   const indexing = keyIndex?.enabled === true ? writer.run().catch(failure.report) : undefined
   return { writer, reader, indexing }
 }

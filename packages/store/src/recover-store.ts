@@ -125,7 +125,8 @@ function findKeyIndex(
   if (keyIndex === undefined) return undefined
   const { enabled, entryLimit, slotCount } = keyIndex
   const shape = { slotCount, entryLimit }
-  const parts = { disk, clock, files, directory: paths.keyIndex, shape }
+  const directories = { directory: paths.keyIndex, sumsDirectory: paths.keyIndexSums }
+  const parts = { disk, clock, files, ...directories, shape }
   const teller = enabled ? logger : undefined
   return openKeyIndex(parts, indexedLog(folder), checkpoint, wasKilled, teller)
 }

@@ -1,5 +1,5 @@
 /**
- * Where a store keeps what. Owns nothing. Source of all but the sums and the queue ends, which are
+ * Where a store keeps what. Owns nothing. Source of all but sums and the queue ends, which are
  * ours: `store-format.md` section 1.
  */
 import type { StoreConfig } from './config.ts'
@@ -11,6 +11,7 @@ export interface StorePaths {
   readonly sums: string
   readonly queueEnds: string
   readonly keyIndex: string
+  readonly keyIndexSums: string
   readonly checkpoint: string
   readonly abort: string
 }
@@ -26,6 +27,7 @@ export function pathsOf({
     sums: `${rootDirectory}/logsums`,
     queueEnds: `${rootDirectory}/queueends`,
     keyIndex: `${rootDirectory}/index`,
+    keyIndexSums: `${rootDirectory}/indexsums`,
     checkpoint: `${rootDirectory}/checkpoint`,
     abort: `${rootDirectory}/abort`,
   }

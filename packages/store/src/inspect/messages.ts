@@ -24,6 +24,7 @@ import {
 import { CorruptionError } from '../errors.ts'
 import { readBytes } from '../file-bytes.ts'
 import { KeyIndexFile } from '../key-index-file.ts'
+import { KeyIndexSums } from '../key-index-sums.ts'
 import { MAX_RECORD_BYTES } from '../limits.ts'
 import { OpenFiles } from '../open-files.ts'
 import { DryDisk } from './dry-disk.ts'
@@ -199,7 +200,8 @@ async function indexed(
   { key, topic }: Extract<Wanted, { kind: 'key' }>,
   limit: number,
 ): Promise<{ offsets: Set<number>; end: number }> {
-  const files = new OpenFiles(new DryDisk(disk))
+  const dryDisk = new DryDisk(disk)
+  const files = new OpenFiles(dryDisk)
   const offsets = new Set<number>()
   const asked = { beginTimestamp: 0, endTimestamp: Number.MAX_SAFE_INTEGER }
   const hash = messageKeyHash(topic, key)
@@ -212,7 +214,11 @@ async function indexed(
       const header = readIndexHeader(head, 0)
       if (header.nextEntry === FIRST_INDEX_ENTRY) continue
       end = Math.max(end, header.endOffset)
-      const file = new KeyIndexFile({ files, path, shape: folder.indexShape }, header, header)
+      const shape = folder.indexShape
+      const covered = { nextEntry: header.nextEntry, pageSum: 0 }
+      const sumsPath = { disk: dryDisk, files, path: `${folder.keyIndexSums}/${name}` }
+      const sums = new KeyIndexSums(sumsPath, shape, covered)
+      const file = new KeyIndexFile({ files, path, shape, sums }, header, header)
       for await (const logOffset of file.find({ hash, ...asked })) offsets.add(logOffset)
       if (offsets.size >= limit * 2) break
     }

@@ -74,6 +74,7 @@ const TAKEN_OVER = new Set([
   'abort',
   'abort.bak',
   'logsums',
+  'indexsums',
   'queueends',
 ])
 
