@@ -248,3 +248,16 @@ test('a correction is the least offset of the other groups, none where the compa
   expect(await correction('slow', 'slow')).toBe('{"correctionOffsets":{0:9223372036854775807}}')
   expect(await offsetOf(scene, { consumerGroup: 'slow' })).toBe(2)
 })
+
+test('a commit by somebody who is no member of the group is noted when it begins or moves back', async () => {
+  const { scene, client } = await consumed()
+  const stranger = scene.client()
+  const said = () =>
+    auditOf(scene, 'An offset was set by a client that is not a member of the group.')
+  await commit(scene, stranger, 6)
+  expect(said()).toEqual([])
+  await commit(scene, stranger, 2)
+  expect(said()).toMatchObject([{ group: GROUP, topic: 'T', queueId: 0, from: 6, to: 2 }])
+  await commit(scene, client, 1)
+  expect(said()).toHaveLength(1)
+})

@@ -1,6 +1,6 @@
 /**
  * Prints columns as Apache's tools do: each cell padded to the width of its column and never cut
- * unless the column says so, two spaces between them, the last one not padded when it has no width.
+ * unless the column says so, mostly two spaces between them, the last one not padded when it has no width.
  */
 
 export interface Column<Row> {
@@ -14,13 +14,17 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string | number
 }
 
-/** The line of titles, and a line for each row. */
-export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
+/** The line of titles, and a line for each row; `gap` stands between two cells. */
+export function formatTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  gap = '  ',
+): string[] {
   const titles = columns.map((column) => padded(column, column.title))
   const body = rows.map((row) =>
     columns.map((column) => padded(column, cutTo(column, String(column.cell(row))))),
   )
-  return [titles, ...body].map((cells) => cells.join('  ').trimEnd())
+  return [titles, ...body].map((cells) => cells.join(gap).trimEnd())
 }
 
 function cutTo(column: Pick<Column<never>, 'cutAt'>, text: string): string {

@@ -229,7 +229,10 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
     ...{ clock, config, clients, filters, groups, guard, offsets, topics, store, traffic },
   })
   handleClientChecks(router, filters)
-  handleOffsets(router, { offsets, topics, store, totalMemoryBytes: machine.totalMemoryBytes })
+  handleOffsets(router, {
+    ...{ clients, logger, offsets, topics, store },
+    totalMemoryBytes: machine.totalMemoryBytes,
+  })
   handleLocks(router, { locks })
   handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })
   handleHeartbeats(router, { config, clients, groups, guard, topics, membership })

@@ -1,8 +1,24 @@
 /** The verbs that show who is connected. */
-import { type ClientConnection, versionName } from '@rockhopper/protocol'
+import { type ClientConnection, type SubscriptionData, versionName } from '@rockhopper/protocol'
 import { consumerConnections, producerConnections, producers } from '../operations/connections.ts'
 import { required, text } from '../options.ts'
+import { type Column, formatTable } from '../table.ts'
 import { verb } from '../verb.ts'
+
+/** Between the columns of these verbs; Apache's tools leave two in most other tables. */
+const ONE_BLANK = ' '
+
+const consumerColumns: readonly Column<ClientConnection>[] = [
+  { title: '#ClientId', width: 36, cell: (row) => row.clientId },
+  { title: '#ClientAddr', width: 22, cell: (row) => row.clientAddr },
+  { title: '#Language', width: 10, cell: (row) => row.language },
+  { title: '#Version', width: 0, cell: ({ version }) => versionName(version) },
+]
+
+const subscriptionColumns: readonly Column<SubscriptionData>[] = [
+  { title: '#Topic', width: 20, cell: ({ topic }) => topic },
+  { title: '#SubExpression', width: 0, cell: ({ subString }) => subString },
+]
 
 export const consumerConnectionVerb = verb({
   name: 'consumerConnection',
@@ -14,16 +30,10 @@ export const consumerConnectionVerb = verb({
   async run({ client }, { brokerAddr, consumerGroup }) {
     const { address, ...online } = await consumerConnections(client, consumerGroup, brokerAddr)
     const lines = [
-      row(['#ClientId', 36], ['#ClientAddr', 22], ['#Language', 10], ['#Version', 0]),
-      ...online.connectionSet.map(({ clientAddr, clientId, language, version }) =>
-        row([clientId, 36], [clientAddr, 22], [language, 10], [versionName(version), 0]),
-      ),
+      ...formatTable(consumerColumns, online.connectionSet, ONE_BLANK),
       '',
       'Below is subscription:',
-      row(['#Topic', 20], ['#SubExpression', 0]),
-      ...Object.values(online.subscriptionTable).map(({ subString, topic }) =>
-        row([topic, 20], [subString, 0]),
-      ),
+      ...formatTable(subscriptionColumns, Object.values(online.subscriptionTable), ONE_BLANK),
       '',
       `ConsumeType: ${online.consumeType}`,
       `MessageModel: ${online.messageModel}`,
@@ -67,11 +77,6 @@ export const producerVerb = verb({
 function producerLine(connection: ClientConnection, index: number): string {
   const { clientAddr, clientId, language, version } = connection
   const number = String(index + 1).padStart(4, '0')
-  const cells = row([clientId, 32], [clientAddr, 22], [language, 8], [versionName(version), 0])
-  return `${number}  ${cells}`
-}
-
-/** One blank between columns: Apache's tools leave two in their other tables. */
-function row(...cells: readonly (readonly [text: string, width: number])[]): string {
-  return cells.map(([cell, width]) => cell.padEnd(width)).join(' ')
+  const cells = [clientId.padEnd(32), clientAddr.padEnd(22), language.padEnd(8)]
+  return `${number}  ${cells.join(' ')} ${versionName(version)}`
 }

@@ -41,7 +41,7 @@ export const consumerStatusVerb = verb({
     const { clients, differences } = status
     const nowMs = context.client.host.clock.nowMs()
     const rows = clients.map((client, at) => rowOf(context, client, at, nowMs))
-    const lines = [...formatTable(columns, rows), '', '', ...verdict(status, nowMs)]
+    const lines = [...formatTable(columns, rows, ' '), '', '', ...verdict(status, nowMs)]
     return { lines, json: { clients, differences } }
   },
 })

@@ -95,7 +95,8 @@ function producersOf(clients: ClientTable) {
       clientId,
       language: languageName(member.language),
       lastUpdateTimestamp: member.seenAtMs,
-      remoteIP: connection.remoteHost,
+      // As Java prints an address.
+      remoteIP: `/${connection.remote}`,
       version: member.version,
     }))
     return [group, infos] as const

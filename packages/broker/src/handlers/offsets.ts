@@ -2,29 +2,38 @@
  * Offsets of consumer groups, and the bounds of queues.
  * Source: Apache classes ConsumerManageProcessor, AdminBrokerProcessor; `broker-api.md` 4.6, 4.7.
  */
+import type { Logger } from '@rockhopper/host'
 import {
   encodeConsumerOffsets,
   GET_ALL_CONSUMER_OFFSET,
   GET_EARLIEST_MSG_STORETIME,
   GET_MAX_OFFSET,
   GET_MIN_OFFSET,
+  type Header,
+  languageName,
   QUERY_CONSUMER_OFFSET,
   readRecord,
   responseCode,
   SEARCH_OFFSET_BY_TIMESTAMP,
   UPDATE_CONSUMER_OFFSET,
+  versionName,
 } from '@rockhopper/protocol'
-import { Refusal, type Router } from '@rockhopper/remoting'
+import { Refusal, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
+import type { ClientTable } from '../tables/clients.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
 export interface OffsetParts {
+  readonly clients: ClientTable
+  readonly logger: Logger
   readonly totalMemoryBytes: number
   readonly offsets: OffsetTable
   readonly topics: TopicTable
   readonly store: Store
 }
+
+type CommitHeader = Header<typeof UPDATE_CONSUMER_OFFSET.tables.request>
 
 export function handleOffsets(router: Router, parts: OffsetParts): void {
   const { offsets, store, topics } = parts
@@ -42,7 +51,8 @@ export function handleOffsets(router: Router, parts: OffsetParts): void {
           `never committed an offset of queue ${queueId} of "${topic}"`,
       )
     })
-    .on(UPDATE_CONSUMER_OFFSET, ({ consumerGroup, topic, queueId, commitOffset }) => {
+    .on(UPDATE_CONSUMER_OFFSET, (header, context) => {
+      const { consumerGroup, topic, queueId, commitOffset } = header
       if (topics.get(topic) === undefined) {
         throw new Refusal(responseCode.TOPIC_NOT_EXIST, `topic "${topic}" does not exist`)
       }
@@ -52,7 +62,11 @@ export function handleOffsets(router: Router, parts: OffsetParts): void {
           `offset ${commitOffset} of queue ${queueId} cannot be committed: neither may be negative`,
         )
       }
+      const from = offsets.get(consumerGroup, topic, queueId)
       const taken = offsets.commit(consumerGroup, topic, queueId, commitOffset)
+      if (taken && (from === undefined || commitOffset < from)) {
+        auditForeign(header, from, context, parts)
+      }
       return taken ? {} : { remark: 'Offset has been previously reset' }
     })
     .on(GET_ALL_CONSUMER_OFFSET, () => ({ body: [encodeConsumerOffsets(offsets.table)] }))
@@ -72,6 +86,24 @@ export function handleOffsets(router: Router, parts: OffsetParts): void {
       const { minOffset } = store.queueBounds(topic, queueId)
       return { header: { timestamp: await store.storeTimeOf(topic, queueId, minOffset) } }
     })
+}
+
+/**
+ * Older tools of operators reset and clone offsets by committing for a group that they are no member
+ * of: they begin a queue, or move it back.
+ */
+function auditForeign(
+  { commitOffset: to, consumerGroup: group, queueId, topic }: CommitHeader,
+  from: number | undefined,
+  { connection, head }: RequestContext,
+  { clients, logger }: OffsetParts,
+): void {
+  if (clients.consumersOf(group)?.members.has(connection) === true) return
+  const program = `${languageName(head.language)} ${versionName(head.version)}`
+  logger.info('An offset was set by a client that is not a member of the group.', {
+    ...{ by: connection.remote, program, client: clients.idOf(connection) },
+    ...{ group, topic, queueId, from, to },
+  })
 }
 
 /** Share of the machine's memory that the newest part of the log may take and still count as young. */
