@@ -34,6 +34,7 @@ export interface DelayedDeliveryParts {
 export class DelayedDelivery {
   readonly #parts: DelayedDeliveryParts
   readonly #stopping = new AbortController()
+  #levels: readonly LevelDelivery[] = []
   #running: Promise<void> | undefined
   #saving: Loop | undefined
   /** The end of the log that the file has. */
@@ -51,6 +52,7 @@ export class DelayedDelivery {
   /** Delivers nothing more, and saves how far that was. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    for (const level of this.#levels) level.stop()
     await this.#running
     if (this.#saving === undefined) return
     await this.#saving.stop()
@@ -71,11 +73,10 @@ export class DelayedDelivery {
     if (signal.aborted) return
     const noteFailure = (error: unknown): void => this.#noteFailure(error)
     this.#saving = every(clock, savePeriodMs, () => this.#save(), noteFailure)
-    await Promise.all(
-      levels.map((level) => {
-        return new LevelDelivery(level, delayOf(level, delays), this.#parts).run(signal)
-      }),
-    )
+    this.#levels = levels.map((level) => {
+      return new LevelDelivery(level, delayOf(level, delays), this.#parts)
+    })
+    await Promise.all(this.#levels.map((level) => level.run()))
   }
 
   /** Whether there is no need to try again. */

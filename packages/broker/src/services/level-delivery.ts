@@ -30,6 +30,7 @@ export class LevelDelivery {
   readonly #level: number
   readonly #queueId: number
   readonly #dueTime: DueTime
+  readonly #stopping = new AbortController()
   #toldOf = ''
 
   constructor(level: number, delayMs: number, parts: LevelParts) {
@@ -39,9 +40,10 @@ export class LevelDelivery {
     this.#dueTime = new DueTime(parts.clock, delayMs)
   }
 
-  /** Ends when the signal aborts or the store closes. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Ends soon after `stop`, or when the store closes. */
+  async run(): Promise<void> {
     const { clock, offsets, store } = this.#parts
+    const { signal } = this.#stopping
     for (;;) {
       const next = offsets.get(this.#level) + 1
       const isThere = await store.queueEnd(DELAY_TOPIC, this.#queueId).reached(next, { signal })
@@ -54,6 +56,10 @@ export class LevelDelivery {
       if (offsets.get(this.#level) < next) await pause(clock, DELIVER_AGAIN_MS, signal)
       else await new Promise<void>((resolve) => clock.soon(resolve))
     }
+  }
+
+  stop(): void {
+    this.#stopping.abort()
   }
 
   /** Waits until the first message is due, and delivers it and those behind it that are due too. */
