@@ -1,7 +1,7 @@
 /**
  * Takes messages in: gives each its place in the log and in its queue, and encodes it right there.
  * All of it happens without a pause, so that what was checked is still so when the place is given.
- * Owns the time that the messages of a turn bear: it is asked for once.
+ * Owns the time that the messages of a turn bear: it is asked for once, and anew where it counts.
  * Source: Apache classes CommitLog, MessageExtEncoder; `store-runtime.md` section 1.
  */
 import type { Clock } from '@rockhopper/host'
@@ -135,16 +135,17 @@ export class Appender {
     queue.push({ logOffset, sizeBytes, tagsCode })
   }
 
-  #placeAtEnd(queue: ConsumeQueue, { sysFlag }: MessageToStore): RecordPlace {
+  #placeAtEnd(queue: ConsumeQueue, message: MessageToStore): RecordPlace {
+    const { delayMs, isTimed, sysFlag } = message
     const place = this.#place
     place.queueOffset = isQueued(sysFlag) ? queue.nextOffset : 0
     place.logOffset = this.#log.endOffset
-    place.storeTimestamp = this.#now()
+    place.storeTimestamp = this.#now(delayMs !== undefined || isTimed === true)
     return place
   }
 
-  #now(): number {
-    if (!this.#writer.isAwake) this.#turnTimestamp = this.#clock.nowMs()
+  #now(isTimed: boolean): number {
+    if (isTimed || !this.#writer.isAwake) this.#turnTimestamp = this.#clock.nowMs()
     return this.#turnTimestamp
   }
 

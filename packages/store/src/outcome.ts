@@ -26,13 +26,15 @@ export interface MessageToStore {
   readonly tagsCode: number
   /** The queue keeps the store time and so much, in ms, in the place of the tags code. */
   readonly delayMs?: number | undefined
+  /** Whether its store time is asked for anew; that of a message with a delay is, too. */
+  readonly isTimed?: boolean | undefined
 }
 
 /** What each message of a batch has of its own. */
 export type BatchEntryToStore = Pick<MessageToStore, 'flag' | 'body' | 'properties' | 'tagsCode'>
 
 /** What the messages of a batch have in common. */
-export type BatchToStore = Omit<MessageToStore, keyof BatchEntryToStore | 'delayMs'>
+export type BatchToStore = Omit<MessageToStore, keyof BatchEntryToStore | 'delayMs' | 'isTimed'>
 
 /** Why nothing was stored; `reason` is a whole sentence. */
 export type Rejected =

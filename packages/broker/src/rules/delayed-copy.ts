@@ -39,6 +39,7 @@ export function dueCopyOf(record: StoredRecord): MessageToStore | undefined {
     body: record.body,
     properties: [properties],
     tagsCode: tagsCodeOf(properties),
+    isTimed: true,
   }
 }
 
