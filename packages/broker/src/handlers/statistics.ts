@@ -65,10 +65,10 @@ export function handleStatistics(router: Router, parts: StatisticsParts): void {
       }
       const body = encodeConsumerConnections({
         connectionSet: [...group.members.values()].map(connectionRow),
-        subscriptionTable: Object.fromEntries(group.subscriptions),
+        consumeFromWhere: group.consumeFromWhere,
         consumeType: group.consumeType,
         messageModel: group.messageModel,
-        consumeFromWhere: group.consumeFromWhere,
+        subscriptionTable: Object.fromEntries(group.subscriptions),
         ...(explainDifferences === true ? { differences: guard.differencesOf(consumerGroup) } : {}),
       })
       return { body: [body] }
@@ -116,5 +116,5 @@ async function topicRow(
 }
 
 function connectionRow({ clientId, connection, language, version }: Member) {
-  return { clientId, clientAddr: connection.remote, language: languageName(language), version }
+  return { clientAddr: connection.remote, clientId, language: languageName(language), version }
 }

@@ -68,14 +68,15 @@ export function decodeHeartbeat(body: Buffer): HeartbeatData {
 export function subscriptionOf(value: unknown): SubscriptionData {
   const json = asObject(value)
   const tagsSet = asList(json['tagsSet']).map((tag) => asText(tag))
+  // In the order in which fastjson writes it.
   return {
-    topic: asText(json['topic']),
-    subString: asText(json['subString'], '*'),
-    tagsSet,
-    codeSet: tagsSet.map(javaHashCode),
-    subVersion: asNumber(json['subVersion']),
-    expressionType: asText(json['expressionType'], 'TAG'),
     classFilterMode: asBool(json['classFilterMode']),
+    codeSet: tagsSet.map(javaHashCode),
+    expressionType: asText(json['expressionType'], 'TAG'),
+    subString: asText(json['subString'], '*'),
+    subVersion: asNumber(json['subVersion']),
+    tagsSet,
+    topic: asText(json['topic']),
   }
 }
 
