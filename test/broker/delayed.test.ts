@@ -1,8 +1,10 @@
 /** Messages that are to be delivered later are, at their time, once, and as they were sent. */
 import {
   DELETE_TOPIC_IN_BROKER,
+  decodeKvTable,
   decodeProperties,
   GET_ALL_DELAY_OFFSET,
+  GET_BROKER_RUNTIME_INFO,
 } from '@rockhopper/protocol'
 import { describe, expect, test } from 'vitest'
 import { DelayedScene, LATE_MS } from './delayed-scene.ts'
@@ -183,6 +185,17 @@ describe('how far the levels are', () => {
     await scene.sendDelayed('two', 1)
     await scene.pass(1_500)
     expect(await offsetsOf(scene)).toMatchObject({ offsetTable: { 1: 2 } })
+  })
+
+  test('is told to who asks how the broker does', async () => {
+    const scene = await DelayedScene.started()
+    await scene.sendDelayed('one', 1)
+    await scene.pass(1_500)
+    await scene.sendDelayed('two', 1)
+    const { remoting } = scene.client()
+    const call = remoting.request(scene.address, GET_BROKER_RUNTIME_INFO, {}, { timeoutMs })
+    const table = decodeKvTable((await scene.settle(call)).body)
+    expect(table.get('scheduleMessageOffset_1')).toBe('1,2')
   })
 
   test('is kept in a file as Apache has it, and read from one that Apache wrote', async () => {

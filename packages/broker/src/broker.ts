@@ -206,7 +206,7 @@ interface Parts {
 
 function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Parts): void {
   const { clients, guard, listenPort, membership, store, tables, traffic } = parts
-  const { groups, offsets, savedGroups, savedOffsets, savedTopics, topics } = tables
+  const { delayOffsets, groups, offsets, savedGroups, savedOffsets, savedTopics, topics } = tables
   const { clock, logger, machine, random } = host
   const { brokerIP1, brokerName } = config
   const storeHost = hostAddress(brokerIP1, listenPort)
@@ -249,7 +249,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
     saved: savedOffsets,
   })
   handleRetention(router, { offsets, store, topics })
-  handleRuntime(router, { clock, config, guard, store, traffic })
+  handleRuntime(router, { clock, config, delayOffsets, guard, store, traffic })
 }
 
 /** The port, and the VIP port below it, which old clients and slaves use. */

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@rockhopper/host'
 import {
+  DELAY_TOPIC,
   encodeKvTable,
   formatConfig,
   GET_BROKER_CONFIG,
@@ -17,10 +18,12 @@ import type { Store } from '@rockhopper/store'
 import { type BrokerConfig, brokerConfigTable } from '../config.ts'
 import type { SubscriptionGuard } from '../services/subscription-guard.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
+import type { DelayOffsetTable } from '../tables/delay-offsets.ts'
 
 export interface RuntimeParts {
   readonly clock: Clock
   readonly config: BrokerConfig
+  readonly delayOffsets: DelayOffsetTable
   readonly guard: SubscriptionGuard
   readonly store: Store
   readonly traffic: TrafficCounters
@@ -37,6 +40,7 @@ export function handleRuntime(router: Router, parts: RuntimeParts): void {
         ...identity(parts, bootMs),
         ...trafficRows(parts.traffic),
         ...(await storeRows(parts.store)),
+        ...delayRows(parts),
         ...queueRows(router),
         ...parts.guard.figures(),
       }
@@ -85,6 +89,15 @@ async function storeRows(store: Store): Promise<Record<string, string>> {
     remainHowManyDataToFlush: `${figures.writtenOffset - figures.flushedOffset} B`,
     earliestMessageTimeStamp: String(await earliestStoreTime(store, figures.minOffset)),
   }
+}
+
+/** For each level, the next message to deliver and the end of its queue. */
+function delayRows({ delayOffsets, store }: RuntimeParts): Record<string, string> {
+  const rows = [...delayOffsets.levels].map((level) => {
+    const { maxOffset } = store.queueBounds(DELAY_TOPIC, level - 1)
+    return [`scheduleMessageOffset_${level}`, `${delayOffsets.get(level)},${maxOffset}`]
+  })
+  return Object.fromEntries(rows)
 }
 
 async function earliestStoreTime(store: Store, minOffset: number): Promise<number> {
