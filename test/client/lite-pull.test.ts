@@ -148,6 +148,31 @@ describe('when something is in the way', () => {
     for (const queueId of [0, 1, 2, 3]) expect(committed(scene, queueId)).toBe(10)
   })
 
+  test('a message in the hands of a loop is done before another member reads on', async () => {
+    const scene = await sceneWith(40, 2)
+    const got: string[] = []
+    const work = async (consumer: LitePullConsumer, name: string): Promise<void> => {
+      for await (const { body } of consumer) {
+        await scene.pause(name, 300)
+        got.push(body.toString())
+      }
+    }
+    const first = await started(scene, {}, 'first')
+    const loops = [work(first, 'first')]
+    await scene.world.clock.advance(1000)
+    const second = await started(scene, {}, 'second')
+    loops.push(work(second, 'second'))
+    await scene.until(() => new Set(got).size === 40, 60_000)
+    expect(got).toHaveLength(40)
+    expect(second.queues).toHaveLength(1)
+    const [lost = QUEUE] = second.queues
+    await scene.world.clock.advance(10_000)
+    scene.broker().offsets.set(`${GROUP} ${TOPIC} ${lost.queueId}`, 17)
+    expect(await scene.run(first.committed(lost))).toBe(17)
+    await scene.run(Promise.all([first.close(), second.close()]))
+    await scene.run(Promise.all(loops))
+  })
+
   test('a poll under way ends when the consumer is closed, and further ones are refused', async () => {
     const scene = await sceneWith(0)
     const consumer = await started(scene)
@@ -251,19 +276,29 @@ describe('polls', () => {
     expect(committed(scene)).toBeUndefined()
   })
 
-  test('hold no more messages than they may, over all queues and of one', async () => {
+  test.each([
+    ['of one queue', { maxCachedMessages: 30 }, 120],
+    ['over all queues', { maxCachedMessagesInAll: 50 }, 80],
+  ])('hold no more messages than they may %s', async (_what, options, most) => {
     const scene = await sceneWith(400, 4)
-    const consumer = await started(scene, { maxCachedMessages: 30, maxCachedMessagesInAll: 50 })
+    const consumer = await started(scene, options)
     await scene.world.clock.advance(5000)
-    const { litePulls } = scene.broker()
-    const furthest = [0, 1, 2, 3].map((queueId) =>
-      Math.max(
-        ...litePulls.filter((p) => p.queueId === queueId).map(({ queueOffset }) => queueOffset),
-      ),
-    )
-    expect(furthest.reduce((sum, offset) => sum + offset, 0)).toBeLessThanOrEqual(80)
-    expect(Math.max(...furthest)).toBeLessThanOrEqual(30)
+    const read = [0, 1, 2, 3].map((queueId) => {
+      const pulls = scene.broker().litePulls.filter((pull) => pull.queueId === queueId)
+      return Math.max(0, ...pulls.map(({ queueOffset }) => queueOffset))
+    })
+    expect(read.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(most)
     expect((await poll(scene, consumer, 400)).sort()).toEqual(numbers(400).sort())
+  })
+
+  test('that are not followed by another do not keep close waiting', async () => {
+    const scene = await sceneWith(20)
+    const consumer = await started(scene)
+    await poll(scene, consumer, 10)
+    const startMs = scene.world.clock.monotonicMs()
+    await scene.run(consumer.close())
+    expect(scene.world.clock.monotonicMs() - startMs).toBeLessThan(1000)
+    expect(committed(scene) ?? 0).toBe(0)
   })
 })
 
@@ -402,6 +437,15 @@ describe('seeking', () => {
     expect(await poll(scene, consumer, 1)).toEqual(['new'])
     await scene.run(consumer.seekToTime(QUEUE, 1_000_012))
     expect((await poll(scene, consumer, 10))[0]).toBe('12')
+  })
+
+  test('makes room for what is read then', async () => {
+    const scene = await sceneWith(100)
+    const consumer = await started(scene, { maxCachedMessagesInAll: 20 })
+    await scene.world.clock.advance(1000)
+    await scene.run(consumer.seek(QUEUE, 90))
+    await scene.world.clock.advance(100)
+    expect(scene.broker().litePulls.at(-1)?.queueOffset).toBeGreaterThanOrEqual(90)
   })
 
   test('is what is committed, forward and back', async () => {

@@ -1,0 +1,71 @@
+/** What was read waits in order, queue by queue in turn, and of queues that are given up no more. */
+import { NodeClock } from '@rockhopper/host'
+import { expect, test } from 'vitest'
+import { type Entry, OwnedQueue } from '../../packages/client/src/owned-queue.ts'
+import { PolledQueue, type Reading } from '../../packages/client/src/polled-queue.ts'
+import { ReadyMessages } from '../../packages/client/src/ready-messages.ts'
+import type { ReceivedMessage } from '../../packages/client/src/received-message.ts'
+
+const clock = new NodeClock()
+
+function readingOf(queueId: number): Reading {
+  const owned = new OwnedQueue({ topic: 't', brokerName: 'b', queueId })
+  return new PolledQueue(owned, true).reading
+}
+
+const entriesOf = (...offsets: readonly number[]): Entry[] =>
+  offsets.map((queueOffset) => ({
+    message: {} as ReceivedMessage,
+    queueOffset,
+    sizeBytes: 1,
+    finished: false,
+  }))
+
+const offsetsOf = (ready: ReadyMessages, max: number): number[] | undefined =>
+  ready.take(max)?.entries.map(({ queueOffset }) => queueOffset)
+
+test('of a queue that was given up nothing is given, and nothing is taken', () => {
+  const ready = new ReadyMessages(clock, 3)
+  const reading = readingOf(0)
+  ready.put(reading, entriesOf(0, 1, 2))
+  expect(ready.isFull).toBe(true)
+  reading.polled.owned.release()
+  expect(ready.take(10)).toBeUndefined()
+  expect(ready.isFull).toBe(false)
+  ready.put(reading, entriesOf(3))
+  expect(ready.take(10)).toBeUndefined()
+})
+
+test('queues take turns, each in its order', () => {
+  const ready = new ReadyMessages(clock, 100)
+  ready.put(readingOf(0), entriesOf(0, 1, 2))
+  ready.put(readingOf(1), entriesOf(10, 11, 12))
+  const batches = [1, 2, 3, 4].map(() => offsetsOf(ready, 2))
+  expect(batches).toEqual([[0, 1], [10, 11], [2], [12]])
+  expect(ready.take(1)).toBeUndefined()
+})
+
+test('what comes back is the first again', () => {
+  const ready = new ReadyMessages(clock, 3)
+  const reading = readingOf(0)
+  ready.put(reading, entriesOf(0, 1, 2))
+  const fetched = ready.take(1)
+  if (fetched === undefined) throw new Error('nothing was ready')
+  expect(ready.isFull).toBe(false)
+  ready.putBack(fetched)
+  expect(ready.isFull).toBe(true)
+  expect(offsetsOf(ready, 3)).toEqual([0, 1, 2])
+})
+
+test('a long row is given in order, and forgotten as it is given', () => {
+  const ready = new ReadyMessages(clock, 1_000_000)
+  const reading = readingOf(0)
+  const got: number[] = []
+  let put = 0
+  while (got.length < 10_000) {
+    const fresh = Array.from({ length: 7 }, () => put++)
+    ready.put(reading, entriesOf(...fresh))
+    got.push(...(offsetsOf(ready, 5) ?? []))
+  }
+  expect(got).toEqual(got.map((_, i) => i))
+})
