@@ -1,7 +1,8 @@
 /**
  * Plays the simulations of many seeds, one after the other, and tells the story of those that broke
  * a promise. A seed repeats its run exactly, whatever was run before it. With `--store` they are
- * lives of a store alone, with `--flips` single bits of a stopped store are flipped instead.
+ * lives of a store alone, with `--flips` single bits of a stopped store are flipped instead, with
+ * `--group` members of consumer groups come and go over two brokers.
  */
 import { built } from './built.mjs'
 
@@ -12,9 +13,10 @@ const FINDINGS_SHOWN = 20
 
 /**
  * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean, store?: boolean,
- *   flips?: string }} Flags
+ *   group?: boolean, flips?: string }} Flags
  * @typedef {import('@rockhopper/sim').SimulationReport} Report
  * @typedef {import('@rockhopper/sim').StoreReport} StoreReport
+ * @typedef {import('@rockhopper/sim').StormReport} StormReport
  * @typedef {import('@rockhopper/sim').Finding} Finding
  */
 
@@ -26,6 +28,7 @@ export async function runSimulations(args) {
   const sim = await built('sim')
   const flags = await readFlags(args)
   if (flags.flips !== undefined) return runFlips(sim, flags, Number(flags.flips))
+  if (flags.group === true) return runGroups(sim, flags)
   return flags.store === true ? runStores(sim, flags) : runClusters(sim, flags)
 }
 
@@ -94,6 +97,39 @@ async function runStores({ simulateStore, storyOfStore }, { seeds, seed, story }
 /**
  * @param {typeof import('@rockhopper/sim')} sim
  * @param {Flags} flags
+ */
+async function runGroups({ simulateStorm, storyOfStorm }, { seeds, seed, story }) {
+  const strays = collectStrays()
+  const interruption = interrupted()
+  const startMs = performance.now()
+  const sums = { failures: 0, acknowledged: 0, delivered: 0, repeats: 0, kills: 0, idleMs: 0 }
+  let played = 0
+  for (; played < Number(seeds) && !interruption.aborted; played++) {
+    /** @type {StormReport} */
+    const report = await simulateStorm(Number(seed) + played)
+    const found = [...report.findings, ...strays.splice(0)]
+    sums.acknowledged += report.acknowledgedCount
+    sums.delivered += report.deliveredCount
+    sums.repeats += report.repeatCount
+    sums.kills += report.killCount
+    sums.idleMs = Math.max(sums.idleMs, report.longestIdleMs)
+    if (found.length > 0) sums.failures++
+    if (found.length > 0 || story) say(storyOfStorm({ ...report, findings: found }))
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  say(
+    `sim: ${played} storms over groups from seed ${seed}, ${sums.failures} broke a promise; ` +
+      `${sums.acknowledged.toLocaleString('en')} messages acknowledged, ` +
+      `${sums.delivered.toLocaleString('en')} delivered, ${sums.kills.toLocaleString('en')} kills, ` +
+      `${sums.repeats.toLocaleString('en')} repeats, longest standstill ` +
+      `${(sums.idleMs / 1000).toFixed(1)} s, in ${seconds.toFixed(1)} s`,
+  )
+  return sums.failures === 0 ? 0 : 1
+}
+
+/**
+ * @param {typeof import('@rockhopper/sim')} sim
+ * @param {Flags} flags
  * @param {number} wanted
  */
 async function runFlips({ FLIP_ENDINGS, flipBits }, { seed }, wanted) {
@@ -140,6 +176,7 @@ async function readFlags(args) {
     .option('--seed <first>', 'the first seed', wholeNumber, '1')
     .option('--story', 'tell the story of every seed, not only of those that broke a promise')
     .option('--store', 'lives of a store alone instead of clusters')
+    .option('--group', 'storms over consumer groups instead of clusters')
     .option('--flips <count>', 'flip so many single bits of stopped stores instead', wholeNumber)
     .option('--no-faults', 'let nothing go wrong')
     .allowExcessArguments(false)

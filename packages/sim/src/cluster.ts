@@ -2,10 +2,16 @@
  * A name server and a broker on machines of a simulated world, and the addresses by which clients
  * find them. Owns the two processes.
  */
-import { brokerConfigTable, completeBrokerConfig, startBroker } from '@rockhopper/broker'
+import {
+  type BrokerConfig,
+  brokerConfigTable,
+  completeBrokerConfig,
+  startBroker,
+} from '@rockhopper/broker'
 import type { Host } from '@rockhopper/host'
 import { namesrvConfigTable, startNamesrv } from '@rockhopper/namesrv'
 import { defaultConfig, UNIT_BYTES } from '@rockhopper/protocol'
+import type { SimHost } from './host.ts'
 import { ServerProcess } from './server-process.ts'
 import type { SimWorld } from './world.ts'
 
@@ -25,6 +31,8 @@ export interface ClusterOptions {
   readonly doors: (doors: Host, hostName: string) => Host
   /** Told when a server ended by itself. */
   readonly onFailure: (hostName: string, error: Error) => void
+  /** Settings of brokers that differ from the defaults. */
+  readonly brokerSettings?: Partial<BrokerConfig>
 }
 
 export class SimCluster {
@@ -38,17 +46,8 @@ export class SimCluster {
     const brokerHost = world.host(BROKER)
     this.nameServerAddress = `${nameServerHost.ip}:${namesrvConfigTable.listenPort.default}`
     this.brokerAddress = `${brokerHost.ip}:${brokerConfigTable.listenPort.default}`
-    this.nameServer = new ServerProcess({
-      host: nameServerHost,
-      start: (doors) => startNameServer(options.doors(doors, NAME_SERVER), nameServerHost.ip),
-      onFailure: (error) => options.onFailure(NAME_SERVER, error),
-    })
-    this.broker = new ServerProcess({
-      host: brokerHost,
-      start: (doors) =>
-        startSimBroker(options.doors(doors, BROKER), this.nameServerAddress, options),
-      onFailure: (error) => options.onFailure(BROKER, error),
-    })
+    this.nameServer = nameServerProcess(nameServerHost, options)
+    this.broker = brokerProcess(brokerHost, this.nameServerAddress, options)
   }
 
   start(): void {
@@ -59,6 +58,28 @@ export class SimCluster {
   get isUp(): boolean {
     return this.nameServer.isUp && this.broker.isUp
   }
+}
+
+/** A name server on a machine, not started yet. */
+export function nameServerProcess(host: SimHost, options: ClusterOptions): ServerProcess {
+  return new ServerProcess({
+    host,
+    start: (doors) => startNameServer(options.doors(doors, host.name), host.ip),
+    onFailure: (error) => options.onFailure(host.name, error),
+  })
+}
+
+/** A broker on a machine, by whose name it is called; not started yet. */
+export function brokerProcess(
+  host: SimHost,
+  nameServerAddress: string,
+  options: ClusterOptions,
+): ServerProcess {
+  return new ServerProcess({
+    host,
+    start: (doors) => startSimBroker(options.doors(doors, host.name), nameServerAddress, options),
+    onFailure: (error) => options.onFailure(host.name, error),
+  })
 }
 
 function startNameServer(doors: Host, bindAddress: string) {
@@ -73,6 +94,7 @@ function startSimBroker(doors: Host, namesrvAddr: string, options: ClusterOption
     brokerIP1: doors.machine.addresses[0] ?? '',
     mappedFileSizeCommitLog: segmentBytes,
     mappedFileSizeConsumeQueue: queueSegmentUnits * UNIT_BYTES,
+    ...options.brokerSettings,
   }
   return startBroker(doors, completeBrokerConfig(settings, doors))
 }

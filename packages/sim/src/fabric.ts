@@ -85,6 +85,19 @@ export class SimFabric {
     for (const flow of stopped) flow.goOn()
   }
 
+  /** Mends the cuts between two hosts, in both directions, like `heal`. */
+  mend(some: string, other: string): void {
+    this.trace.note(`mend ${some} ${other}`)
+    const [one, two] = [this.#demand(some), this.#demand(other)]
+    this.#cuts.delete(wayOf(one, two))
+    this.#cuts.delete(wayOf(two, one))
+    const mended = [...this.#stopped].filter(({ from, to }) => !this.isCut(from, to))
+    for (const flow of mended) {
+      this.#stopped.delete(flow)
+      flow.goOn()
+    }
+  }
+
   isCut(from: SimNode, to: SimNode): boolean {
     return this.#cuts.size > 0 && this.#cuts.has(wayOf(from, to))
   }

@@ -38,6 +38,8 @@ export {
 } from './store-flips.ts'
 export { type StoreLifeOptions, type StoreReport, simulateStore } from './store-life.ts'
 export { storyOfStore } from './store-story.ts'
+export { type StormOptions, type StormReport, simulateStorm } from './storm.ts'
+export { storyOfStorm } from './storm-story.ts'
 export { storyOf } from './story.ts'
 export { SimTrace } from './trace.ts'
 export type { SimWorld, WorldOptions } from './world.ts'
