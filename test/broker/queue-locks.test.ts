@@ -23,12 +23,17 @@ class Locks {
   }
 
   /** The numbers of the queues that the client has after it asked for these. */
-  async lock(clientId: string, queueIds: readonly number[], group = 'orders'): Promise<number[]> {
+  async lock(
+    clientId: string,
+    queueIds: readonly number[],
+    group = 'orders',
+    leaseMs?: number,
+  ): Promise<number[]> {
     const { address } = this.scene
     const body = [requestOf(clientId, queueIds, group)]
     const { remoting } = this.#client
     const answer = await this.scene.settle(
-      remoting.request(address, LOCK_BATCH_MQ, {}, { body, timeoutMs }),
+      remoting.request(address, LOCK_BATCH_MQ, { leaseMs }, { body, timeoutMs }),
     )
     return decodeLockedQueues(answer.body).map(({ queueId }) => queueId)
   }
@@ -98,6 +103,16 @@ test('how long a queue is kept can be set', async () => {
   await locks.lock('a', [0])
   await locks.pass(5_500)
   expect(await locks.lock('b', [0])).toEqual([0])
+})
+
+test('a client may want a queue for less time than usual, and not for more', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', 25_000)
+  await locks.lock('a', [1], 'orders', 3_600_000)
+  await locks.pass(26_000)
+  expect(await locks.lock('b', [0, 1])).toEqual([0])
+  await locks.pass(35_000)
+  expect(await locks.lock('b', [1])).toEqual([1])
 })
 
 test('a request that names no client is refused', async () => {

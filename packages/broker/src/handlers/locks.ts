@@ -16,9 +16,9 @@ import type { QueueLockTable } from '../tables/queue-locks.ts'
 
 export function handleLocks(router: Router, { locks }: { readonly locks: QueueLockTable }): void {
   router
-    .on(LOCK_BATCH_MQ, (_header, { body }) => {
+    .on(LOCK_BATCH_MQ, ({ leaseMs }, { body }) => {
       const { clientId, consumerGroup, queues } = decode(body)
-      return { body: [encodeLockedQueues(locks.lock(consumerGroup, clientId, queues))] }
+      return { body: [encodeLockedQueues(locks.lock(consumerGroup, clientId, queues, leaseMs))] }
     })
     .on(UNLOCK_BATCH_MQ, (_header, { body }) => {
       const { clientId, consumerGroup, queues } = decode(body)
