@@ -244,8 +244,25 @@ describe('messages', () => {
   })
 })
 
+test('a member that dies keeps its queues from the others for less than half a minute', async () => {
+  const scene = await Scene.open({ queues: 2 })
+  const got: string[] = []
+  for (const name of ['first', 'second']) {
+    const member = scene
+      .consumer({ orderly: true }, name)
+      .subscribe(TOPIC, '*', ({ body }) => void got.push(body.toString()))
+    await scene.run(member.start())
+  }
+  await scene.world.clock.advance(10_000)
+  for (let i = 0; i < 2; i++) scene.broker().put(TOPIC, i, `${i}`)
+  await scene.until(() => got.length === 2, 100)
+  scene.world.host('second').kill()
+  for (let i = 2; i < 4; i++) scene.broker().put(TOPIC, i % 2, `${i}`)
+  await scene.until(() => got.includes('2') && got.includes('3'), 29_000)
+})
+
 describe('the lock of a queue', () => {
-  test('comes before the first pull, and is renewed every 20 s', async () => {
+  test('comes before the first pull, and is renewed every 5 s', async () => {
     const scene = await sceneWith(1)
     let refused = true
     const asked: number[] = []
@@ -264,7 +281,7 @@ describe('the lock of a queue', () => {
     await scene.until(() => got.length === 1, 500)
     const before = asked.length
     await scene.world.clock.advance(60_000)
-    expect(asked.length - before).toBe(3)
+    expect(asked.length - before).toBe(12)
   })
 
   test('that is lost stops the handlers before the next message', async () => {
@@ -285,7 +302,7 @@ describe('the lock of a queue', () => {
     await scene.until(() => got.at(-1) === '19', 120_000)
   })
 
-  test('is not relied on when the broker has not answered for 30 s', async () => {
+  test('is not relied on when the broker has not answered for long', async () => {
     const scene = await sceneWith(100)
     const got: string[] = []
     const consumer = scene.consumer({ orderly: true }).subscribe(TOPIC, '*', async ({ body }) => {

@@ -178,7 +178,7 @@ export class ScriptedBroker {
         header: { offset: this.#firstOffsets.get(`${topic} ${queueId}`) ?? 0 },
       }))
       .on(SEARCH_OFFSET_BY_TIMESTAMP, ({ timestamp }) => ({ header: { offset: timestamp % 1000 } }))
-      .on(LOCK_BATCH_MQ, (_header, { body }) => this.#lock(body))
+      .on(LOCK_BATCH_MQ, ({ leaseMs }, { body }) => this.#lock(body, leaseMs))
       .on(UNLOCK_BATCH_MQ, (_header, { body }) => this.#unlock(body))
       .on(CONSUMER_SEND_MSG_BACK, (header) => {
         this.events.push('send back')
@@ -250,7 +250,7 @@ export class ScriptedBroker {
     return {}
   }
 
-  #lock(body: Buffer): Reply {
+  #lock(body: Buffer, leaseMs = 60_000): Reply {
     const { consumerGroup, clientId, queues } = decodeQueueLockRequest(body)
     const nowMs = this.#host.clock.monotonicMs()
     const granted = queues.filter(({ topic, queueId }) => {
@@ -258,7 +258,7 @@ export class ScriptedBroker {
       const lock = this.locks.get(key)
       if (this.script.onLock?.(clientId, queueId) === false) return false
       if (lock !== undefined && lock.clientId !== clientId && lock.untilMs > nowMs) return false
-      this.locks.set(key, { clientId, untilMs: nowMs + 60_000 })
+      this.locks.set(key, { clientId, untilMs: nowMs + leaseMs })
       return true
     })
     return { body: [encodeLockedQueues(granted)] }
