@@ -32,7 +32,8 @@ test('of a queue that was given up nothing is given, and nothing is taken', () =
   reading.polled.owned.release()
   expect(ready.take(10)).toBeUndefined()
   expect(ready.isFull).toBe(false)
-  ready.put(reading, entriesOf(3))
+  ready.put(reading, entriesOf(3, 4, 5))
+  expect(ready.isFull).toBe(false)
   expect(ready.take(10)).toBeUndefined()
 })
 
