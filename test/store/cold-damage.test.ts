@@ -65,6 +65,13 @@ describe('a read of damaged pages', () => {
     await expect(scene.settle(scene.store.messageAt(0))).rejects.toThrow(CorruptionError)
   })
 
+  it('finds it where the record would seem to be none', async () => {
+    const scene = await coldScene()
+    // The length of the properties of the record at 3324, on the page behind that of its head.
+    flip(scene, LOG, 4_425, 0x80)
+    await expect(scene.settle(scene.store.messageAt(3_324))).rejects.toThrow(CorruptionError)
+  })
+
   it('is refused for a store time, too', async () => {
     const scene = await coldScene()
     flip(scene, LOG, 57)

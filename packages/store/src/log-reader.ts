@@ -167,7 +167,8 @@ export class LogReader {
     }
     const at = logOffset - stretch.startOffset
     const view = viewAt(stretch.bytes, at, logOffset)
-    if (view !== undefined) this.#demandSound(stretch, logOffset, end)
+    if (view === undefined) this.#demandUndamaged(stretch, logOffset, end)
+    else this.#demandSound(stretch, logOffset, end)
     return bytesOf(view, stretch.bytes, at)
   }
 
