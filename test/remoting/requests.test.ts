@@ -53,6 +53,23 @@ test('a call without an answer ends at its own deadline, and a late answer is no
   await world.clock.settle(client.request(address, HEART_BEAT, {}, { timeoutMs }))
 })
 
+test('hundreds may wait for the end of one connection, and Node does not warn of a leak', async () => {
+  const { address, client, router, world } = await scene()
+  const warnings: string[] = []
+  const hear = (warning: Error): number => warnings.push(warning.name)
+  process.on('warning', hear)
+  let woken = 0
+  router.on(GET_MAX_OFFSET, (_header, { connection }) => {
+    for (let i = 0; i < 300; i++) connection.closed.addEventListener('abort', () => woken++)
+    return { header: { offset: 1 } }
+  })
+  await world.clock.settle(client.request(address, GET_MAX_OFFSET, queue, { timeoutMs }))
+  client.close()
+  await world.clock.run(() => woken === 300)
+  process.off('warning', hear)
+  expect(warnings).toEqual([])
+})
+
 test('all calls of a connection that breaks are rejected at once', async () => {
   const { address, client, router, world } = await scene()
   router.on(GET_MAX_OFFSET, () => new Promise(() => {}))

@@ -5,6 +5,7 @@
  * It owns the requests that wait for an answer, the bytes that wait to be written, and the
  * knowledge which header serialization the peer reads.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock, Logger, Stream, Timer } from '@rockhopper/host'
 import { formatAddress } from '@rockhopper/host'
 import {
@@ -134,6 +135,8 @@ export class Connection {
     this.remoteHost = stream.remote.host
     this.remotePort = stream.remote.port
     this.closed = this.#abort.signal
+    // A client may have hundreds of pulls held on one connection: Node would warn of a leak.
+    setMaxListeners(0, this.closed)
     stream.attach({
       data: (chunk) => this.#onData(chunk),
       drained: () => this.#onDrained(),
