@@ -241,7 +241,7 @@ describe('polls', () => {
 
   test('give messages of queues in turn', async () => {
     const scene = await sceneWith(40, 2)
-    const consumer = await started(scene, { pullBatchSize: 5 })
+    const consumer = await started(scene, { pullBatchSize: 8 })
     await scene.world.clock.advance(1000)
     const queues: number[] = []
     for (let i = 0; i < 4; i++) {

@@ -37,13 +37,30 @@ test('of a queue that was given up nothing is given, and nothing is taken', () =
   expect(ready.take(10)).toBeUndefined()
 })
 
-test('queues take turns, each in its order', () => {
+test('queues take turns of eight messages, each in its order', () => {
   const ready = new ReadyMessages(clock, 100)
-  ready.put(readingOf(0), entriesOf(0, 1, 2))
-  ready.put(readingOf(1), entriesOf(10, 11, 12))
-  const batches = [1, 2, 3, 4].map(() => offsetsOf(ready, 2))
-  expect(batches).toEqual([[0, 1], [10, 11], [2], [12]])
+  const rowOf = (from: number): number[] => Array.from({ length: 12 }, (_, i) => from + i)
+  ready.put(readingOf(0), entriesOf(...rowOf(0)))
+  ready.put(readingOf(1), entriesOf(...rowOf(100)))
+  const batches = [6, 6, 10, 1, 6].map((max) => offsetsOf(ready, max))
+  expect(batches).toEqual([
+    [0, 1, 2, 3, 4, 5],
+    [6, 7, 8, 9, 10, 11],
+    [100, 101, 102, 103, 104, 105, 106, 107, 108, 109],
+    [110],
+    [111],
+  ])
   expect(ready.take(1)).toBeUndefined()
+})
+
+test('a queue that has had its turn waits until the others have had theirs', () => {
+  const ready = new ReadyMessages(clock, 100)
+  for (const queueId of [0, 1]) {
+    ready.put(readingOf(queueId), entriesOf(...Array.from({ length: 20 }, (_, i) => i)))
+  }
+  const queues: (number | undefined)[] = []
+  for (let i = 0; i < 32; i++) queues.push(ready.take(1)?.reading.queue.queueId)
+  expect(queues).toEqual([0, 1, 0, 1].flatMap((queueId) => Array(8).fill(queueId)))
 })
 
 test('what comes back is the first again', () => {

@@ -8,6 +8,9 @@ import type { Entry } from './owned-queue.ts'
 import type { Reading } from './polled-queue.ts'
 import { Pulse } from './pulse.ts'
 
+/** After this many messages it is another queue's turn. */
+const TURN = 8
+
 /** Fetched messages are dropped from the head of a stock in steps of this many. */
 const COMPACT_FROM = 1024
 
@@ -21,6 +24,8 @@ export interface Fetched {
 interface Stock {
   entries: Entry[]
   at: number
+  /** How many messages it has given in its turn. */
+  given: number
 }
 
 export class ReadyMessages {
@@ -46,7 +51,7 @@ export class ReadyMessages {
   put(reading: Reading, entries: readonly Entry[]): void {
     if (reading.released.aborted) return
     const stock = this.#stocks.get(reading)
-    if (stock === undefined) this.#stocks.set(reading, { entries: [...entries], at: 0 })
+    if (stock === undefined) this.#stocks.set(reading, { entries: [...entries], at: 0, given: 0 })
     else stock.entries.push(...entries)
     this.#count += entries.length
     this.#arrived.beat()
@@ -66,7 +71,7 @@ export class ReadyMessages {
     if (reading.released.aborted) return
     const stock = this.#stocks.get(reading)
     const rest = stock === undefined ? [] : stock.entries.slice(stock.at)
-    this.#stocks.set(reading, { entries: [...entries, ...rest], at: 0 })
+    this.#stocks.set(reading, { entries: [...entries, ...rest], at: 0, given: 0 })
     this.#count += entries.length
     this.#arrived.beat()
   }
@@ -98,12 +103,17 @@ export class ReadyMessages {
   #takeFrom(reading: Reading, stock: Stock, max: number): Fetched {
     const entries = stock.entries.slice(stock.at, stock.at + max)
     stock.at += entries.length
-    this.#stocks.delete(reading)
+    stock.given += entries.length
     if (stock.at >= COMPACT_FROM) {
       stock.entries = stock.entries.slice(stock.at)
       stock.at = 0
     }
-    if (stock.at < stock.entries.length) this.#stocks.set(reading, stock)
+    const isEmpty = stock.at === stock.entries.length
+    if (isEmpty || stock.given >= TURN) {
+      stock.given = 0
+      this.#stocks.delete(reading)
+      if (!isEmpty) this.#stocks.set(reading, stock)
+    }
     this.#leave(entries.length)
     return { reading, entries }
   }
