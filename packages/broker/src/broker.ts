@@ -28,7 +28,9 @@ import { handleTopics } from './handlers/topics.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
+import { Progress } from './services/progress.ts'
 import { PullFilters } from './services/pull-filters.ts'
+import { ReaderAdmission } from './services/reader-admission.ts'
 import { Registration } from './services/registration.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -225,8 +227,9 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleSendBacks(router, putting)
   handleDelays(router, tables)
   const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
+  const admission = new ReaderAdmission(clients, groups, guard)
   handlePulls(router, {
-    ...{ clock, config, clients, filters, groups, guard, offsets, topics, store, traffic },
+    ...{ admission, clock, config, filters, groups, offsets, topics, store, traffic },
   })
   handleClientChecks(router, filters)
   handleOffsets(router, {
@@ -239,10 +242,11 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   const { systemTopicNames } = tables
   handleTopics(router, { topics, offsets, saved: savedTopics, store, systemTopicNames })
   handleGroups(router, { groups, offsets, saved: savedGroups })
-  const progress = { brokerName, clients, offsets, store, topics, traffic }
-  handleStatistics(router, { ...progress, guard })
+  const figures = { brokerName, offsets, store, topics }
+  const watched = { ...figures, clients, progress: new Progress(figures), traffic }
+  handleStatistics(router, { ...watched, guard })
   const brokerAddress = formatAddress({ host: brokerIP1, port: listenPort })
-  handleConsumers(router, { ...progress, brokerAddress, clock, groups })
+  handleConsumers(router, { ...watched, brokerAddress, clock, groups })
   handleRelays(router, { brokerName, clients, groups, logger, store, topics })
   handleReplay(router, {
     ...{ clients, config, groups, logger, offsets, store, topics },

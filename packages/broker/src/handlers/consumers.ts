@@ -28,7 +28,7 @@ import {
 import { Refusal, type Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
 import { MAX_QUERIED_ENTRIES } from '../limits.ts'
-import { groupRows, type ProgressParts } from '../services/progress.ts'
+import type { Progress, ProgressParts } from '../services/progress.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { ClientTable } from '../tables/clients.ts'
 import type { GroupTable } from '../tables/groups.ts'
@@ -38,6 +38,7 @@ export interface ConsumerParts extends ProgressParts {
   readonly clients: ClientTable
   readonly clock: Clock
   readonly groups: GroupTable
+  readonly progress: Progress
   readonly traffic: TrafficCounters
 }
 
@@ -126,7 +127,7 @@ async function statsOfGroup(
   orderedOnly: boolean,
   parts: ConsumerParts,
 ): Promise<ConsumeStats[]> {
-  const { clients, offsets, topics, traffic } = parts
+  const { clients, offsets, progress, topics, traffic } = parts
   const subscriptions = clients.consumersOf(group)?.subscriptions
   const wanted = offsets.topicsOf(group).filter((topic) => {
     const config = topics.get(topic)
@@ -134,7 +135,7 @@ async function statsOfGroup(
     return subscriptions === undefined || subscriptions.size === 0 || subscriptions.has(topic)
   })
   const rows = wanted.map(async (topic) => ({
-    queues: await Promise.all(groupRows(group, topic, parts)),
+    queues: await progress.rowsOf(group, topic),
     consumeTps: traffic.getsOfGroup(group),
   }))
   return Promise.all(rows)

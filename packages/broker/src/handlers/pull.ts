@@ -20,14 +20,16 @@ import type { BrokerConfig } from '../config.ts'
 import { MAX_HELD_PULLS, MAX_HOLD_MS, MAX_PULL_MESSAGES } from '../limits.ts'
 import { isReadable } from '../rules/permission.ts'
 import type { PullFilters, Wanted } from '../services/pull-filters.ts'
-import { admitReader, type ReaderAdmission } from '../services/reader-admission.ts'
+import type { ReaderAdmission } from '../services/reader-admission.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
-export interface PullParts extends ReaderAdmission {
+export interface PullParts {
+  readonly admission: ReaderAdmission
   readonly clock: Clock
+  readonly groups: GroupTable
   readonly config: BrokerConfig
   readonly filters: PullFilters
   readonly offsets: OffsetTable
@@ -59,10 +61,10 @@ class Puller {
   }
 
   async pull(header: PullHeader, context: RequestContext): Promise<PullReply> {
-    const { filters, groups, offsets, topics, traffic } = this.#parts
+    const { admission, filters, groups, offsets, topics, traffic } = this.#parts
     const { consumerGroup, queueId, topic } = header
     const group = this.#admit(header, groups)
-    admitReader(consumerGroup, topic, context.connection, this.#parts)
+    admission.admit(consumerGroup, topic, context.connection)
     const config = topics.get(topic)
     admitTopic(config, header)
     const wanted = filters.wantedBy(header)

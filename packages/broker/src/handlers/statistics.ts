@@ -18,7 +18,7 @@ import {
   type TopicQueueStats,
 } from '@rockhopper/protocol'
 import { Refusal, type Router } from '@rockhopper/remoting'
-import { groupRows, type ProgressParts, storeTime } from '../services/progress.ts'
+import type { Progress, ProgressParts } from '../services/progress.ts'
 import type { SubscriptionGuard } from '../services/subscription-guard.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { ClientTable, Member } from '../tables/clients.ts'
@@ -26,6 +26,7 @@ import type { ClientTable, Member } from '../tables/clients.ts'
 export interface StatisticsParts extends ProgressParts {
   readonly clients: ClientTable
   readonly guard: SubscriptionGuard
+  readonly progress: Progress
   readonly traffic: TrafficCounters
 }
 
@@ -48,9 +49,11 @@ export function handleStatistics(router: Router, parts: StatisticsParts): void {
     .on(GET_CONSUME_STATS, async ({ consumerGroup, topic, topicList }) => {
       const listed = topicList?.split(';').filter((name) => name !== '') ?? []
       const consumed = listed.length > 0 ? listed : subscribedTopics(consumerGroup, topic, parts)
-      const rows = consumed.flatMap((name) => groupRows(consumerGroup, name, parts))
+      const rows = await Promise.all(
+        consumed.map((name) => parts.progress.rowsOf(consumerGroup, name)),
+      )
       const body = encodeConsumeStats({
-        queues: await Promise.all(rows),
+        queues: rows.flat(),
         consumeTps: traffic.getsOfGroup(consumerGroup),
       })
       return { body: [body] }
@@ -104,14 +107,14 @@ function subscribedTopics(
 async function topicRow(
   topic: string,
   queueId: number,
-  { brokerName, store }: StatisticsParts,
+  { brokerName, progress, store }: StatisticsParts,
 ): Promise<TopicQueueStats> {
   const { minOffset, maxOffset } = store.queueBounds(topic, queueId)
   return {
     queue: { topic, brokerName, queueId },
     minOffset,
     maxOffset,
-    lastUpdateTimestamp: await storeTime(store, topic, queueId, maxOffset - 1),
+    lastUpdateTimestamp: await progress.storeTimeOf(topic, queueId, maxOffset - 1),
   }
 }
 
