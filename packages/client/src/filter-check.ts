@@ -16,7 +16,7 @@ import { badOption, ClientError } from './errors.ts'
 
 const CHECK_TIMEOUT_MS = 3_000
 
-interface FilterCheckParts {
+export interface FilterCheckParts {
   readonly cluster: Cluster
   readonly clientId: string
   readonly group: string

@@ -25,6 +25,8 @@ export interface GroupPresenceParts {
   readonly router: Router
   /** Told after the route of a topic in use has become another one. */
   readonly onRouteChanged: (topic: string) => void
+  /** Told when a connection to a broker or name server is gone. */
+  readonly onConnectionClosed?: (address: string) => void
 }
 
 export class GroupPresence {
@@ -44,7 +46,10 @@ export class GroupPresence {
         this.heartbeats.soon()
         parts.onRouteChanged(topic)
       },
-      onConnectionClosed: () => this.heartbeats.soon(),
+      onConnectionClosed: (address) => {
+        this.heartbeats.soon()
+        parts.onConnectionClosed?.(address)
+      },
     })
     this.heartbeats = new Heartbeats({
       host,
@@ -89,7 +94,8 @@ export class GroupPresence {
   }
 }
 
-function wireFromWhere(from: ConsumeFromWhere): WireFromWhere {
+/** As heartbeats say it. */
+export function wireFromWhere(from: ConsumeFromWhere): WireFromWhere {
   if (from === 'first') return 'CONSUME_FROM_FIRST_OFFSET'
   return from === 'last' ? 'CONSUME_FROM_LAST_OFFSET' : 'CONSUME_FROM_TIMESTAMP'
 }

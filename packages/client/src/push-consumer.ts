@@ -5,25 +5,20 @@
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
-import type {
-  HeartbeatData,
-  MessageQueue,
-  ConsumeFromWhere as WireFromWhere,
-} from '@rockhopper/protocol'
+import type { MessageQueue } from '@rockhopper/protocol'
 import { BrokerOffsets } from './broker-offsets.ts'
 import { CacheBudget } from './cache-budget.ts'
 import { cacheLimits, divideLimits } from './cache-limits.ts'
 import { newClientId } from './client-id.ts'
-import { Cluster } from './cluster.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from './config.ts'
 import { ConsumeStatistics } from './consume-statistics.ts'
 import type { ConsumerEvents } from './consumer-events.ts'
 import { topicOf } from './consumption.ts'
-import { badOption, ClientError } from './errors.ts'
-import { checkFilters, tellWrongFilters } from './filter-check.ts'
+import { checkFilters, type FilterCheckParts, tellWrongFilters } from './filter-check.ts'
+import { GroupPresence, wireFromWhere } from './group-presence.ts'
 import type { BatchHandler, MessageHandler } from './handlers.ts'
 import { courtesyGroup, Handover } from './handover.ts'
-import { Heartbeats } from './heartbeats.ts'
+import { Life } from './life.ts'
 import { Listening } from './listening.ts'
 import { LocalOffsets } from './local-offsets.ts'
 import type { MessageFilter } from './message-filter.ts'
@@ -48,15 +43,13 @@ const COMMIT_MS = 5_000
 /** How long a broker may hold a pull when there is nothing to give (Apache: the same). */
 const HOLD_MS = 15_000
 
-type State = 'new' | 'starting' | 'started' | 'closed'
-
 export class PushConsumer extends EventEmitter<ConsumerEvents> {
   /** The name under which brokers and the other members know this consumer. */
   readonly clientId: string
   readonly #config: ConsumerConfig
   readonly #subscriptions: Subscriptions
-  readonly #cluster: Cluster
-  readonly #heartbeats: Heartbeats
+  readonly #life = new Life('the consumer')
+  readonly #presence: GroupPresence
   readonly #offsets: OffsetStore
   readonly #locks: QueueLocks
   readonly #handover: Handover
@@ -65,12 +58,9 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #budget: CacheBudget
   readonly #shares: TopicShares
   readonly #rebalance: Rebalance
-  #state: State = 'new'
-  #starting: Promise<void> = Promise.resolve()
   #commits: Loop | undefined
   #stalls: StallWatch | undefined
   #startedAtMs = 0
-  #closing: Promise<void> | undefined
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
   constructor(options: ConsumerOptions) {
@@ -82,8 +72,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const batchSize = config.consumeMessageBatchMaxSize
     const isRetried = config.messageModel === 'clustering'
     this.#subscriptions = new Subscriptions(group, batchSize, host.clock.nowMs(), isRetried)
-    this.#cluster = this.#newCluster()
-    this.#heartbeats = this.#newHeartbeats()
+    this.#presence = this.#newPresence()
     this.#offsets = this.#newOffsets()
     this.#locks = this.#newLocks()
     this.#handover = new Handover({
@@ -97,11 +86,11 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     this.#listening = this.#newListening()
     this.#shares = new TopicShares({
       host,
-      cluster: this.#cluster,
+      cluster: this.#presence.cluster,
       group,
       subscriptions: this.#subscriptions,
       onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
-      onForgotten: () => this.#heartbeats.soon(),
+      onForgotten: () => this.#presence.heartbeats.soon(),
     })
     this.#rebalance = this.#newRebalance(this.#newPuller())
   }
@@ -166,13 +155,10 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
    * topic that does not exist yet is no error: it is told as a `problem`.
    */
   start(): Promise<void> {
-    if (this.#state === 'closed') return Promise.reject(closed())
-    if (this.#state !== 'new') {
-      return Promise.reject(badOption('the consumer was started before', 'start once'))
-    }
-    this.#state = 'starting'
-    this.#starting = this.#start()
-    return this.#starting
+    return this.#life.start(
+      () => this.#prepare(),
+      () => this.#run(),
+    )
   }
 
   /**
@@ -180,37 +166,32 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
    * was consumed and leaves the group.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    return this.#life.close((wasNew) => this.#end(wasNew))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  get #identity() {
-    return { cluster: this.#cluster, clientId: this.clientId, group: this.#config.group }
+  get #identity(): FilterCheckParts {
+    const { cluster } = this.#presence
+    return { cluster, clientId: this.clientId, group: this.#config.group }
   }
 
-  async #start(): Promise<void> {
-    try {
-      this.#subscriptions.checkHandlers()
-      if (this.#offsets instanceof LocalOffsets) this.#offsets.load()
-      await this.#cluster.checkNameServers()
-      await this.#shares.findRoutes()
-      await checkFilters(this.#identity, this.#subscriptions.data)
-    } catch (error) {
-      if (this.#state === 'starting') this.#state = 'new'
-      throw error
-    }
-    await this.#heartbeats.beat()
-    if (this.#state === 'closed') throw closed()
-    this.#state = 'started'
-    this.#startedAtMs = this.#config.host.clock.nowMs()
-    this.#cluster.start()
-    this.#heartbeats.start()
-    await this.#rebalance.start()
+  async #prepare(): Promise<void> {
+    this.#subscriptions.checkHandlers()
+    if (this.#offsets instanceof LocalOffsets) this.#offsets.load()
+    await this.#presence.cluster.checkNameServers()
+    await this.#shares.findRoutes()
+    await checkFilters(this.#identity, this.#subscriptions.data)
+    await this.#presence.heartbeats.beat()
+  }
+
+  async #run(): Promise<void> {
     const { clock, logger } = this.#config.host
+    this.#startedAtMs = clock.nowMs()
+    this.#presence.start()
+    await this.#rebalance.start()
     this.#stalls = this.#newStallWatch()
     this.#commits = every(
       clock,
@@ -238,45 +219,35 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
   }
 
-  async #close(): Promise<void> {
-    const wasNew = this.#state === 'new'
-    this.#state = 'closed'
-    await this.#starting.catch(() => undefined)
+  async #end(wasNew: boolean): Promise<void> {
     this.#listening.closeStreams()
     await this.#stalls?.stop()
     await this.#commits?.stop()
     await this.#rebalance.close()
     this.#listening.stop()
     this.#locks.stop()
-    if (!wasNew) await this.#heartbeats.stop({ consumerGroup: this.#config.group })
-    await this.#cluster.close()
+    await this.#presence.end(!wasNew)
   }
 
-  #newCluster(): Cluster {
-    const { host, nameServers, serialization } = this.#config
-    const router = operations(this.#config, () => this.#operated)
-    const onRouteChanged = (): void => {
-      this.#heartbeats.soon()
-      this.#rebalance.soon()
-    }
-    const onConnectionClosed = (address: string): void => {
-      this.#heartbeats.soon()
-      this.#locks.doubt(address)
-    }
-    return new Cluster({
-      host,
-      nameServers,
-      serialization,
-      router,
-      onRouteChanged,
-      onConnectionClosed,
+  #newPresence(): GroupPresence {
+    const { consumeFromWhere } = this.#config
+    return new GroupPresence({
+      config: this.#config,
+      clientId: this.clientId,
+      consumeType: 'CONSUME_PASSIVELY',
+      messageModel: this.#isBroadcasting ? 'BROADCASTING' : 'CLUSTERING',
+      consumeFromWhere,
+      subscriptions: () => this.#subscriptions.data,
+      router: operations(this.#config, () => this.#operated),
+      onRouteChanged: () => this.#rebalance.soon(),
+      onConnectionClosed: (address) => this.#locks.doubt(address),
     })
   }
 
   get #operated(): OperatedParts {
     return {
       config: this.#config,
-      consumeFromWhere: wireFromWhere(this.#config),
+      consumeFromWhere: wireFromWhere(this.#config.consumeFromWhere),
       subscriptions: this.#subscriptions,
       rebalance: this.#rebalance,
       listening: this.#listening,
@@ -287,19 +258,9 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     }
   }
 
-  #newHeartbeats(): Heartbeats {
-    const cluster = this.#cluster
-    return new Heartbeats({
-      host: this.#config.host,
-      remoting: cluster.remoting,
-      targets: () => [...cluster.addresses.values()].flatMap((replicas) => [...replicas.values()]),
-      content: () => this.#heartbeat(),
-    })
-  }
-
   #newOffsets(): OffsetStore {
     const { host, group, consumeFromWhere, localOffsetStoreDir } = this.#config
-    const offsets = new Offsets(new BrokerOffsets(this.#cluster, group), consumeFromWhere)
+    const offsets = new Offsets(new BrokerOffsets(this.#presence.cluster, group), consumeFromWhere)
     if (!this.#isBroadcasting) return offsets
     return new LocalOffsets({
       disk: host.disk,
@@ -314,7 +275,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const { host, group, orderly } = this.#config
     return new QueueLocks({
       host,
-      cluster: this.#cluster,
+      cluster: this.#presence.cluster,
       clientId: this.clientId,
       lockGroup: orderly ? group : courtesyGroup(group),
       onLost: (owned) => {
@@ -327,7 +288,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const { clock } = this.#config.host
     return new Listening({
       config: this.#config,
-      cluster: this.#cluster,
+      cluster: this.#presence.cluster,
       handover: this.#handover,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#isOurs(owned),
@@ -352,7 +313,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const config = this.#config
     return new Puller<OwnedQueue>({
       host: config.host,
-      cluster: this.#cluster,
+      cluster: this.#presence.cluster,
       group: config.group,
       batchSize: config.pullBatchSize,
       as: 'member',
@@ -378,7 +339,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         this.emit('offsetMoved', { queue: owned.queue, from, to })
         this.#rebalance.move(owned, to)
       },
-      onForgotten: () => this.#heartbeats.soon(),
+      onForgotten: () => this.#presence.heartbeats.soon(),
       onFailure: (owned, error) => this.#queueFailed(owned, error),
     })
   }
@@ -425,17 +386,17 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         divideLimits(this.#config, this.#rebalance.owned)
         this.emit('released', queues)
       },
-      onForgotten: () => this.#heartbeats.soon(),
+      onForgotten: () => this.#presence.heartbeats.soon(),
       onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
     })
   }
 
   /** Brokers must know what is wanted before it is asked for. */
   #spreadSubscriptions(): void {
-    if (this.#state !== 'started') return
+    if (!this.#life.isStarted) return
     this.#shares
       .findRoutes()
-      .then(() => this.#heartbeats.beat())
+      .then(() => this.#presence.heartbeats.beat())
       .then(() => this.#rebalance.wake())
       .then(() =>
         tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
@@ -461,7 +422,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
 
   #queueFailed({ queue }: OwnedQueue, error: unknown): void {
     // The broker may have forgotten what this consumer wants, or never heard of it.
-    this.#heartbeats.soon()
+    this.#presence.heartbeats.soon()
     this.#tellProblem(queue.topic, queue, clientErrorOf(error))
   }
 
@@ -473,35 +434,4 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
     this.emit('problem', { topic, queue, error })
   }
-
-  #heartbeat(): HeartbeatData {
-    return {
-      clientID: this.clientId,
-      producerDataSet: [],
-      consumerDataSet: [
-        {
-          groupName: this.#config.group,
-          consumeType: 'CONSUME_PASSIVELY',
-          messageModel: this.#isBroadcasting ? 'BROADCASTING' : 'CLUSTERING',
-          consumeFromWhere: wireFromWhere(this.#config),
-          subscriptionDataSet: this.#subscriptions.data,
-          unitMode: false,
-        },
-      ],
-      heartbeatFingerprint: 0,
-      withoutSub: false,
-    }
-  }
-}
-
-function wireFromWhere({ consumeFromWhere }: ConsumerConfig): WireFromWhere {
-  if (consumeFromWhere === 'first') return 'CONSUME_FROM_FIRST_OFFSET'
-  return consumeFromWhere === 'last' ? 'CONSUME_FROM_LAST_OFFSET' : 'CONSUME_FROM_TIMESTAMP'
-}
-
-function closed(): ClientError {
-  return new ClientError('CLOSED', 'the consumer was closed', {
-    retryable: false,
-    hint: 'make a new one',
-  })
 }
