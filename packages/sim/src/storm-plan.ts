@@ -32,6 +32,8 @@ export interface StormPlanOptions {
   /** Members there are when it begins: those with the lowest numbers. */
   readonly membersAtFirst: number
   readonly brokers: number
+  /** Stretches the times between events; 1 is a storm in which most changes meet others. */
+  readonly pace: number
   /** Whether members vanish without a word, too. */
   readonly isSilent: boolean
   /** Whether brokers end, too. */
@@ -41,7 +43,7 @@ export interface StormPlanOptions {
 /** Many events come on the heels of others: then a change meets the one before it. */
 const HEELS_CHANCE = 0.3
 const HEELS_MS: DelayRange = [0, 60]
-const GAP_MS: DelayRange = [100, 2_200]
+const GAP_MS: DelayRange = [20, 700]
 const CUT_MS: DelayRange = [300, 50_000]
 const BROKER_DOWN_MS: DelayRange = [200, 8_000]
 /** Brokers end one at a time, and rarely: what they explain is not looked at closely. */
@@ -71,7 +73,7 @@ class Plan {
   draw(): StormEvent[] {
     return Array.from({ length: this.#options.events }, () => {
       const gap = this.#random.chance(HEELS_CHANCE) ? HEELS_MS : GAP_MS
-      this.#nowMs += this.#random.between(...gap)
+      this.#nowMs += this.#random.between(...gap) * this.#options.pace
       return this.#drawOne()
     })
   }

@@ -416,7 +416,8 @@ function draw(random: SimRandom, options: StormOptions): Setting {
   const isDeep = random.chance(0.4)
   const membersAtFirst = Math.max(2, Math.round(members * random.between(0.2, 0.9)))
   const orderlyCount = Math.max(1, Math.round(members * random.between(0.3, 0.7)))
-  const plan = { events, members, membersAtFirst, brokers: 2, isSilent, isDeep }
+  const pace = random.chance(0.2) ? random.between(1, 4) : 1
+  const plan = { events, members, membersAtFirst, brokers: 2, pace, isSilent, isDeep }
   return { ...plan, orderlyCount, events: planStorm(random, plan) }
 }
 
