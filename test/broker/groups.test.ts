@@ -1,6 +1,5 @@
 /** Consumer groups at a broker: who is there, what it subscribes to, how far it is. */
 import {
-  CHECK_CLIENT_CONFIG,
   decodeConsumerConnections,
   decodeConsumerIds,
   decodeConsumeStats,
@@ -172,18 +171,4 @@ test('operators see who is connected and how far the group is', async () => {
     },
   ])
   expect(rows[0]?.lastTimestamp).toBeGreaterThan(0)
-})
-
-test('a filter that is not there is refused when the client asks before it starts', async () => {
-  const scene = await BrokerScene.started()
-  const check = async (expressionType: string) => {
-    const subscriptionData = { topic: 'T', subString: 'a > 5', expressionType }
-    const body = [Buffer.from(JSON.stringify({ clientId: 'c', group: GROUP, subscriptionData }))]
-    const call = scene
-      .client()
-      .remoting.call(scene.address, CHECK_CLIENT_CONFIG, {}, { body, timeoutMs })
-    return scene.settle(call)
-  }
-  expect((await check('TAG')).code).toBe(responseCode.SUCCESS)
-  expect((await check('SQL92')).remark).toMatch(/filter message by SQL92/)
 })
