@@ -501,6 +501,15 @@ describe('assigned queues', () => {
     expect(heartbeat?.consumerDataSet[0]?.subscriptionDataSet).toEqual([])
   })
 
+  test('can be moved at once, also when they were assigned to a running consumer', async () => {
+    const scene = await sceneWith(40, 4)
+    const consumer = scene.litePuller()
+    await scene.run(consumer.start())
+    consumer.assign([QUEUE])
+    await scene.run(consumer.seek(QUEUE, 6))
+    expect(await poll(scene, consumer, 4)).toEqual(['24', '28', '32', '36'])
+  })
+
   test('exclude subscriptions, and these exclude them', async () => {
     const scene = await Scene.open()
     const sentence = 'Subscribe and assign are mutually exclusive'

@@ -71,6 +71,8 @@ export class LitePullConsumer
   readonly #watch: QueueWatch
   /** Queues that the application chose; undefined as long as it has not chosen any. */
   #assigned: readonly MessageQueue[] | undefined
+  /** Resolves when the queues chosen last are read, so that they can be moved. */
+  #spreading: Promise<void> = Promise.resolve()
   #commits: Loop | undefined
   #startedAtMs = 0
 
@@ -483,6 +485,7 @@ export class LitePullConsumer
 
   async #seek(queue: MessageQueue, to: SeekTarget): Promise<void> {
     this.#life.checkStarted()
+    await this.#spreading
     await this.#polled.seek(queue, to)
   }
 
@@ -494,15 +497,15 @@ export class LitePullConsumer
   /** Brokers must know what is wanted before it is asked for. */
   #spread(): void {
     if (!this.#life.isStarted) return
-    this.#shares
+    this.#spreading = this.#shares
       .findRoutes()
       .then(() => this.#presence.heartbeats.beat())
-      .then(() => this.#rebalance.wake())
-      .then(() =>
-        tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
-          this.#tellProblem(topic, undefined, error),
-        ),
-      )
+      .then(() => this.#rebalance.now())
+    this.#spreading.then(() =>
+      tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
+        this.#tellProblem(topic, undefined, error),
+      ),
+    )
   }
 
   #queueFailed(queue: MessageQueue, error: unknown): void {

@@ -79,6 +79,8 @@ export class Rebalance {
   /** Others came or went while the first share was being worked out. */
   #wokenEarly = false
   #planned: Timer | undefined
+  /** Those who wait for the end of a run that begins after they asked. */
+  #waiting: (() => void)[] = []
 
   constructor(parts: RebalanceParts) {
     this.#parts = parts
@@ -106,6 +108,14 @@ export class Rebalance {
   wake(): void {
     if (this.#loop === undefined) this.#wokenEarly = true
     else this.#loop.wake()
+  }
+
+  /** Shares anew at once, and resolves when that is done or this is closed. Never rejects. */
+  now(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.wake()
+    })
   }
 
   /** Shares anew in a second. */
@@ -143,11 +153,21 @@ export class Rebalance {
     this.#planned?.cancel()
     await this.#loop?.stop()
     this.#loop = undefined
+    for (const resolve of this.#waiting.splice(0)) resolve()
     this.#giveUpAll(this.owned)
     await Promise.all(this.#leaving.values())
   }
 
   async #run(): Promise<void> {
+    const waiting = this.#waiting.splice(0)
+    try {
+      await this.#share()
+    } finally {
+      for (const resolve of waiting) resolve()
+    }
+  }
+
+  async #share(): Promise<void> {
     const shares = await this.#parts.shares()
     const allotments = shares.map((share) => ({ ...share, own: this.#allocate(share) }))
     const released = this.owned.filter((owned) => this.#isLost(owned, allotments))
