@@ -25,17 +25,11 @@ class Story {
     return sent
   }
 
-  begin(sent: SentMessage, changes: Partial<StoredMessage> = {}) {
+  begin(sent: SentMessage, changes: Partial<StoredMessage> = {}, wasGivenBack = false) {
     const { queueId = 0, queueOffset = 0 } = sent.acknowledged ?? {}
     const { tag, body } = sent
-    return this.history.deliver({
-      consumer: 'consumer-1',
-      tag,
-      body,
-      queueId,
-      queueOffset,
-      ...changes,
-    })
+    const delivery = { consumer: 'consumer-1', tag, body, queueId, queueOffset, ...changes }
+    return this.history.deliver(delivery, wasGivenBack)
   }
 
   handle(sent: SentMessage): void {
@@ -72,6 +66,16 @@ test('repeats and sends without an answer are no findings when something went wr
   story.history.send({ key: 'producer-1/99', producer: 'producer-1', tag: 'red', body: 'lost' })
   for (const message of sent.slice(2)) story.handle(message)
   expect(story.findings({ undisturbed: false })).toEqual([])
+})
+
+test('a message that was given back comes again from elsewhere, and is the same', () => {
+  const { story } = quiet()
+  const message = story.store(0)
+  story.history.failed(story.begin(message))
+  story.commit(0, 4)
+  story.history.handled(story.begin(message, { queueId: 0, queueOffset: 0 }, true))
+  expect(story.findings({ undisturbed: false })).toEqual([])
+  expect(story.history.isAllHandled).toBe(true)
 })
 
 describe('the judge finds', () => {
@@ -168,6 +172,14 @@ describe('the judge finds', () => {
     story.handle(story.store(0))
     story.commit(0, 2)
     expect(story.findings()).toContain('an offset is committed after its messages were handled')
+  })
+
+  test('a message that was given back and never came again', () => {
+    const story = new Story()
+    story.history.failed(story.begin(story.store(0)))
+    story.commit(0, 1)
+    expect(story.findings()).toEqual(['every message of the subscription is handled'])
+    expect(story.history.isAllHandled).toBe(false)
   })
 
   test('a message that comes twice in quiet times, and one that is stored twice', () => {

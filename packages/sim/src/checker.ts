@@ -147,13 +147,16 @@ function overtakenDeliveries({ history }: Evidence): string[] {
   })
 }
 
-/** All wanted messages below a committed offset must have been handled before it was seen. */
+/**
+ * All wanted messages below a committed offset must have been handled before it was seen, or have
+ * failed: then they were given back, and that they come again is another promise.
+ */
 function earlyCommits(evidence: Evidence): string[] {
   const handledAt = new Map<string, number>()
   for (const delivery of evidence.history.deliveries) {
-    const { handledStep } = delivery
+    const doneStep = delivery.handledStep ?? delivery.failedStep
     const known = handledAt.get(placeOf(delivery)) ?? Number.POSITIVE_INFINITY
-    if (handledStep !== undefined) handledAt.set(placeOf(delivery), Math.min(known, handledStep))
+    if (doneStep !== undefined) handledAt.set(placeOf(delivery), Math.min(known, doneStep))
   }
   const checkedTo = new Map<number, number>()
   return evidence.history.committed.flatMap(({ queueId, queueOffset, step, atMs }) => {

@@ -94,15 +94,21 @@ export class ConsumerApp {
 
   async #handle(doors: Host, message: ReceivedMessage): Promise<void> {
     const { failureChance, history, random } = this.#parts
-    const delivery = history.deliver({
-      consumer: this.host.name,
-      tag: message.tag ?? '',
-      body: message.body.toString(),
-      queueId: message.queue.queueId,
-      queueOffset: message.queueOffset,
-    })
+    const delivery = history.deliver(
+      {
+        consumer: this.host.name,
+        tag: message.tag ?? '',
+        body: message.body.toString(),
+        queueId: message.queue.queueId,
+        queueOffset: message.queueOffset,
+      },
+      message.reconsumeTimes > 0,
+    )
     if (random.chance(SLOW_CHANCE)) await pause(doors.clock, random.between(...SLOW_MS))
-    if (random.chance(failureChance)) throw new Error('the application failed, as applications do')
+    if (random.chance(failureChance)) {
+      history.failed(delivery)
+      throw new Error('the application failed, as applications do')
+    }
     history.handled(delivery)
   }
 }

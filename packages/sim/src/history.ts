@@ -24,7 +24,7 @@ export interface SentMessage {
   acknowledged: (Spot & { readonly step: number; readonly atMs: number }) | undefined
 }
 
-/** One call of a consumer's handler. */
+/** One call of a consumer's handler; the spot is that of the message when it came first. */
 export interface Delivery extends Spot {
   readonly consumer: string
   /** Empty when the body names no message. */
@@ -35,6 +35,8 @@ export interface Delivery extends Spot {
   readonly beganStep: number
   /** Set when the handler has ended well. */
   handledStep: number | undefined
+  /** Set when it failed: then the message is given back, and comes again. */
+  failedStep: number | undefined
 }
 
 /** A committed offset of the consumer group, as an operator saw it. */
@@ -56,6 +58,8 @@ export class History {
   readonly committed: CommittedOffset[] = []
   readonly #nowMs: () => number
   readonly #note: (what: string) => void
+  /** Where each message that was delivered came from first. */
+  readonly #firstSpots = new Map<string, Spot>()
   #step = 0
 
   /** `note` is told each entry as a line: two histories are equal when their lines are. */
@@ -79,16 +83,33 @@ export class History {
     this.#note(`acknowledge ${message.key} ${queueId} ${queueOffset}`)
   }
 
-  /** A handler begins with a message. */
+  /** Whether each message that was delivered was handled in the end. */
+  get isAllHandled(): boolean {
+    const open = new Set(this.deliveries.map(({ key }) => key))
+    for (const { handledStep, key } of this.deliveries) {
+      if (handledStep !== undefined) open.delete(key)
+    }
+    return open.size === 0
+  }
+
+  /** A handler begins with a message, which may be one that was given back. */
   deliver(
     delivery: Pick<Delivery, 'consumer' | 'tag' | 'body' | 'queueId' | 'queueOffset'>,
+    wasGivenBack: boolean,
   ): Delivery {
+    const key = keyOf(delivery.body)
+    const { queueId: fromQueue, queueOffset: fromOffset } = delivery
+    const spot = { queueId: fromQueue, queueOffset: fromOffset }
+    const first = wasGivenBack ? (this.#firstSpots.get(key) ?? spot) : spot
+    this.#firstSpots.set(key, first)
     const begun = {
       ...delivery,
-      key: keyOf(delivery.body),
+      ...first,
+      key,
       atMs: this.#nowMs(),
       beganStep: this.#next(),
       handledStep: undefined,
+      failedStep: undefined,
     }
     this.deliveries.push(begun)
     const { consumer, tag, body, queueId, queueOffset } = begun
@@ -100,6 +121,12 @@ export class History {
   handled(delivery: Delivery): void {
     delivery.handledStep = this.#next()
     this.#note(`handled ${delivery.consumer} ${delivery.key}`)
+  }
+
+  /** A handler has failed. */
+  failed(delivery: Delivery): void {
+    delivery.failedStep = this.#next()
+    this.#note(`failed ${delivery.consumer} ${delivery.key}`)
   }
 
   /** An operator saw how far the group is. */

@@ -237,7 +237,8 @@ class Simulation {
     this.#isSending = false
     await this.#world.clock.advance(SETTLE_MS)
     this.#isDrained = false
-    await this.#wait('the group consumes everything', () => this.#isDrained, DRAIN_LIMIT_MS)
+    const isConsumed = (): boolean => this.#isDrained && this.#history.isAllHandled
+    await this.#wait('the group consumes everything', isConsumed, DRAIN_LIMIT_MS)
     this.#tell('everything is consumed')
   }
 
