@@ -486,19 +486,18 @@ describe('a queue that is paused', () => {
 })
 
 describe('assigned queues', () => {
-  test('are read exactly, by nobody told and without a share', async () => {
+  test('are read exactly, and take no share away from the members', async () => {
     const scene = await sceneWith(40, 4)
     const other = await started(scene, {}, 'other')
     const consumer = scene.litePuller().assign([QUEUE, { ...QUEUE, queueId: 2 }])
     await scene.run(consumer.start())
     const got = await poll(scene, consumer, 20)
     expect(got.every((text) => Number(text) % 2 === 0)).toBe(true)
-    expect(other.queues).toHaveLength(2)
+    expect(other.queues).toHaveLength(4)
     consumer.assign([{ ...QUEUE, queueId: 3 }])
     await scene.until(() => consumer.queues.length === 1, 5000)
     expect(await poll(scene, consumer, 10)).toHaveLength(10)
-    const heartbeat = scene.broker().heartbeats.find((data) => data.clientID === consumer.clientId)
-    expect(heartbeat?.consumerDataSet[0]?.subscriptionDataSet).toEqual([])
+    expect(scene.broker().members(GROUP)).toEqual([other.clientId])
   })
 
   test('can be moved at once, also when they were assigned to a running consumer', async () => {
@@ -532,6 +531,20 @@ describe('assigned queues', () => {
     expect(await poll(scene, consumer, 3)).toEqual(['1', '3', '5'])
     expect(scene.broker().litePulls[0]).toMatchObject({ subscription: 'odd', queueOffset: 1 })
   })
+})
+
+test('a consumer that gives up its last subscription gives up its share', async () => {
+  const scene = await sceneWith(0, 4)
+  const other = await started(scene, {}, 'other')
+  const consumer = await started(scene)
+  await scene.until(() => other.queues.length === 2, 5000)
+  consumer.unsubscribe(TOPIC)
+  await scene.until(() => consumer.queues.length === 0, 5000)
+  const heartbeat = scene.broker().heartbeats.at(-1)
+  expect(heartbeat?.clientID).toBe(consumer.clientId)
+  expect(heartbeat?.consumerDataSet[0]?.subscriptionDataSet).toEqual([])
+  await scene.run(consumer.close())
+  await scene.until(() => other.queues.length === 4, 5000)
 })
 
 describe('brokers', () => {

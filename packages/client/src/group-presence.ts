@@ -33,6 +33,8 @@ export class GroupPresence {
   readonly cluster: Cluster
   readonly heartbeats: Heartbeats
   readonly #parts: GroupPresenceParts
+  /** Whether brokers were told of a subscription: then they hear of the next ones, and of none. */
+  #isMember = false
 
   constructor(parts: GroupPresenceParts) {
     this.#parts = parts
@@ -77,7 +79,13 @@ export class GroupPresence {
     await this.cluster.close()
   }
 
+  /**
+   * Who subscribes to nothing is no member. (Apache's clients announce themselves all the same, and
+   * so take a share of queues away from the others that they do not read.)
+   */
   #targets(): string[] {
+    this.#isMember ||= this.#parts.subscriptions().length > 0
+    if (!this.#isMember) return []
     return [...this.cluster.addresses.values()].flatMap((replicas) => [...replicas.values()])
   }
 

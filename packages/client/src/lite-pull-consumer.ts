@@ -149,8 +149,8 @@ export class LitePullConsumer
   }
 
   /**
-   * Reads exactly these queues, whoever else does, before or after `start`; a second call replaces
-   * the first. `filters` says what is wanted of a topic, as for `subscribe`; all messages where it
+   * Reads exactly these queues, whoever else does, before or after `start`, as no member of the
+   * group; a second call replaces the first. `filters` says what is wanted of a topic, as for `subscribe`; all messages where it
    * does not. Throws `ClientError` BAD_OPTION, also after `subscribe`.
    */
   assign(
@@ -354,6 +354,7 @@ export class LitePullConsumer
         this.#rebalance.soon()
         this.#watch.look(topic)
       },
+      onConnectionClosed: (address) => this.#locks.doubt(address),
     })
   }
 
