@@ -98,8 +98,36 @@ describe('a reset at the broker', () => {
     const sysFlag = pullFlag.subscription | pullFlag.commitOffset
     await client.pull('T', 5, { sysFlag, commitOffset: 5 })
     expect(await offsetOf(scene)).toBe(0)
+    await commit(scene, client, 4)
+    expect(await offsetOf(scene)).toBe(0)
+    await client.pull('T', 0)
     await commit(scene, client, 1)
     expect(await offsetOf(scene)).toBe(1)
+  })
+
+  test('is told again to a client that lost the answer with its connection', async () => {
+    const { scene, client } = await consumed()
+    await reset(scene, { timestamp: 0 })
+    await client.pull('T', 5)
+    const again = scene.client()
+    expect((await again.pull('T', 5)).header()).toMatchObject({ nextBeginOffset: 0 })
+    expect((await again.pull('T', 0)).code).toBe(responseCode.SUCCESS)
+    expect((await client.pull('T', 5)).code).toBe(responseCode.PULL_NOT_FOUND)
+  })
+
+  test('lets a client go that insists on another place', async () => {
+    const { scene, client } = await consumed()
+    await reset(scene, { timestamp: 0 })
+    await client.pull('T', 4)
+    expect(bodiesOf(await client.pull('T', 4))).toEqual(['m4'])
+    await commit(scene, client, 5)
+    expect(await offsetOf(scene)).toBe(5)
+  })
+
+  test('to where a client reads anyway is told all the same: it has messages in hand', async () => {
+    const { scene, client } = await consumed()
+    await reset(scene)
+    expect((await client.pull('T', 5)).code).toBe(responseCode.PULL_OFFSET_MOVED)
   })
 
   test('wakes a pull that is held at the end of the queue', async () => {

@@ -71,7 +71,8 @@ class Puller {
     if ((header.sysFlag & pullFlag.commitOffset) !== 0 && header.commitOffset !== undefined) {
       offsets.commit(consumerGroup, topic, queueId, header.commitOffset)
     }
-    const outcome = this.#unlessReset(header, await this.#readOrHold(header, wanted, context))
+    const read = await this.#readOrHold(header, wanted, context)
+    const outcome = this.#unlessReset(header, read, context)
     offsets.notePull(consumerGroup, topic, queueId, outcome.nextOffset)
     traffic.noteGet(consumerGroup, outcome.messageCount)
     return reply(outcome, header, config, group)
@@ -152,9 +153,14 @@ class Puller {
     })
   }
 
-  /** What was read, or where to go on when the group was told to: its next pull is the first to hear. */
-  #unlessReset({ consumerGroup, queueId, topic }: PullHeader, outcome: ReadOutcome): PullOutcome {
-    const offset = this.#parts.offsets.takeReset(consumerGroup, topic, queueId)
+  /** What was read, or where to go on when an operator put the group to another offset. */
+  #unlessReset(
+    { consumerGroup: group, queueId, queueOffset, topic }: PullHeader,
+    outcome: ReadOutcome,
+    { connection }: RequestContext,
+  ): PullOutcome {
+    const queue = { group, topic, queueId }
+    const offset = this.#parts.offsets.takeReset(queue, connection, queueOffset)
     if (offset === undefined) return outcome
     const nothing = { slices: [], messageCount: 0, bytes: 0 }
     return { ...outcome, ...nothing, status: 'OFFSET_RESET', nextOffset: offset }

@@ -3,8 +3,8 @@
  * kept in `config/consumerOffset.json`. An offset moves back only by an operator's word or by the
  * client that owns the queue, and is never forgotten on its own.
  *
- * An offset that an operator has reset stands until the group has heard of it: its next pull is
- * told, and what it commits before is not taken. Source: Apache class ConsumerOffsetManager.
+ * An offset that an operator has reset stands until the group reads there: its next pull is told,
+ * and what it commits before is not taken. Source: Apache class ConsumerOffsetManager.
  */
 import type { Clock } from '@rockhopper/host'
 import {
@@ -22,6 +22,12 @@ const SEPARATOR = '@'
 /** Commits per step of the data version (Apache: `consumerOffsetUpdateVersionStep`). */
 const VERSION_STEP = 500
 
+/** An offset that an operator set, and who was told to go on there. */
+interface PendingReset {
+  readonly offset: number
+  told: unknown
+}
+
 const NO_OFFSETS: ReadonlyMap<number, number> = new Map()
 
 export class OffsetTable {
@@ -30,7 +36,7 @@ export class OffsetTable {
   /** Where the last pull of a group ended: memory only, shown as "in flight". */
   readonly #pulled = new Map<string, Map<number, number>>()
   /** Offsets that were reset and that the group has not heard of: memory only. */
-  readonly #resets = new Map<string, Map<number, number>>()
+  readonly #resets = new Map<string, Map<number, PendingReset>>()
   /** Who waits on behalf of a group for messages of a queue, and must hear of a reset. */
   readonly #waits = new Map<string, Set<() => void>>()
   #version: DataVersion = NO_DATA_VERSION
@@ -63,7 +69,7 @@ export class OffsetTable {
   reset(group: string, topic: string, queueId: number, offset: number): void {
     const key = keyOf(topic, group)
     set(this.#offsets, key, queueId, offset)
-    set(this.#resets, key, queueId, offset)
+    set(this.#resets, key, queueId, { offset, told: undefined })
     this.#pulled.get(key)?.delete(queueId)
     this.#commits++
     this.#nextVersion()
@@ -72,21 +78,32 @@ export class OffsetTable {
 
   /** Sets an offset by an operator's word, for a group of which nobody is there to be told. */
   place(group: string, topic: string, queueId: number, offset: number): void {
-    this.takeReset(group, topic, queueId)
+    this.#forget(keyOf(topic, group), queueId)
     this.commit(group, topic, queueId, offset)
     this.#nextVersion()
   }
 
-  /** The offset that a queue was reset to, for the group that pulls it: told once. */
-  takeReset(group: string, topic: string, queueId: number): number | undefined {
+  /**
+   * Where `puller`, who wants to read at `queueOffset`, is to go on after a reset of the queue;
+   * undefined when there was none. Each puller is told once, until one of them reads there: an answer
+   * may be lost with its connection, and who insists on another place is let go.
+   */
+  takeReset(
+    { group, queueId, topic }: { group: string; topic: string; queueId: number },
+    puller: unknown,
+    queueOffset: number,
+  ): number | undefined {
     if (this.#resets.size === 0) return undefined
     const key = keyOf(topic, group)
-    const resets = this.#resets.get(key)
-    const offset = resets?.get(queueId)
-    if (resets === undefined || offset === undefined) return undefined
-    resets.delete(queueId)
-    if (resets.size === 0) this.#resets.delete(key)
-    return offset
+    const reset = this.#resets.get(key)?.get(queueId)
+    if (reset === undefined) return undefined
+    const isOver = reset.told === puller || queueOffset === reset.offset
+    if (reset.told !== undefined && isOver) {
+      this.#forget(key, queueId)
+      return undefined
+    }
+    reset.told = puller
+    return reset.offset
   }
 
   /** Whether the group has not heard of a reset of the queue. */
@@ -180,6 +197,12 @@ export class OffsetTable {
     return { dataVersion: this.#version, offsetTable: this.#offsets }
   }
 
+  #forget(key: string, queueId: number): void {
+    const resets = this.#resets.get(key)
+    resets?.delete(queueId)
+    if (resets?.size === 0) this.#resets.delete(key)
+  }
+
   #delete(key: string): void {
     this.#offsets.delete(key)
     this.#pulled.delete(key)
@@ -197,13 +220,8 @@ function keyOf(topic: string, group: string): string {
   return topic + SEPARATOR + group
 }
 
-function set(
-  table: Map<string, Map<number, number>>,
-  key: string,
-  queueId: number,
-  offset: number,
-): void {
+function set<V>(table: Map<string, Map<number, V>>, key: string, queueId: number, value: V): void {
   const queues = table.get(key)
-  if (queues === undefined) table.set(key, new Map([[queueId, offset]]))
-  else queues.set(queueId, offset)
+  if (queues === undefined) table.set(key, new Map([[queueId, value]]))
+  else queues.set(queueId, value)
 }
