@@ -10,11 +10,10 @@ import { every, type Loop } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 import { BrokerOffsets } from './broker-offsets.ts'
 import { newClientId } from './client-id.ts'
-import type { Cluster } from './cluster.ts'
 import type { ConsumerEvents } from './consumer-events.ts'
 import { badOption, type ClientError } from './errors.ts'
 import { Fetching } from './fetching.ts'
-import { checkFilters, tellWrongFilters } from './filter-check.ts'
+import { checkFilters, type FilterCheckParts, tellWrongFilters } from './filter-check.ts'
 import { GroupPresence } from './group-presence.ts'
 import { courtesyGroup, Handover } from './handover.ts'
 import { Life } from './life.ts'
@@ -22,7 +21,7 @@ import { liteOperations } from './lite-operations.ts'
 import { LocalOffsets } from './local-offsets.ts'
 import type { MessageFilter } from './message-filter.ts'
 import type { OffsetStore } from './offset-store.ts'
-import { Offsets } from './offsets.ts'
+import { offsetStoreOf } from './offset-stores.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import type { PolledQueue, Reading } from './polled-queue.ts'
 import { PolledQueues, type QueueOffset, type SeekTarget } from './polled-queues.ts'
@@ -57,7 +56,6 @@ export class LitePullConsumer
   readonly #life = new Life('the consumer')
   readonly #subscriptions: Subscriptions
   readonly #presence: GroupPresence
-  readonly #broker: BrokerOffsets
   readonly #facts: QueueFacts
   readonly #offsets: OffsetStore
   readonly #locks: QueueLocks
@@ -86,9 +84,9 @@ export class LitePullConsumer
     this.#subscriptions = new Subscriptions(group, 1, host.clock.nowMs(), false)
     this.#presence = this.#newPresence()
     const { cluster, heartbeats } = this.#presence
-    this.#broker = new BrokerOffsets(cluster, group)
-    this.#facts = new QueueFacts(cluster, this.#broker)
-    this.#offsets = this.#newOffsets()
+    const broker = new BrokerOffsets(cluster, group)
+    this.#facts = new QueueFacts(cluster, broker)
+    this.#offsets = offsetStoreOf(config, this.clientId, broker)
     this.#locks = new QueueLocks({
       host,
       cluster,
@@ -358,19 +356,6 @@ export class LitePullConsumer
     })
   }
 
-  #newOffsets(): OffsetStore {
-    const { host, group, consumeFromWhere, localOffsetStoreDir } = this.#config
-    const offsets = new Offsets(this.#broker, consumeFromWhere)
-    if (!this.#isBroadcasting) return offsets
-    return new LocalOffsets({
-      disk: host.disk,
-      directory: localOffsetStoreDir,
-      clientId: this.clientId,
-      group,
-      firstOffset: (queue) => offsets.firstOffset(queue),
-    })
-  }
-
   #newPuller(): Puller<Reading> {
     const { host, group, pullBatchSize } = this.#config
     const { maxCachedMessages, maxCachedBytes, maxCachedSpan } = this.#config
@@ -433,12 +418,9 @@ export class LitePullConsumer
   }
 
   /** Who asks, where brokers want to know. */
-  get #identity(): { cluster: Cluster; clientId: string; group: string } {
-    return {
-      cluster: this.#presence.cluster,
-      clientId: this.clientId,
-      group: this.#config.group,
-    }
+  get #identity(): FilterCheckParts {
+    const { cluster } = this.#presence
+    return { cluster, clientId: this.clientId, group: this.#config.group }
   }
 
   get #isBroadcasting(): boolean {

@@ -24,7 +24,7 @@ import { LocalOffsets } from './local-offsets.ts'
 import type { MessageFilter } from './message-filter.ts'
 import type { MessageStream } from './message-stream.ts'
 import type { OffsetStore } from './offset-store.ts'
-import { Offsets } from './offsets.ts'
+import { offsetStoreOf } from './offset-stores.ts'
 import { type OperatedParts, operations } from './operations.ts'
 import type { OwnedQueue } from './owned-queue.ts'
 import { Puller } from './pull.ts'
@@ -73,7 +73,8 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const isRetried = config.messageModel === 'clustering'
     this.#subscriptions = new Subscriptions(group, batchSize, host.clock.nowMs(), isRetried)
     this.#presence = this.#newPresence()
-    this.#offsets = this.#newOffsets()
+    const broker = new BrokerOffsets(this.#presence.cluster, group)
+    this.#offsets = offsetStoreOf(config, this.clientId, broker)
     this.#locks = this.#newLocks()
     this.#handover = new Handover({
       clock: host.clock,
@@ -256,19 +257,6 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       startedAtMs: this.#startedAtMs,
       onMoved: (move) => this.emit('offsetMoved', move),
     }
-  }
-
-  #newOffsets(): OffsetStore {
-    const { host, group, consumeFromWhere, localOffsetStoreDir } = this.#config
-    const offsets = new Offsets(new BrokerOffsets(this.#presence.cluster, group), consumeFromWhere)
-    if (!this.#isBroadcasting) return offsets
-    return new LocalOffsets({
-      disk: host.disk,
-      directory: localOffsetStoreDir,
-      clientId: this.clientId,
-      group,
-      firstOffset: (queue) => offsets.firstOffset(queue),
-    })
   }
 
   #newLocks(): QueueLocks {
