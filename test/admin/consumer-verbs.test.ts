@@ -120,6 +120,15 @@ describe('who is there', () => {
     expect(errors).toMatch(/^No client "nobody" of group "shop" is connected, only /)
   })
 
+  test('brokerStatus counts the groups whose members differ', async () => {
+    const { scene } = await consumed()
+    await scene.join(GROUP, 'T', 'B')
+    const one = await scene.run('brokerStatus', '-b', scene.brokerAddress)
+    expect(one.out).toContain(`\n${'subscriptionDifferentGroups'.padEnd(32)}: 1\n`)
+    const all = await scene.run('brokerStatus', ...ON_BROKER)
+    expect(all.out.split('\n')[0]).toMatch(new RegExp(`^${scene.brokerAddress} +\\w+ +: `))
+  })
+
   test('a transition lets a strict group change', async () => {
     const { scene, consumer } = await consumed('subscriptionGuard=strict')
     const other = await scene.join(GROUP, 'T', 'B')

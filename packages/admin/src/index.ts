@@ -3,6 +3,7 @@
  */
 export { AdminClient, type AdminClientOptions } from './admin-client.ts'
 export { AdminError } from './errors.ts'
+export { brokerStatus } from './operations/broker-status.ts'
 export { clusterList, type ReplicaStatus } from './operations/cluster-list.ts'
 export { clusterInfo, type Replica, replicas, type Target } from './operations/clusters.ts'
 export {

@@ -1,5 +1,6 @@
 /** Every verb of mqadmin. A new one needs its entry here, and nothing else. */
 import type { AnyVerb } from '../verb.ts'
+import { brokerStatusVerb } from './broker-status.ts'
 import { clusterListVerb } from './cluster-list.ts'
 import { consumerConnectionVerb, producerConnectionVerb, producerVerb } from './connections.ts'
 import { consumeMessageVerb } from './consume-message.ts'
@@ -38,6 +39,7 @@ export const allVerbs: readonly AnyVerb[] = [
   topicRouteVerb,
   topicStatusVerb,
   clusterListVerb,
+  brokerStatusVerb,
   updateSubGroupVerb,
   deleteSubGroupVerb,
   getConsumerConfigVerb,
