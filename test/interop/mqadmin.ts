@@ -18,6 +18,8 @@ export interface AdminAnswer {
 export class MqAdmin {
   readonly #child: Child
   readonly #namesrv: string
+  /** The end of the last command: they run one after the other. */
+  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(child: Child, namesrv: string) {
     this.#child = child
@@ -35,6 +37,8 @@ export class MqAdmin {
         ...['-cp', classPath('apache-5'), 'AdminShell'],
       ],
       env: { NAMESRV_ADDR: '' },
+      // Some commands write files below the current folder.
+      cwd: home,
       explain: () => logTail(logDirOf(home)),
     })
     await child.waitFor('first end mark', () => untilMark(child.lines, 0), commandTimeoutMs)
@@ -42,7 +46,7 @@ export class MqAdmin {
   }
 
   /**
-   * Runs one command, such as `run('topicRoute', '-t', 'orders')`; `-n` is added. One at a time.
+   * Runs one command, such as `run('topicRoute', '-t', 'orders')`; `-n` is added.
    * Fails when the command wrote to standard error.
    */
   async run(...args: readonly string[]): Promise<string[]> {
@@ -55,7 +59,13 @@ export class MqAdmin {
   }
 
   /** Like `run`, but a failure is part of the answer. */
-  async attempt(...args: readonly string[]): Promise<AdminAnswer> {
+  attempt(...args: readonly string[]): Promise<AdminAnswer> {
+    const answer = this.#last.then(() => this.#perform(args))
+    this.#last = answer.catch(() => undefined)
+    return answer
+  }
+
+  async #perform(args: readonly string[]): Promise<AdminAnswer> {
     const outputStart = this.#child.lines.length
     const errorStart = this.#child.errorLines.length
     this.#child.write(`${[...args, '-n', this.#namesrv].join('\t')}\n`)

@@ -51,6 +51,7 @@ async function startApacheServers(runDir: string): Promise<SharedServers> {
     namesrv: namesrv.addr,
     name: 'apache-a',
     clusterName: 'ApacheCluster',
+    settings: { enablePropertyFilter: 'true' },
   })
   const { name: brokerName, clusterName } = broker
   return { namesrv: namesrv.addr, broker: broker.addr, brokerName, clusterName }

@@ -13,8 +13,11 @@ import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 export type JarSet = 'apache-4' | 'apache-5'
 
 const programs: Readonly<Record<JarSet, readonly string[]>> = {
-  'apache-4': ['InteropClient.java'],
-  'apache-5': ['InteropClient.java', 'Leash.java', 'AdminShell.java', 'Traveller.java'],
+  'apache-4': ['InteropClient.java', 'Consumers.java'],
+  'apache-5': [
+    ...['InteropClient.java', 'Consumers.java'],
+    ...['Leash.java', 'AdminShell.java', 'Traveller.java'],
+  ],
 }
 
 /** The class path of a prepared set. */

@@ -20,6 +20,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 90_000,
     hookTimeout: 90_000,
+    maxConcurrency: 8,
     teardownTimeout: 20_000,
   },
 })

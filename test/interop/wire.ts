@@ -11,6 +11,8 @@ export interface RawAnswer {
 }
 
 const answerTimeoutMs = 5_000
+const updateAndCreateTopic = 17
+const getRouteInfoByTopic = 105
 const getBrokerClusterInfo = 106
 
 export function ask(
@@ -79,4 +81,22 @@ export async function untilRegistered(namesrvs: string, brokerName: string): Pro
   for (const namesrv of namesrvs.split(';')) {
     await poll(`${brokerName} at name server ${namesrv}`, () => known(namesrv), 30_000)
   }
+}
+
+/** Makes a topic at a broker, and waits until the name server knows it. */
+export async function makeTopic(
+  { namesrv, broker }: { readonly namesrv: string; readonly broker: string },
+  topic: string,
+  queueCount: number,
+): Promise<string> {
+  const count = String(queueCount)
+  const { code, remark } = await ask(broker, updateAndCreateTopic, {
+    ...{ topic, defaultTopic: 'TBW102', readQueueNums: count, writeQueueNums: count },
+    ...{ perm: '6', topicFilterType: 'SINGLE_TAG', topicSysFlag: '0', order: 'false' },
+  })
+  if (code !== 0) throw new Error(`${broker} does not make the topic ${topic}: ${code} ${remark}`)
+  const isKnown = async (): Promise<boolean> =>
+    (await ask(namesrv, getRouteInfoByTopic, { topic })).code === 0
+  await poll(`route of ${topic}`, isKnown, 10_000)
+  return topic
 }

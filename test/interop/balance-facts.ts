@@ -1,0 +1,119 @@
+/**
+ * Facts about groups whose members come and go while messages flow, for members of one kind and for
+ * mixtures: whose client comes first and whose second is up to the caller.
+ */
+import { expect } from 'vitest'
+import {
+  allOf,
+  longestWaitMs,
+  type Stage,
+  startFlow,
+  timesSeen,
+  until,
+  untilDone,
+  untilShared,
+} from './consumer-stage.ts'
+import { range } from './expectations.ts'
+import type { Handled, Member, MemberMaker } from './group-member.ts'
+
+const queueCount = 6
+/**
+ * How long a message may wait for an owner of its queue when members come and go: less than the 20 s
+ * after which members look by themselves.
+ */
+const longestUnownedMs = 15_000
+
+/** Which messages were sent when. */
+interface Change {
+  readonly first: Member
+  readonly second: Member
+  readonly total: number
+  /** The messages from the one number to before the other were sent while nothing changed. */
+  readonly settled: readonly [number, number]
+}
+
+/** One member, then two, then only the second, all the time under a flow of messages. */
+async function change(
+  stage: Stage,
+  topic: string,
+  openFirst: () => Promise<Member>,
+  openSecond: () => Promise<Member>,
+): Promise<Change> {
+  const first = await openFirst()
+  const flow = startFlow(stage, topic)
+  await until('messages at the first', () => first.messages.length > 20)
+  const second = await openSecond()
+  await untilShared([first, second], queueCount, 30_000)
+  const settledFrom = flow.count + 1
+  await until('messages while shared', () => flow.count > settledFrom + 60)
+  await untilDone([first, second], range(0, settledFrom + 50))
+  const settledTo = flow.count - 1
+  await first.close()
+  await untilShared([second], queueCount, 30_000)
+  const total = await flow.stop()
+  await untilDone([first, second], range(0, total))
+  await second.close()
+  return { first, second, total, settled: [settledFrom, settledTo] }
+}
+
+type Pair = readonly [first: MemberMaker, second: MemberMaker]
+
+export async function checkJoiningAndLeaving(
+  stage: Stage,
+  name: string,
+  makers: Pair,
+): Promise<void> {
+  const { topic, group } = await stage.newTopic(name, queueCount)
+  const [open, openNext] = makers.map((maker) => () => maker.open({ group, topic })) as Openers
+  const { first, second, total, settled } = await change(stage, topic, open, openNext)
+  const all = allOf([first, second])
+  const times = timesSeen(all, total)
+  expect(times.slice(...settled)).toEqual(range(...settled).map(() => 1))
+  if (makers.every((maker) => maker.name === 'ours')) expect(Math.max(...times)).toBe(1)
+  expect(longestWaitMs(firstSeen(all))).toBeLessThan(longestUnownedMs)
+}
+
+type Openers = [() => Promise<Member>, () => Promise<Member>]
+
+const handleMs = 5
+
+export async function checkOrder(stage: Stage, name: string, makers: Pair): Promise<void> {
+  const { topic, group } = await stage.newTopic(name, queueCount)
+  const options = { group, topic, orderly: true, handleMs }
+  const [open, openNext] = makers.map((maker) => () => maker.open(options)) as Openers
+  const { first, second, total, settled } = await change(stage, topic, open, openNext)
+  const times = timesSeen(allOf([first, second]), total)
+  expect(times.slice(...settled)).toEqual(range(...settled).map(() => 1))
+  if (makers.every((maker) => maker.name === 'ours')) expect(Math.max(...times)).toBe(1)
+  for (const queueId of range(0, queueCount)) {
+    const calls = [first, second]
+      .flatMap((member) => member.messages.map((message) => ({ ...message, member })))
+      .filter((message) => message.queueId === queueId)
+      .sort((one, other) => one.beganAt - other.beganAt || one.queueOffset - other.queueOffset)
+    expectOneAtATime(calls)
+    expectOrder(calls)
+  }
+}
+
+type Call = Handled & { readonly member: Member }
+
+function expectOneAtATime(calls: readonly Call[]): void {
+  const overlaps = calls.filter((call, i) => call.beganAt < (calls[i - 1]?.endedAt ?? 0))
+  expect(overlaps).toEqual([])
+}
+
+/** Offsets rise by one; only where another member takes over may some come again. */
+function expectOrder(calls: readonly Call[]): void {
+  const wrong = calls.filter(({ queueOffset, member }, i) => {
+    const before = calls[i - 1]
+    const next = before === undefined ? 0 : before.queueOffset + 1
+    return before?.member === member ? queueOffset !== next : queueOffset > next
+  })
+  expect(wrong).toEqual([])
+}
+
+/** The first call for each message. */
+function firstSeen(calls: readonly Handled[]): Handled[] {
+  const known = new Set<string>()
+  return calls.filter(({ index }) => !known.has(index) && known.add(index))
+}

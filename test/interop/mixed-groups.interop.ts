@@ -1,0 +1,47 @@
+/**
+ * Groups with a member of the Java client and one of ours, in both orders of arrival: they share the
+ * queues, take them over from each other, and keep the order where it is asked for.
+ */
+import { afterAll, beforeAll, describe, inject, test } from 'vitest'
+import { checkJoiningAndLeaving, checkOrder } from './balance-facts.ts'
+import { openMaker, openStage, type Stage } from './consumer-stage.ts'
+import type { MemberMaker } from './group-member.ts'
+import type { ClientVersion } from './java-client.ts'
+import { openOurServers } from './our-servers.ts'
+import type { SharedServers } from './prepare.ts'
+
+describeMixedGroups('our', ['4.9.8', '5.3.3'], openOurServers)
+describeMixedGroups('Apache', ['5.3.3'], async () => inject('apacheServers'))
+
+function describeMixedGroups(
+  label: string,
+  versions: readonly ClientVersion[],
+  open: () => Promise<SharedServers>,
+): void {
+  for (const version of versions) {
+    describe(`groups of Java client ${version} and ours on ${label} servers`, () => {
+      let stage: Stage
+      let java: MemberMaker
+      let ours: MemberMaker
+      beforeAll(async () => {
+        const servers = await open()
+        stage = await openStage(servers)
+        java = await openMaker(version, servers.namesrv)
+        ours = await openMaker('ours', servers.namesrv)
+      })
+      afterAll(async () => {
+        await Promise.all([java.close(), ours.close()])
+        await stage.close()
+      })
+
+      test.concurrent('Java, then ours: queues are shared and taken over', () =>
+        checkJoiningAndLeaving(stage, `mixed-jo-${java.name}`, [java, ours]))
+      test.concurrent('ours, then Java: queues are shared and taken over', () =>
+        checkJoiningAndLeaving(stage, `mixed-oj-${java.name}`, [ours, java]))
+      test.concurrent('Java, then ours, in order: one message of a queue at a time', () =>
+        checkOrder(stage, `mixed-order-jo-${java.name}`, [java, ours]))
+      test.concurrent('ours, then Java, in order: one message of a queue at a time', () =>
+        checkOrder(stage, `mixed-order-oj-${java.name}`, [ours, java]))
+    })
+  }
+}
