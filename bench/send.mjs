@@ -2,17 +2,10 @@
  * Messages through a broker process: rate, latency and the processor time of the broker, for 128-byte
  * and 1-KiB bodies at 512 in flight. Producer and broker share this machine.
  */
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DefaultProducer } from '@rockhopper/client'
+import { startCluster } from './cluster.mjs'
 import { machineLine } from './machine.mjs'
-
-const bin = (name) => fileURLToPath(new URL(`../bin/${name}`, import.meta.url))
 
 export async function run(flags) {
   const { values } = parseArgs({
@@ -25,7 +18,7 @@ export async function run(flags) {
     },
   })
   process.stdout.write(`${machineLine()}\n`)
-  const cluster = await startCluster(values.flush)
+  const cluster = await startCluster({ settings: { flushDiskType: values.flush } })
   try {
     for (const bodyBytes of [128, 1024]) {
       for (let round = 0; round < Number(values.rounds); round++) {
@@ -81,69 +74,4 @@ async function sendAll(producer, topic, body, count, inFlight, latencies) {
     }
   }
   await Promise.all(Array.from({ length: inFlight }, chain))
-}
-
-async function startCluster(flushDiskType) {
-  const folder = mkdtempSync(join(tmpdir(), 'rockhopper-bench-'))
-  const [namesrvPort, brokerPort] = await freePorts()
-  const namesrvAddr = `127.0.0.1:${namesrvPort}`
-  writeFileSync(
-    join(folder, 'namesrv.conf'),
-    `listenPort=${namesrvPort}\nkvConfigPath=${folder}/kv.json\n`,
-  )
-  writeFileSync(
-    join(folder, 'broker.conf'),
-    `listenPort=${brokerPort}\nnamesrvAddr=${namesrvAddr}\nbrokerName=bench\n` +
-      `storePathRootDir=${folder}/store\nflushDiskType=${flushDiskType}\n`,
-  )
-  const namesrv = await startServer('mqnamesrv', join(folder, 'namesrv.conf'))
-  const broker = await startServer('mqbroker', join(folder, 'broker.conf'))
-  return {
-    namesrvAddr,
-    brokerCpuMicros: () => cpuMicrosOf(broker.pid),
-    async stop() {
-      await stopServer(broker)
-      await stopServer(namesrv)
-      rmSync(folder, { recursive: true })
-    },
-  }
-}
-
-/** Resolves when the server has printed its success line. */
-function startServer(name, configFile) {
-  const child = spawn(process.execPath, [bin(name), '-c', configFile], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  return new Promise((resolve, reject) => {
-    child.stdout.on('data', (text) => String(text).includes('boot success') && resolve(child))
-    child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}`)))
-  })
-}
-
-function stopServer(child) {
-  return new Promise((resolve) => {
-    child.once('exit', resolve)
-    child.kill('SIGTERM')
-  })
-}
-
-/** User and system time of a process, from /proc, in microseconds (ticks of 10 ms). */
-function cpuMicrosOf(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10_000
-}
-
-/** Two ports that are free, the second with its VIP port two below. */
-async function freePorts() {
-  const servers = []
-  const ports = []
-  while (ports.length < 2) {
-    const server = createServer()
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-    servers.push(server)
-    ports.push(server.address().port)
-  }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
