@@ -13,8 +13,8 @@ import {
   isRetryTopic,
   offsetIdPrefix,
   offsetMessageId,
-  type StoredRecord,
-  scanRecord,
+  type RecordView,
+  scanView,
 } from '@rockhopper/protocol'
 
 /** A body that would be longer is left compressed: it could be made to fill the memory. */
@@ -26,6 +26,10 @@ export const CONSUME_ERROR = 'CONSUME_ERROR'
 /** Whether and how the body is compressed. */
 const BODY_FLAGS = 0x701
 
+/**
+ * A message as a broker sent it. What lies in its record is decoded when it is asked for: most
+ * handlers look at the body and little else.
+ */
 export class ReceivedMessage {
   /** The topic it was sent to, also when it comes from the group's retry topic. */
   readonly topic: string
@@ -35,43 +39,61 @@ export class ReceivedMessage {
   /** The queue it was read from: that of the retry topic for a message that failed before. */
   readonly queue: MessageQueue
   readonly queueOffset: number
-  /** Place in the broker's log, in bytes. */
-  readonly logOffset: number
-  readonly tag: string | undefined
-  readonly keys: readonly string[]
-  /** All properties, those of the system included. */
-  readonly properties: Readonly<Record<string, string>>
-  /** The number that the sending application gave it. */
-  readonly flag: number
-  /** Unique key given by the producer; the broker's id where there is none. */
-  readonly msgId: string
-  /** When the producer made it, in ms since 1970. */
-  readonly bornAtMs: number
-  /** When the broker stored it, in ms since 1970. */
-  readonly storedAtMs: number
   /** How often it was consumed without success before. Written by the consumer only. */
   reconsumeTimes: number
-  readonly #record: StoredRecord
+  readonly #record: RecordView
+  #properties: Readonly<Record<string, string>> | undefined
 
-  constructor(record: StoredRecord, brokerName: string) {
-    const properties = decodeProperties(record.properties)
-    const { topic, queueId, queueOffset } = record
+  /** `queue`: where the record lies. */
+  constructor(record: RecordView, queue: MessageQueue) {
     const { body, compression } = plainBody(record)
     this.#record = record
-    this.topic = (isRetryTopic(topic) ? properties.get('RETRY_TOPIC') : undefined) ?? topic
     this.body = body
     this.compression = compression
-    this.queue = { topic, brokerName, queueId }
-    this.queueOffset = queueOffset
-    this.logOffset = record.logOffset
-    this.tag = properties.get('TAGS')
-    this.keys = keysOf(properties.get('KEYS'))
-    this.properties = Object.fromEntries(properties)
-    this.flag = record.flag
-    this.msgId = properties.get('UNIQ_KEY') ?? this.offsetMsgId
-    this.bornAtMs = record.bornTimestamp
-    this.storedAtMs = record.storeTimestamp
+    this.queue = queue
+    this.queueOffset = record.queueOffset
     this.reconsumeTimes = record.reconsumeTimes
+    const { topic } = queue
+    this.topic = (isRetryTopic(topic) ? this.properties['RETRY_TOPIC'] : undefined) ?? topic
+  }
+
+  /** All properties, those of the system included. */
+  get properties(): Readonly<Record<string, string>> {
+    this.#properties ??= Object.fromEntries(decodeProperties(this.#record.properties))
+    return this.#properties
+  }
+
+  get tag(): string | undefined {
+    return this.properties['TAGS']
+  }
+
+  get keys(): readonly string[] {
+    return keysOf(this.properties['KEYS'])
+  }
+
+  /** Unique key given by the producer; the broker's id where there is none. */
+  get msgId(): string {
+    return this.properties['UNIQ_KEY'] ?? this.offsetMsgId
+  }
+
+  /** Place in the broker's log, in bytes. */
+  get logOffset(): number {
+    return this.#record.logOffset
+  }
+
+  /** The number that the sending application gave it. */
+  get flag(): number {
+    return this.#record.flag
+  }
+
+  /** When the producer made it, in ms since 1970. */
+  get bornAtMs(): number {
+    return this.#record.bornTimestamp
+  }
+
+  /** When the broker stored it, in ms since 1970. */
+  get storedAtMs(): number {
+    return this.#record.storeTimestamp
   }
 
   /** Why it failed the last time, where the broker has kept that. */
@@ -104,21 +126,34 @@ export class ReceivedMessage {
 /** All messages of a body. Throws `RangeError` when the body is not a row of whole messages. */
 export function decodeMessages(body: Buffer, brokerName: string): ReceivedMessage[] {
   const messages: ReceivedMessage[] = []
+  let queue: MessageQueue | undefined
   for (let at = 0; at < body.length; ) {
-    const scanned = scanRecord(body, at, false)
+    const scanned = scanView(body, at, false)
     if (scanned.kind !== 'record') {
       throw new RangeError(
         `the broker "${brokerName}" sent ${body.length} bytes of messages, ` +
           `of which those from byte ${at} on are not a message`,
       )
     }
-    messages.push(new ReceivedMessage(scanned.record, brokerName))
-    at += scanned.record.sizeBytes
+    const { record } = scanned
+    queue = queueOf(record, brokerName, queue)
+    messages.push(new ReceivedMessage(record, queue))
+    at += record.sizeBytes
   }
   return messages
 }
 
-function plainBody({ body, sysFlag }: StoredRecord): { body: Buffer; compression: Compression } {
+/** The queue of a record; that of the one before where it is the same. */
+function queueOf(
+  { topic, queueId }: RecordView,
+  brokerName: string,
+  before: MessageQueue | undefined,
+): MessageQueue {
+  if (before?.topic === topic && before.queueId === queueId) return before
+  return { topic, brokerName, queueId }
+}
+
+function plainBody({ body, sysFlag }: RecordView): { body: Buffer; compression: Compression } {
   const compression = compressionOf(sysFlag)
   if (compression !== 'zlib') return { body, compression }
   try {

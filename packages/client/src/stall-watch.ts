@@ -13,7 +13,7 @@ const LOOKS = 4
 export type StallReason =
   /** No pull was answered: the pull is made anew. */
   | 'pull'
-  /** Handlers do not finish the oldest message that is held. */
+  /** Handlers do not finish the oldest message that is held, or nobody fetches it. */
   | 'handling'
 
 export interface StallWatchParts {
@@ -28,7 +28,8 @@ export interface StallWatchParts {
 interface Seen {
   answers: number
   answeredMs: number
-  commitOffset: number | undefined
+  /** Offset of the oldest message that is held. */
+  oldest: number
   progressedMs: number
   told: StallReason | undefined
 }
@@ -63,18 +64,19 @@ export class StallWatch {
   }
 
   #update(owned: OwnedQueue, nowMs: number): Seen {
-    const { answers, commitOffset, cached } = owned
+    const { answers, cached } = owned
+    const oldest = cached.minOffset
     const seen = this.#seen.get(owned)
     if (seen === undefined) {
-      const first = { answers, commitOffset, answeredMs: nowMs, progressedMs: nowMs }
+      const first = { answers, oldest, answeredMs: nowMs, progressedMs: nowMs }
       const made: Seen = { ...first, told: undefined }
       this.#seen.set(owned, made)
       return made
     }
     if (answers !== seen.answers || owned.isWaitingForRoom) seen.answeredMs = nowMs
-    if (commitOffset !== seen.commitOffset || cached.count === 0) seen.progressedMs = nowMs
+    if (oldest !== seen.oldest || cached.count === 0) seen.progressedMs = nowMs
     seen.answers = answers
-    seen.commitOffset = commitOffset
+    seen.oldest = oldest
     return seen
   }
 }
