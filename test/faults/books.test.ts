@@ -121,3 +121,15 @@ describe('the books of a storm', () => {
     expect(gone).toEqual({ count: 2, lowestGone: 400, highestKept: 0 })
   })
 })
+
+it('an alarm rings at its acknowledgement, unless it was called off', () => {
+  const books = threeAcknowledged()
+  const rung: number[] = []
+  books.alarmAt(4, () => rung.push(4))
+  books.noteAcknowledged(3, acknowledgement(3))
+  expect(rung).toEqual([4])
+  books.alarmAt(5, () => rung.push(5))
+  books.cancelAlarm()
+  books.noteAcknowledged(4, acknowledgement(4))
+  expect(rung).toEqual([4])
+})

@@ -92,6 +92,11 @@ export class Books {
     this.#alarm = { point, ring }
   }
 
+  /** What was to be called is not called any more. */
+  cancelAlarm(): void {
+    this.#alarm = undefined
+  }
+
   /** Before each attempt to send a message. */
   noteAttempt(number: number): void {
     this.#attempts.set(number, Math.min(255, this.#attempts.get(number) + 1))

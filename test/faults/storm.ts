@@ -182,6 +182,8 @@ class Storm {
       case 'acknowledgement':
         books.alarmAt(books.acknowledged.value + fate.count, () => broker.child.kill())
         await this.#endWithin(fate.withinMs)
+        // It would kill the next broker, that came as far, before its point.
+        books.cancelAlarm()
         break
       case 'doom':
         await this.#awaitDoom(fate.doom.point)
