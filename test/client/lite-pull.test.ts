@@ -13,6 +13,7 @@ import {
 import type { Connection } from '@rockhopper/remoting'
 import { describe, expect, test } from 'vitest'
 import { failure, GROUP, Scene, TOPIC } from './scene.ts'
+import { silence } from './scripted-broker.ts'
 
 const QUEUE = { topic: TOPIC, brokerName: 'broker-a', queueId: 0 }
 
@@ -185,6 +186,32 @@ describe('when something is in the way', () => {
     expect(await failure(consumer.poll())).toMatchObject({ code: 'CLOSED' })
     expect(() => consumer[Symbol.asyncIterator]()).toThrow('was closed')
     expect(scene.broker().left).toEqual([consumer.clientId])
+  })
+
+  test('a queue that nobody fetches from is told of, but not one that is paused', async () => {
+    const scene = await sceneWith(20, 2)
+    const consumer = await started(scene, { stalledAfterMs: 30_000 })
+    const stalls: string[] = []
+    consumer.on('queueStalled', ({ queue, reason }) => stalls.push(`${queue.queueId} ${reason}`))
+    consumer.pause([QUEUE])
+    await scene.world.clock.advance(100_000)
+    expect(stalls).toEqual(['1 handling'])
+    await poll(scene, consumer, 10)
+    await scene.run(consumer.poll(10))
+    await scene.world.clock.advance(100_000)
+    expect(stalls).toHaveLength(1)
+  })
+
+  test('a queue whose broker is silent is told of, and asked anew', async () => {
+    const scene = await sceneWith(1)
+    scene.broker().script.onPull = () => silence()
+    const consumer = await started(scene, { stalledAfterMs: 30_000 })
+    const stalls: string[] = []
+    consumer.on('queueStalled', ({ reason }) => stalls.push(reason))
+    await scene.until(() => stalls.length > 0, 60_000)
+    expect(stalls).toEqual(['pull'])
+    scene.broker().script.onPull = () => undefined
+    expect(await poll(scene, consumer, 1)).toEqual(['0'])
   })
 
   test('a commit that a broker refuses is told', async () => {

@@ -34,6 +34,7 @@ import { ReadyMessages } from './ready-messages.ts'
 import { Rebalance, type TopicShare } from './rebalance.ts'
 import type { ReceivedMessage } from './received-message.ts'
 import { clientErrorOf } from './retry-policy.ts'
+import { StallWatch } from './stall-watch.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TopicShares } from './topic-shares.ts'
 
@@ -43,7 +44,7 @@ const HOLD_MS = 20_000
 /** What a consumer that fetches messages tells those who listen. */
 export type LitePullEvents = Pick<
   ConsumerEvents,
-  'assigned' | 'released' | 'offsetMoved' | 'problem'
+  'assigned' | 'released' | 'offsetMoved' | 'queueStalled' | 'problem'
 >
 
 export class LitePullConsumer
@@ -72,6 +73,7 @@ export class LitePullConsumer
   /** Resolves when the queues chosen last are read, so that they can be moved. */
   #spreading: Promise<void> = Promise.resolve()
   #commits: Loop | undefined
+  #stalls: StallWatch | undefined
   #startedAtMs = 0
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
@@ -314,6 +316,7 @@ export class LitePullConsumer
     this.#startedAtMs = clock.nowMs()
     this.#presence.start()
     await this.#rebalance.start()
+    this.#stalls = this.#newStallWatch()
     this.#commits = every(
       clock,
       this.#config.autoCommitIntervalMs,
@@ -323,6 +326,7 @@ export class LitePullConsumer
   }
 
   async #end(wasNew: boolean): Promise<void> {
+    await this.#stalls?.stop()
     await this.#commits?.stop()
     this.#fetching.close()
     await this.#rebalance.close()
@@ -356,6 +360,23 @@ export class LitePullConsumer
     })
   }
 
+  #newStallWatch(): StallWatch {
+    const { host, stalledAfterMs } = this.#config
+    return new StallWatch({
+      clock: host.clock,
+      stalledAfterMs,
+      owned: () => this.#rebalance.owned.filter(({ queue }) => !this.#polled.get(queue).isPaused),
+      onStalled: (owned, reason, forMs) => {
+        const { queue } = owned
+        host.logger.warn('A queue does not go on.', { queue, reason, forMs })
+        this.emit('queueStalled', { queue, reason, forMs })
+        if (reason === 'pull') this.#rebalance.repull(owned)
+      },
+      onError: (error) =>
+        host.logger.error('The watch over queues failed for an unforeseen reason.', { error }),
+    })
+  }
+
   #newPuller(): Puller<Reading> {
     const { host, group, pullBatchSize } = this.#config
     const { maxCachedMessages, maxCachedBytes, maxCachedSpan } = this.#config
@@ -377,6 +398,7 @@ export class LitePullConsumer
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (reading, entries) => this.#ready.put(reading, entries),
       onPulled: ({ polled }) => {
+        polled.owned.answers++
         polled.owned.lastPullAtMs = host.clock.nowMs()
       },
       onCommitted: () => {},
@@ -452,11 +474,13 @@ export class LitePullConsumer
 
   /** Waits until more of a queue may be held here. */
   async #room({ released, polled, window }: Reading): Promise<void> {
+    polled.owned.isWaitingForRoom = true
     while (!released.aborted) {
       if (window?.isFull === true) await window.room()
       else if (polled.isPaused || this.#ready.isFull) await this.#ready.room(released)
-      else return
+      else break
     }
+    polled.owned.isWaitingForRoom = false
   }
 
   /** The queue goes on elsewhere, by the word of its broker or of an operator. */

@@ -46,6 +46,11 @@ export interface LitePullOptions extends ClientOptions, SharedOptions {
   /** Messages held here over all queues, at which none is pulled: 1 … 6 553 500, default 10 000. */
   readonly maxCachedMessagesInAll?: number
   /**
+   * Time without progress after which a queue is told of as stalled, in ms: 30 000 … 2^31, default
+   * 120 000. Brokers may hold a pull for 20 s.
+   */
+  readonly stalledAfterMs?: number
+  /**
    * How long `close` waits for loops to ask for their next message, and a rebalance for messages
    * that were fetched to count as consumed, in ms: 0 … 2^31, default 30 000.
    */
@@ -75,6 +80,7 @@ const litePullRanges = {
   maxCachedMessages: { otherwise: 1000, min: 1, max: 65_535 },
   maxCachedBytes: { otherwise: 100 * MIB, min: 1, max: 2 ** 40 },
   maxCachedSpan: { otherwise: 2000, min: 1, max: 65_535 },
+  stalledAfterMs: { otherwise: 120_000, min: 30_000, max: 2 ** 31 },
   handoverMs: { otherwise: 5000, min: 0, max: 60_000 },
   drainTimeoutMs: { otherwise: 30_000, min: 0, max: 2 ** 31 },
 } as const
