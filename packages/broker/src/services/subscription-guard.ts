@@ -96,7 +96,9 @@ export class SubscriptionGuard {
   /** For the runtime information: groups that differ now, and what happened since the start. */
   figures(): Record<string, string> {
     const groups = [...this.#clients.consumers()]
-    const differing = groups.filter(({ group }) => this.#opinions(group).length > 1)
+    const differing = groups.filter(
+      ({ group, members }) => members.size > 1 && this.#opinions(group).length > 1,
+    )
     return {
       subscriptionGuard: this.#config.subscriptionGuard,
       subscriptionDifferentGroups: String(differing.length),
