@@ -15,6 +15,10 @@ function expectWait(waitMs: number | undefined, delayMs: number): void {
   expect(waitMs).toBeLessThanOrEqual(delayMs + LATE_MS)
 }
 
+function isWarning({ level }: { readonly level: string }): boolean {
+  return level === 'warn'
+}
+
 describe('a delayed message', () => {
   test.each([
     [1, 1_000],
@@ -154,6 +158,13 @@ describe('the levels of delay', () => {
     await scene.pass(10)
     expect(scene.world.clock.pendingCount).toBeLessThanOrEqual(pendingCount)
     expect(await scene.bodies()).toEqual(['late'])
+  })
+
+  test('that are longer than messages are kept are warned of', async () => {
+    const scene = await DelayedScene.started('messageDelayLevel=1s 3d\n')
+    const warnings = scene.world.lines.filter(isWarning)
+    expect(warnings.map(({ fields }) => fields?.['delayMs'])).toEqual([3 * 86_400_000])
+    expect((await DelayedScene.started('')).world.lines.filter(isWarning)).toEqual([])
   })
 
   test('go on when there is room on the volume again, and lose nothing', async () => {

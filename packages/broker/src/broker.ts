@@ -47,6 +47,7 @@ import { TopicTable } from './tables/topics.ts'
 /** The VIP port of old clients lies so far below the port. Source: Apache class BrokerController. */
 const VIP_PORT_BELOW = 2
 const HA_PORT_ABOVE = 1
+const HOUR_MS = 3_600_000
 
 /** A running broker. */
 export interface Broker {
@@ -192,8 +193,9 @@ function deliveryOf(
 ): DelayedDelivery {
   const delays = delaysOf(config)
   const savePeriodMs = config.flushDelayOffsetInterval
-  const parts = { clock, disk, logger, store, offsets, traffic, delays, path, savePeriodMs }
-  return new DelayedDelivery(parts)
+  const keptMs = config.fileReservedTime * HOUR_MS
+  const saving = { disk, path, savePeriodMs }
+  return new DelayedDelivery({ clock, logger, store, offsets, traffic, delays, keptMs, ...saving })
 }
 
 interface Parts {

@@ -27,6 +27,8 @@ export interface DelayedDeliveryParts {
   readonly offsets: DelayOffsetTable
   readonly traffic: TrafficCounters
   readonly delays: DelayLevels
+  /** How long messages stay in the log at the least. */
+  readonly keptMs: number
   readonly path: string
   readonly savePeriodMs: number
 }
@@ -46,6 +48,14 @@ export class DelayedDelivery {
   }
 
   start(): void {
+    const { delays, keptMs, logger } = this.#parts
+    const delayMs = Math.max(...delays)
+    if (delayMs >= keptMs) {
+      const sentence =
+        'A level of delay is longer than messages are kept: its messages may be gone before they are ' +
+        'due. Raise fileReservedTime.'
+      logger.warn(sentence, { delayMs, keptMs })
+    }
     this.#running = this.#run()
   }
 

@@ -38,11 +38,16 @@ export async function catchUp(
 }
 
 /** An offset that its queue does not have is that of the next message which it has. */
-export function correctOffset(level: number, { offsets, store }: DeliveredParts): void {
+export function correctOffset(level: number, { logger, offsets, store }: DeliveredParts): void {
   const { maxOffset, minOffset } = store.queueBounds(DELAY_TOPIC, level - 1)
   const offset = offsets.get(level)
   const corrected = Math.max(minOffset, Math.min(offset, maxOffset))
-  if (corrected !== offset) offsets.put(level, corrected)
+  if (corrected === offset) return
+  const sentence =
+    'How far a level of delay is does not fit its queue: messages may be gone with old files of the ' +
+    'log before they were due, if fileReservedTime is shorter than the level.'
+  logger.warn(sentence, { level, offset, minOffset, maxOffset })
+  offsets.put(level, corrected)
 }
 
 /** The log offset behind which copies may be that nobody noted; undefined when there are none. */
