@@ -332,6 +332,31 @@ describe('the lock of a queue', () => {
     expect(offset(scene)).toBe(1)
   })
 
+  test('is kept through a handler that takes minutes, and what it did counts', async () => {
+    const scene = await Scene.open({ queues: 2 })
+    for (let i = 0; i < 2; i++) scene.broker().put(TOPIC, i, `${i}`)
+    const got: string[] = []
+    const slow = scene
+      .consumer({ orderly: true, drainTimeoutMs: 1000 }, 'slow')
+      .subscribe(TOPIC, '*', async ({ body }) => {
+        await scene.pause('slow', 120_000)
+        got.push(`slow ${body}`)
+      })
+    await scene.run(slow.start())
+    await scene.world.clock.advance(1000)
+    const fast = scene
+      .consumer({ orderly: true }, 'fast')
+      .subscribe(TOPIC, '*', ({ body }) => void got.push(`fast ${body}`))
+    await scene.run(fast.start())
+    await scene.until(() => slow.queues.length === 1, 1000)
+    const [moved] = fast.queues
+    scene.broker().put(TOPIC, moved?.queueId ?? 0, 'next')
+    await scene.world.clock.advance(100_000)
+    expect(got).toEqual([])
+    await scene.until(() => got.length === 3, 60_000)
+    expect(got.sort()).toEqual(['fast next', 'slow 0', 'slow 1'])
+  })
+
   test('lets two members handle a queue one after the other, never both at a time', async () => {
     for (let seed = 1; seed <= 5; seed++) {
       const scene = await Scene.open({ queues: 4, seed })

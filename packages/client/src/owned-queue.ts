@@ -123,11 +123,12 @@ export class OwnedQueue {
     this.#window?.wake()
   }
 
-  /** Resolves when no handler runs. */
-  idle(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve()
+  /** Resolves when no handler runs, or when the signal aborts. */
+  idle(signal?: AbortSignal): Promise<void> {
+    if (this.#running === 0 || signal?.aborted === true) return Promise.resolve()
     return new Promise((resolve) => {
       this.#whenIdle.push(resolve)
+      signal?.addEventListener('abort', () => resolve(), { once: true })
     })
   }
 

@@ -353,6 +353,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       allocation,
       clientId: this.clientId,
       offsets: this.#offsets,
+      isKeptUntilDone: this.#config.orderly && !this.#isBroadcasting,
       isBroadcasting: this.#isBroadcasting,
       drainTimeoutMs,
       shares: () => this.#shares.all(),

@@ -37,6 +37,11 @@ export interface RebalanceParts {
   /** How the members share the queues of a topic. */
   readonly allocation: AllocationStrategy
   readonly offsets: OffsetStore
+  /**
+   * Whether a queue that is given up is kept until its handlers have ended, however long that takes:
+   * nobody else may have it before. Absent: no. A closing consumer keeps nothing longer than told.
+   */
+  readonly isKeptUntilDone?: boolean
   /** Whether every member has all queues. */
   readonly isBroadcasting: boolean
   /** How long running handlers of a queue that is given up are waited for, in ms. */
@@ -81,6 +86,7 @@ export class Rebalance {
   #planned: Timer | undefined
   /** Those who wait for the end of a run that begins after they asked. */
   #waiting: (() => void)[] = []
+  readonly #closing = new AbortController()
 
   constructor(parts: RebalanceParts) {
     this.#parts = parts
@@ -150,6 +156,7 @@ export class Rebalance {
 
   /** Gives up all queues, in order. */
   async close(): Promise<void> {
+    this.#closing.abort()
     this.#planned?.cancel()
     await this.#loop?.stop()
     this.#loop = undefined
@@ -263,6 +270,7 @@ export class Rebalance {
   async #leave(owned: OwnedQueue, lastCommit: LastCommit): Promise<void> {
     const { host, drainTimeoutMs, onLeft } = this.#parts
     const { queue } = owned
+    if (this.#parts.isKeptUntilDone === true) await owned.idle(this.#closing.signal)
     if (!(await owned.drain(host.clock, drainTimeoutMs))) {
       host.logger.warn('A queue is given up while handlers of it still run.', { queue })
     }
