@@ -174,6 +174,16 @@ describe('a message that is given back', () => {
     }
   })
 
+  test('is in a queue that its group reads, though that wants more queues by now', async () => {
+    const scene = await BackScene.started()
+    const message = await scene.message()
+    await scene.giveBack(message, { delayLevel: 1 })
+    await scene.setGroup({ retryQueueNums: 8 })
+    for (let i = 0; i < 9; i++) await scene.giveBack(message, { delayLevel: 1 })
+    await scene.pass(2_000)
+    expect(await scene.messages(retries)).toHaveLength(10)
+  })
+
   test('that nobody can find is refused', async () => {
     const scene = await BackScene.started()
     const answer = await scene.giveBack({ logOffset: 12_345 })

@@ -79,7 +79,7 @@ async function giveBack(
   if (isDead) markDeadLetter(copy, '0')
   else copy.set('DELAY', String(levelOf(header, group, record, parts.delays)))
   const topic = isDead ? demandTopic(deadLetterTopic(header.group), parts) : retries
-  const queueId = isDead ? DEAD_LETTER_QUEUE : parts.random.below(group.retryQueueNums)
+  const queueId = isDead ? DEAD_LETTER_QUEUE : parts.random.below(queuesOf(retries, group))
   const endOffset = append(topic.topicName, queueId, record, copy, parts)
   // The consumer forgets the message then, so it waits for the device whatever the message says.
   const settled = await store.settled(endOffset, { waitForFlush: true })
@@ -140,6 +140,14 @@ function levelOf(
   delays: DelayLevels,
 ): number {
   return delayLevel > 0 ? delayLevel : retryLevelOf(group, reconsumeTimes, delays)
+}
+
+/** A group that wants more queues than its topic has would not read what is put beyond them. */
+function queuesOf(
+  { readQueueNums }: TopicConfig,
+  { retryQueueNums }: SubscriptionGroupConfig,
+): number {
+  return Math.max(1, Math.min(retryQueueNums, readQueueNums))
 }
 
 function retryTopicFor(header: SendBackHeader, group: SubscriptionGroupConfig): TopicConfig {
