@@ -111,6 +111,7 @@ test('without a broker, or after the end, letters are not to be had', async () =
   const { letters } = await withLetters()
   const [letter] = await read(letters)
   world.host('broker-a').kill()
+  await world.clock.advance(2000)
   expect(await failure(read(letters))).toMatchObject({ reason: 'no-broker', retryable: true })
   if (letter === undefined) throw new Error('there is no letter')
   expect(await run(failure(letters.resend(letter)))).toMatchObject({ retryable: true })
@@ -132,6 +133,26 @@ test('letters say where they came from, how often they failed, why and when', as
   expect(await texts({ fromMs: first + 1 })).toEqual(['y'])
   expect(await texts({ toMs: second })).toEqual(['x'])
   expect(await texts({ fromMs: first, toMs: second + 1 })).toEqual(['x', 'y'])
+})
+
+test('many letters are read to the last, and those that come meanwhile are not', async () => {
+  await send('fine')
+  await join(GROUP, (body) => body !== 'fine')
+  const bodies = Array.from({ length: 75 }, (_, i) => `${i}`)
+  await send(...bodies)
+  await world.clock.advance(3000)
+  const letters = await openLetters()
+  expect(await run(letters.count())).toBe(75)
+  const read: string[] = []
+  const reading = letters.read()
+  for (;;) {
+    const { done, value } = await run(reading.next())
+    if (done === true) break
+    read.push(value.message.body.toString())
+    if (read.length === 10) await send('late')
+  }
+  expect(read.sort()).toEqual(bodies.sort())
+  expect(await run(letters.count())).toBe(76)
 })
 
 test('a letter that is sent to its group comes to that group alone, as it was', async () => {
