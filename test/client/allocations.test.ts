@@ -104,6 +104,21 @@ test('who is not a member gets nothing, save what is configured', () => {
   expect(sizes).toEqual([0, 0, given.configured.length, 0, 0, 0, 0, 0])
 })
 
+test('the ring follows the members', () => {
+  const strategy = allocateByConsistentHash()
+  const queues = queuesOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  const sharesAmong = (members: readonly string[]): number[] =>
+    members.map((member) => strategy.allocate('group', member, queues, members).length)
+  const fresh = (members: readonly string[]): number[] =>
+    members.map(
+      (member) => allocateByConsistentHash().allocate('group', member, queues, members).length,
+    )
+  for (const members of [['a'], ['a', 'b'], ['a', 'c'], ['a', 'b', 'c'], ['b']]) {
+    expect(sharesAmong(members)).toEqual(fresh(members))
+    expect(sharesAmong(members).reduce((sum, count) => sum + count, 0)).toBe(10)
+  }
+})
+
 test('a queue or a member without a room is named', () => {
   const queues = queuesOf([0])
   const nowhere = allocateNearby(allocateAveragely, { ...rooms, ofBroker: () => '' })

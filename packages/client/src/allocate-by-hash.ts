@@ -1,7 +1,7 @@
 /**
  * Shares of queues by a ring of hashes: when a member comes or goes, only its own queues move.
  * Source: Apache classes AllocateMessageQueueConsistentHash and ConsistentHashRouter; `client.md`
- * section 5.3. Pure: it owns nothing.
+ * section 5.3. Owns the ring of the last members, which are the same for all topics of a group.
  */
 import { createHash } from 'node:crypto'
 import type { MessageQueue } from '@rockhopper/protocol'
@@ -24,14 +24,23 @@ export function allocateByConsistentHash(places = PLACES): AllocationStrategy {
   if (!Number.isSafeInteger(places) || places < 1) {
     throw badOption(`the places on the ring are ${places}`, 'use a whole number from 1')
   }
+  let known: readonly string[] = []
+  let ring: readonly Place[] = []
   return {
     name: 'CONSISTENT_HASH',
     allocate(_group, clientId, queues, members) {
       if (!members.includes(clientId)) return []
-      const ring = ringOf(members, places)
+      if (!isSame(known, members)) {
+        known = [...members]
+        ring = ringOf(members, places)
+      }
       return queues.filter((queue) => ownerOf(ring, hashOf(textOf(queue))) === clientId)
     },
   }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, at) => text === other[at])
 }
 
 /** The places in the order of their hashes. Of two on the same spot the later member has it. */
