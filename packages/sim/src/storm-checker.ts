@@ -73,20 +73,26 @@ function unhandledMessages({ groups, history, stored }: StormEvidence): string[]
 
 function unexplainedRepeats({ history }: StormEvidence): string[] {
   return repeats(history.deliveries).flatMap(([before, again]) => {
-    if (isExplained(history.troubles, before, again)) return []
-    return [`${shown(again)}, which ${shown(before)} before`]
+    if (before.some((each) => isExplained(history.troubles, each, again))) return []
+    const first = before.map((each) => shown(each)).join(', and ')
+    return [`${shown(again)}, but ${first}`]
   })
 }
 
-/** Deliveries of a message that its group had before, unless the handler had failed. */
-export function repeats(deliveries: readonly StormDelivery[]): [StormDelivery, StormDelivery][] {
-  const last = new Map<string, StormDelivery>()
+/**
+ * Deliveries of messages that their group had before, each with those before it. A message whose
+ * handler failed is to come again.
+ */
+export function repeats(
+  deliveries: readonly StormDelivery[],
+): (readonly [before: readonly StormDelivery[], again: StormDelivery])[] {
+  const known = new Map<string, StormDelivery[]>()
   return deliveries.flatMap((delivery) => {
     const name = `${delivery.group} ${delivery.key}`
-    const before = last.get(name)
-    last.set(name, delivery)
-    const isRepeat = before !== undefined && before.end?.how !== 'failed'
-    return isRepeat ? [[before, delivery] as [StormDelivery, StormDelivery]] : []
+    const before = known.get(name)
+    known.set(name, [...(before ?? []), delivery])
+    const isRepeat = before !== undefined && before.at(-1)?.end?.how !== 'failed'
+    return isRepeat ? [[before, delivery] as const] : []
   })
 }
 

@@ -63,6 +63,11 @@ export class StormMember {
     return `${this.host.name}/${this.#lives}`
   }
 
+  /** Whether it is, or tries to become, a member of its group. */
+  get isJoined(): boolean {
+    return this.#life !== undefined
+  }
+
   /** Whether it has joined and has not left. */
   get isMember(): boolean {
     return this.#life?.isStarted ?? false

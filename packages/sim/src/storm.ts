@@ -28,6 +28,7 @@ const TOPICS = new Map([
 ])
 const ORDERLY_GROUP = 'storm-orderly'
 const CONCURRENT_GROUP = 'storm-concurrent'
+const GROUPS: readonly string[] = [ORDERLY_GROUP, CONCURRENT_GROUP]
 const MEMBERS = 50
 const EVENTS = 200
 const PRODUCERS = 2
@@ -272,6 +273,7 @@ class Storm {
   async #calmDown(): Promise<void> {
     const { clock } = this.#world
     this.#tell('the storm is over')
+    for (const group of GROUPS) this.#revive(group)
     await clock.advance(CALM_MS)
     this.#isSending = false
     await clock.advance(CALM_MS)
@@ -282,10 +284,19 @@ class Storm {
     this.#findings.push(
       ...judgeStorm({
         ...{ history: this.#history, stored, progress },
-        groups: this.#groups.map((group) => ({ group, isOrderly: group === ORDERLY_GROUP })),
+        groups: GROUPS.map((group) => ({ group, isOrderly: group === ORDERLY_GROUP })),
         owners: this.#owners(),
       }),
     )
+  }
+
+  /** A group that has nobody left would not consume the rest. */
+  #revive(group: string): void {
+    const members = this.#members.filter((member) => member.group === group)
+    const [first] = members
+    if (first === undefined || members.some(({ isJoined }) => isJoined)) return
+    this.#launch(first.join())
+    this.#tell(`${first.lifeName} joins ${group}, which has nobody left`)
   }
 
   /** Waits until the groups have consumed and committed everything, and gives back how far they are. */
@@ -294,7 +305,7 @@ class Storm {
     const endMs = clock.monotonicMs() + DRAIN_LIMIT_MS
     for (;;) {
       const progress = new Map<string, readonly GroupProgress[]>()
-      for (const group of this.#groups) {
+      for (const group of GROUPS) {
         const asked = this.#operator.progress(group, [...TOPICS.keys()])
         progress.set(group, (await clock.settle(asked, READ_LIMIT_MS)) ?? [])
       }
@@ -315,7 +326,7 @@ class Storm {
     for (const { end, group, key } of this.#history.deliveries) {
       if (end?.how === 'handled') handled.add(`${group} ${key}`)
     }
-    return this.#groups.every((group) => stored.every(({ key }) => handled.has(`${group} ${key}`)))
+    return GROUPS.every((group) => stored.every(({ key }) => handled.has(`${group} ${key}`)))
   }
 
   #isSettled(): boolean {
@@ -323,14 +334,9 @@ class Storm {
     return [...this.#ghostsUntilMs.values()].every((untilMs) => untilMs < nowMs)
   }
 
-  /** The groups that have members at the end; without any nothing is consumed. */
-  get #groups(): string[] {
-    return [...new Set(this.#members.filter(({ isMember }) => isMember).map(({ group }) => group))]
-  }
-
   #owners(): Map<string, Map<string, readonly string[]>> {
     return new Map(
-      this.#groups.map((group) => {
+      GROUPS.map((group) => {
         const members = this.#members.filter((member) => member.isMember && member.group === group)
         const owners = this.#cluster.queuesOf(TOPICS).map((queue) => {
           const having = members.filter(({ queues }) => queues.includes(queue))
@@ -342,17 +348,16 @@ class Storm {
   }
 
   #watch(): void {
-    const groups = [ORDERLY_GROUP, CONCURRENT_GROUP]
-    const watch = new StormWatch(this.#history, groups, this.#cluster.queuesOf(TOPICS))
+    const watch = new StormWatch(this.#history, GROUPS, this.#cluster.queuesOf(TOPICS))
     const look = (): void => {
       if (this.#isOver) return
-      this.#look(watch, groups)
+      this.#look(watch)
       this.#world.clock.after(LOOK_MS, look)
     }
     look()
   }
 
-  #look(watch: StormWatch, groups: readonly string[]): void {
+  #look(watch: StormWatch): void {
     const nowMs = this.#world.clock.monotonicMs()
     const isAway = ({ host }: StormMember): boolean => {
       return (this.#awayUntilMs.get(host.name) ?? 0) > nowMs
@@ -361,7 +366,7 @@ class Storm {
     watch.look({
       nowMs,
       isWell: () => this.#isWell(nowMs),
-      groups: groups.map((group) => {
+      groups: GROUPS.map((group) => {
         const all = this.#members.filter((member) => member.isMember && member.group === group)
         const members = all.filter((member) => !isAway(member))
         const owned = new Set(members.flatMap(({ queues }) => queues))
