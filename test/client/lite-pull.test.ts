@@ -262,6 +262,7 @@ describe('polls', () => {
   test.each([
     ['of one queue', { maxCachedMessages: 30 }, 120],
     ['over all queues', { maxCachedMessagesInAll: 50 }, 80],
+    ['in bytes', { maxCachedBytesInAll: 100 }, 80],
   ])('hold no more messages than they may %s', async (_what, options, most) => {
     const scene = await sceneWith(400, 4)
     const consumer = await started(scene, options)

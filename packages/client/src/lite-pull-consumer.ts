@@ -9,6 +9,7 @@ import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 import { BrokerOffsets } from './broker-offsets.ts'
+import { CacheBudget } from './cache-budget.ts'
 import { newClientId } from './client-id.ts'
 import type { ConsumerEvents } from './consumer-events.ts'
 import { badOption, type ClientError } from './errors.ts'
@@ -61,6 +62,7 @@ export class LitePullConsumer
   readonly #offsets: OffsetStore
   readonly #locks: QueueLocks
   readonly #handover: Handover
+  readonly #budget: CacheBudget
   readonly #ready: ReadyMessages
   readonly #fetching: Fetching
   readonly #polled: PolledQueues
@@ -99,6 +101,7 @@ export class LitePullConsumer
     const { handoverMs } = config
     const { clock } = host
     this.#handover = new Handover({ clock, locks: this.#locks, isOrderly: false, handoverMs })
+    this.#budget = new CacheBudget(config.maxCachedBytesInAll)
     this.#ready = new ReadyMessages(clock, config.maxCachedMessagesInAll)
     this.#fetching = new Fetching(clock, this.#ready)
     this.#polled = new PolledQueues({
@@ -393,10 +396,14 @@ export class LitePullConsumer
       as: 'lite',
       holdMs: HOLD_MS,
       startOffset: async ({ from, polled }) => from ?? this.#offsets.startOffset(polled.owned),
-      open: (reading, startOffset) => reading.open(startOffset, limits),
+      open: (reading, startOffset) => reading.open(startOffset, limits, this.#budget),
       room: (reading) => this.#room(reading),
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
-      onMessages: (reading, entries) => this.#ready.put(reading, entries),
+      onMessages: (reading, entries) => {
+        if (reading.released.aborted) return
+        reading.polled.owned.hold(entries)
+        this.#ready.put(reading, entries)
+      },
       onPulled: ({ polled }) => {
         polled.owned.answers++
         polled.owned.lastPullAtMs = host.clock.nowMs()
@@ -430,6 +437,7 @@ export class LitePullConsumer
       mayCommit: () => true,
       onLeft: async (owned) => {
         this.#polled.delete(owned)
+        owned.forsake()
         await this.#handover.leave(owned)
       },
       onAssigned: (queues) => this.emit('assigned', queues),
@@ -480,6 +488,7 @@ export class LitePullConsumer
       else if (polled.isPaused || this.#ready.isFull) await this.#ready.room(released)
       else break
     }
+    if (window !== undefined && window.count > 0) await this.#budget.room(released)
     polled.owned.isWaitingForRoom = false
   }
 

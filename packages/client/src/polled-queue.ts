@@ -4,6 +4,7 @@
  * whether the queue is paused, and the offset that the application last said it had consumed.
  */
 import type { MessageQueue } from '@rockhopper/protocol'
+import type { CacheBudget } from './cache-budget.ts'
 import type { Entry, OwnedQueue } from './owned-queue.ts'
 import type { PullTarget } from './pull.ts'
 import type { ReceivedMessage } from './received-message.ts'
@@ -41,8 +42,9 @@ export class Reading implements PullTarget {
     return this.#window?.commitOffset ?? this.from
   }
 
-  open(startOffset: number, limits: WindowLimits): Window<ReceivedMessage> {
-    this.#window = this.polled.owned.open(startOffset, limits)
+  /** What is held of it counts for the budget. */
+  open(startOffset: number, limits: WindowLimits, budget: CacheBudget): Window<ReceivedMessage> {
+    this.#window = this.polled.owned.open(startOffset, limits, budget)
     return this.#window
   }
 
@@ -51,9 +53,9 @@ export class Reading implements PullTarget {
     this.polled.owned.enter()
   }
 
-  /** They are consumed. */
+  /** They are consumed; after a seek that is of no account. */
   finish(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#window?.finish(entry)
+    if (this.polled.reading === this) for (const entry of entries) this.polled.owned.finish(entry)
     this.giveBack()
   }
 
@@ -108,6 +110,7 @@ export class PolledQueue {
   /** Begins anew at an offset. Gives back the reading that is over. */
   restart(offset: number): Reading {
     const over = this.#reading
+    this.owned.forsake()
     this.#reading = new Reading(this, offset)
     over.stop()
     return over

@@ -28,6 +28,7 @@ type SharedOptions = Pick<
   | 'maxCachedMessages'
   | 'maxCachedBytes'
   | 'maxCachedSpan'
+  | 'maxCachedBytesInAll'
   | 'handoverMs'
 >
 
@@ -80,6 +81,7 @@ const litePullRanges = {
   maxCachedMessages: { otherwise: 1000, min: 1, max: 65_535 },
   maxCachedBytes: { otherwise: 100 * MIB, min: 1, max: 2 ** 40 },
   maxCachedSpan: { otherwise: 2000, min: 1, max: 65_535 },
+  maxCachedBytesInAll: { otherwise: 256 * MIB, min: 1, max: 2 ** 40 },
   stalledAfterMs: { otherwise: 120_000, min: 30_000, max: 2 ** 31 },
   handoverMs: { otherwise: 5000, min: 0, max: 60_000 },
   drainTimeoutMs: { otherwise: 30_000, min: 0, max: 2 ** 31 },
