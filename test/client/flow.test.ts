@@ -117,6 +117,18 @@ describe('a queue that does not go on', () => {
     expect(stalls.map(({ reason }) => reason)).toEqual(['handling', 'handling'])
   })
 
+  test('because another member has its lock is told of', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    scene.broker().script.onLock = () => false
+    const consumer = scene
+      .consumer({ stalledAfterMs: 30_000, orderly: true })
+      .subscribe(TOPIC, '*', () => {})
+    const stalls = stallsOf(consumer)
+    await scene.run(consumer.start())
+    await scene.world.clock.advance(100_000)
+    expect(stalls.map(({ reason }) => reason)).toEqual(['lock'])
+  })
+
   test('because there is nothing to read is not told of', async () => {
     const scene = await Scene.open({ queues: 1 })
     const consumer = scene.consumer({ stalledAfterMs: 30_000 }).subscribe(TOPIC, '*', () => {})

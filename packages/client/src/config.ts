@@ -113,9 +113,12 @@ export interface ConsumerOptions extends ClientOptions {
   readonly maxCachedBytes?: number
   /** From the oldest unfinished message of a queue to the newest: 1 … 65 535, default 2000. */
   readonly maxCachedSpan?: number
-  /** The same for all queues of a topic together: 1 … 2^31 − 1, default none. */
+  /**
+   * Messages of a topic held here, divided over the queues of it that this consumer has; then
+   * `maxCachedMessages` does not count: 1 … 2^31 − 1, default none.
+   */
   readonly maxCachedMessagesPerTopic?: number
-  /** The same in bytes: 1 … 2^40, default none. */
+  /** The same in bytes, in the place of `maxCachedBytes`: 1 … 2^40, default none. */
   readonly maxCachedBytesPerTopic?: number
   /**
    * Bytes held here over all queues: 1 … 2^40, default 256 MiB. At it only queues of which nothing

@@ -21,7 +21,8 @@ export interface ConsumerEvents {
   offsetMoved: [move: { queue: MessageQueue; from: number; to: number }]
   /**
    * A queue did not go on for the time `stalledAfterMs`: no pull was answered (`pull`; it is made
-   * anew), or handlers do not finish its oldest message (`handling`). Told once of each stall.
+   * anew), another member of an orderly group does not give it up (`lock`), or handlers do not
+   * finish its oldest message (`handling`). Told once of each stall.
    */
   queueStalled: [stall: { queue: MessageQueue; reason: StallReason; forMs: number }]
   /**

@@ -41,9 +41,14 @@ export class Handover {
 
   /** Resolves when the queue may be read, or when it is released. */
   async enter(owned: OwnedQueue, isShared: boolean): Promise<void> {
+    if (!this.#parts.isOrderly && !isShared) {
+      void this.#parts.locks.want(owned)
+      return
+    }
+    owned.isWaitingForLock = true
     if (this.#parts.isOrderly) await this.locked(owned)
-    else if (isShared) await this.#courtesy(owned)
-    else void this.#parts.locks.want(owned)
+    else await this.#courtesy(owned)
+    owned.isWaitingForLock = false
   }
 
   /** Resolves when the lock is held, or when the queue is released. */

@@ -21,6 +21,8 @@ export class OwnedQueue {
   isFailing = false
   /** Pulls that were answered. */
   answers = 0
+  /** Whether it is not pulled because another member may still have it. */
+  isWaitingForLock = false
   /** Whether it is not pulled because enough is held. */
   isWaitingForRoom = false
   /** Wall time of the last answer to a pull, in ms since 1970; 0 for never. */

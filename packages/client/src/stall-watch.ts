@@ -13,6 +13,8 @@ const LOOKS = 4
 export type StallReason =
   /** No pull was answered: the pull is made anew. */
   | 'pull'
+  /** Another member of an orderly group has the lock. */
+  | 'lock'
   /** Handlers do not finish the oldest message that is held, or nobody fetches it. */
   | 'handling'
 
@@ -54,7 +56,7 @@ export class StallWatch {
     const nowMs = clock.monotonicMs()
     for (const each of owned()) {
       const seen = this.#update(each, nowMs)
-      const stall = stallOf(seen, nowMs - stalledAfterMs)
+      const stall = stallOf(each, seen, nowMs - stalledAfterMs)
       if (stall === undefined) seen.told = undefined
       else if (seen.told !== stall.reason) {
         seen.told = stall.reason
@@ -82,10 +84,13 @@ export class StallWatch {
 }
 
 function stallOf(
+  { isWaitingForLock }: OwnedQueue,
   { answeredMs, progressedMs }: Seen,
   beforeMs: number,
 ): { reason: StallReason; sinceMs: number } | undefined {
-  if (answeredMs <= beforeMs) return { reason: 'pull', sinceMs: answeredMs }
+  if (answeredMs <= beforeMs) {
+    return { reason: isWaitingForLock ? 'lock' : 'pull', sinceMs: answeredMs }
+  }
   if (progressedMs <= beforeMs) return { reason: 'handling', sinceMs: progressedMs }
   return undefined
 }
