@@ -82,6 +82,45 @@ describe('a limit', () => {
   })
 })
 
+describe('a consumer that is suspended', () => {
+  test('pulls nothing more until it is resumed, and can be closed meanwhile', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const got: string[] = []
+    const consumer = scene
+      .consumer({ stalledAfterMs: 30_000 })
+      .subscribe(TOPIC, '*', ({ body }) => void got.push(body.toString()))
+    const stalls = stallsOf(consumer)
+    await scene.run(consumer.start())
+    await scene.world.clock.advance(100)
+    consumer.suspend()
+    // The pull that is held already is answered.
+    scene.broker().put(TOPIC, 0, 'first')
+    await scene.world.clock.advance(100)
+    scene.broker().put(TOPIC, 0, 'second')
+    await scene.world.clock.advance(60_000)
+    expect([got, stalls]).toEqual([['first'], []])
+    consumer.resume()
+    await scene.until(() => got.length === 2, 1000)
+    consumer.suspend()
+    await scene.run(consumer.close())
+  })
+
+  test('waits after each pull that brought messages, if it is told to', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    for (let i = 0; i < 30; i++) scene.broker().put(TOPIC, 0, `${i}`)
+    const consumer = scene
+      .consumer({ pullIntervalMs: 1000, pullBatchSize: 10 })
+      .subscribe(TOPIC, '*', () => {})
+    await scene.run(consumer.start())
+    await scene.world.clock.advance(2500)
+    const pulls = scene.broker().pulls.filter(({ topic }) => topic === TOPIC)
+    expect(pulls.map(({ queueOffset }) => queueOffset)).toEqual([0, 10, 20])
+    scene.broker().put(TOPIC, 0, 'late')
+    await scene.world.clock.advance(5000)
+    expect(scene.broker().offsets.get(`shop ${TOPIC} 0`)).toBe(31)
+  })
+})
+
 describe('a queue that does not go on', () => {
   test('because no pull is answered is told of once, and pulled anew', async () => {
     const scene = await Scene.open({ queues: 1 })

@@ -105,8 +105,13 @@ export interface ConsumerOptions extends ClientOptions {
    * 1000. A handler may say otherwise.
    */
   readonly suspendCurrentQueueTimeMs?: number
-  /** Messages asked for by one pull: 1 … 1024, default 32. */
+  /**
+   * Messages asked for by one pull, though no more than may be held: 1 … 1024, default 256 (Apache:
+   * 32, which its brokers give at the most unless told otherwise).
+   */
   readonly pullBatchSize?: number
+  /** Pause of a queue after a pull that brought messages, in ms: 0 … 65 535, default 0. */
+  readonly pullIntervalMs?: number
   /** Messages of a queue held here; at it the queue is not pulled: 1 … 65 535, default 1000. */
   readonly maxCachedMessages?: number
   /** Bytes of a queue held here; at it the queue is not pulled: 1 … 2^40, default 100 MiB. */
@@ -171,7 +176,8 @@ const consumerRanges = {
   consumeTimeoutMs: { otherwise: 900_000, min: 1000, max: 2 ** 31 },
   maxReconsumeTimes: { otherwise: -1, min: -1, max: MAX_INT },
   suspendCurrentQueueTimeMs: { otherwise: 1000, min: 10, max: 30_000 },
-  pullBatchSize: { otherwise: 32, min: 1, max: 1024 },
+  pullBatchSize: { otherwise: 256, min: 1, max: 1024 },
+  pullIntervalMs: { otherwise: 0, min: 0, max: 65_535 },
   maxCachedMessages: { otherwise: 1000, min: 1, max: 65_535 },
   maxCachedBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
   maxCachedSpan: { otherwise: 2000, min: 1, max: 65_535 },

@@ -21,6 +21,8 @@ export class OwnedQueue {
   isFailing = false
   /** Pulls that were answered. */
   answers = 0
+  /** Whether the last pull brought messages. */
+  isBusy = false
   /** Whether it is not pulled because another member may still have it. */
   isWaitingForLock = false
   /** Whether it is not pulled because enough is held. */

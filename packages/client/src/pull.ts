@@ -128,11 +128,12 @@ export class Puller<T extends PullTarget> {
     subscription: Subscription,
     replica: number,
   ): PullWish {
-    const { group, batchSize: maxMessages, as, holdMs, isCommitted } = this.#parts
+    const { group, batchSize, as, holdMs, isCommitted } = this.#parts
     const commits = as === 'member' && isCommitted?.(target) !== false
     const commitOffset = commits ? window.commitOffset : undefined
     const { queue } = target
     const offset = window.nextOffset
+    const maxMessages = Math.min(batchSize, window.maxMessages)
     return { group, queue, offset, maxMessages, subscription, as, holdMs, replica, commitOffset }
   }
 

@@ -4,7 +4,7 @@
  * handled in `consume-concurrently.ts` or `consume-orderly.ts`.
  */
 import { EventEmitter } from 'node:events'
-import { every, type Loop } from '@rockhopper/host'
+import { every, type Loop, pause } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 import { BrokerOffsets } from './broker-offsets.ts'
 import { CacheBudget } from './cache-budget.ts'
@@ -35,6 +35,7 @@ import { clientErrorOf } from './retry-policy.ts'
 import { StallWatch } from './stall-watch.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TopicShares } from './topic-shares.ts'
+import { Valve } from './valve.ts'
 import type { Window } from './window.ts'
 
 /** How often offsets are committed (Apache: persistConsumerOffsetInterval). */
@@ -56,6 +57,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #listening: Listening
   readonly #statistics: ConsumeStatistics
   readonly #budget: CacheBudget
+  readonly #valve = new Valve()
   readonly #shares: TopicShares
   readonly #rebalance: Rebalance
   #commits: Loop | undefined
@@ -147,6 +149,16 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   onMessages(handler: BatchHandler): this {
     this.#subscriptions.setBatchHandler(handler)
     return this
+  }
+
+  /** Pulls no more messages until `resume`. Those that are held are still handled. */
+  suspend(): void {
+    this.#valve.close()
+  }
+
+  /** Pulls messages again. */
+  resume(): void {
+    this.#valve.reopen()
   }
 
   /**
@@ -311,6 +323,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       room: (owned, window) => this.#room(owned, window),
       onPulled: (owned, count, tookMs) => {
         owned.answers++
+        owned.isBusy = count > 0
         owned.lastPullAtMs = config.host.clock.nowMs()
         if (count > 0) this.#statistics.pulled(owned.queue.topic, count, tookMs)
       },
@@ -339,9 +352,12 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   }
 
   async #room(owned: OwnedQueue, window: Window<ReceivedMessage>): Promise<void> {
+    const { host, pullIntervalMs } = this.#config
     owned.isWaitingForRoom = true
+    if (owned.isBusy && pullIntervalMs > 0) await pause(host.clock, pullIntervalMs, owned.released)
     await window.room()
     if (window.count > 0) await this.#budget.room(owned.released)
+    await this.#valve.pass(owned.released)
     owned.isWaitingForRoom = false
   }
 

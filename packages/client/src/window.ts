@@ -53,6 +53,11 @@ export class Window<M> {
     return this.#entries[this.#head]?.queueOffset ?? this.#nextOffset
   }
 
+  /** Messages that may be held; a pull that brings more is taken all the same. */
+  get maxMessages(): number {
+    return this.#limits.maxMessages
+  }
+
   /** Messages pulled and not finished. */
   get count(): number {
     return this.#count
