@@ -4,6 +4,7 @@
  *
  *   npm run test:faults -- --kills 200 [--flush SYNC_FLUSH] [--seed 7]
  *   npm run test:faults -- --power 50                                      (as root, on Linux)
+ *   npm run test:faults -- --group 200          consumers join, leave and are killed (about 3 min)
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -18,13 +19,16 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string' },
     power: { type: 'string' },
+    group: { type: 'string' },
     flush: { type: 'string', default: 'both' },
     seed: { type: 'string', default: '1' },
   },
 })
-const { flush, kills = values.power === undefined ? '100' : '0', power = '0', seed } = values
-if (![kills, power, seed].every((value) => /^\d+$/.test(value))) {
-  end(1, 'faults: --kills, --power and --seed take whole numbers')
+const { flush, group = '0', power = '0', seed } = values
+const isOther = values.power !== undefined || values.group !== undefined
+const { kills = isOther ? '0' : '100' } = values
+if (![group, kills, power, seed].every((value) => /^\d+$/.test(value))) {
+  end(1, 'faults: --kills, --power, --group and --seed take whole numbers')
 }
 if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
   end(1, `faults: --flush is ASYNC_FLUSH, SYNC_FLUSH or both, not "${flush}"`)
@@ -56,6 +60,7 @@ const run = spawnSync(process.execPath, [join(bundle, 'faults.run.js')], {
       ...process.env,
       FAULTS_KILLS: kills,
       FAULTS_POWER: power,
+      FAULTS_GROUP: group,
       FAULTS_FLUSH: flush,
       FAULTS_SEED: seed,
       FAULTS_RESULT: resultFile,

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { type Verdict, verdictOnKills, verdictOnPower } from './verdict.ts'
+import { type Verdict, verdictOnGroups, verdictOnKills, verdictOnPower } from './verdict.ts'
 
 const { FAULTS_FLUSH, FAULTS_KILLS, FAULTS_POWER, FAULTS_RESULT = '', FAULTS_SEED } = process.env
 
@@ -26,6 +26,8 @@ async function run(): Promise<void> {
   for (const flushDiskType of types) {
     if (cycles > 0) say(await verdictOnPower({ cycles, flushDiskType, seed }))
   }
+  const events = Number(process.env['FAULTS_GROUP'])
+  if (events > 0) say(await verdictOnGroups({ events, seed }))
   writeFileSync(FAULTS_RESULT, JSON.stringify(verdicts))
 }
 

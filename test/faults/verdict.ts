@@ -2,6 +2,7 @@
  * What a long run came to, in words, and whether it was as it should be. Owns nothing.
  */
 import { FragileVolume } from './fragile-volume.ts'
+import { groupStorm } from './group-storm.ts'
 import { drawFates } from './plan.ts'
 import { losePower, type PowerLosses, type PowerOptions } from './power.ts'
 import { storm } from './storm.ts'
@@ -50,6 +51,32 @@ export async function verdictOnKills({
     return { good, summary, text: [tally.report(), ...examples, summary, ...hint].join('\n') }
   } catch (error) {
     return broken(error, `kills with ${flushDiskType}`, again)
+  }
+}
+
+/** A storm over consumer groups: 50 consumers in 10 processes, and so many events. */
+export async function verdictOnGroups(options: {
+  readonly events: number
+  readonly seed: number
+}): Promise<Verdict> {
+  const { events, seed } = options
+  const again = `npm run test:faults -- --group ${events} --seed ${seed}`
+  try {
+    const say = (line: string): void => void process.stdout.write(`${line}\n`)
+    const many = { processes: 10, consumersPerProcess: 5, gapMs: 1_000 }
+    const report = await groupStorm({ ...options, ...many, say })
+    const good = report.findings.length === 0
+    const summary =
+      `${good ? 'passed' : 'failed'}: ${events} events over 64 queues: ${report.joins} joins, ` +
+      `${report.leaves} leaves, ${report.kills} processes killed with ${report.killedMembers} ` +
+      `consumers; ${report.acknowledged} messages acknowledged, ${report.delivered} delivered to 2 ` +
+      `groups, ${report.repeats} of them repeats after kills, longest standstill ` +
+      `${(report.longestIdleMs / 1000).toFixed(1)} s, ${Math.round(report.durationMs / 1000)} s`
+    const found = report.findings.map(({ rule, sentence }) => `broken: ${rule}: ${sentence}`)
+    const hint = good ? [] : [`what is left is in ${report.folder}; again: ${again}`]
+    return { good, summary, text: [...found, summary, ...hint].join('\n') }
+  } catch (error) {
+    return broken(error, 'a storm over groups', again)
   }
 }
 

@@ -72,8 +72,10 @@ function unhandledMessages({ groups, history, stored }: StormEvidence): string[]
 }
 
 function unexplainedRepeats({ history }: StormEvidence): string[] {
+  const holders = holdersOf(history.deliveries)
   return repeats(history.deliveries).flatMap(([before, again]) => {
-    if (before.some((each) => isExplained(history.troubles, each, again))) return []
+    const isExplained = before.some((each) => explains(history.troubles, holders, each, again))
+    if (isExplained) return []
     const first = before.map((each) => shown(each)).join(', and ')
     return [`${shown(again)}, but ${first}`]
   })
@@ -97,18 +99,37 @@ export function repeats(
 }
 
 /**
- * Whether the one who had the message before was killed or cut off meanwhile, or a broker ended: each
+ * Whether one of those who had the message was killed meanwhile; or somebody was cut off who had the
+ * queue: what he said of his progress may come late, and put the group back. Or a broker ended: each
  * of them knows who the members are, and the queue's own how far the group is.
  */
-function isExplained(
+function explains(
   troubles: readonly Trouble[],
+  holders: ReadonlyMap<string, ReadonlySet<string>>,
   before: StormDelivery,
   again: StormDelivery,
 ): boolean {
+  const others = holders.get(placeOf(before))
   return troubles.some(({ who, fromMs, untilMs }) => {
-    if (!isBroker(who) && who !== before.member && who !== again.member) return false
+    const isCut = untilMs > fromMs && others?.has(who) === true
+    if (!isBroker(who) && !isCut && who !== before.member && who !== again.member) return false
     return fromMs <= again.atMs && untilMs + AFTERMATH_MS >= before.atMs
   })
+}
+
+/** Who ever had each queue of each group. */
+function holdersOf(deliveries: readonly StormDelivery[]): Map<string, Set<string>> {
+  const holders = new Map<string, Set<string>>()
+  for (const delivery of deliveries) {
+    const known = holders.get(placeOf(delivery))
+    if (known === undefined) holders.set(placeOf(delivery), new Set([delivery.member]))
+    else known.add(delivery.member)
+  }
+  return holders
+}
+
+function placeOf({ group, queue }: StormDelivery): string {
+  return `${group} ${queue}`
 }
 
 function overlaps(evidence: StormEvidence): string[] {
@@ -182,7 +203,7 @@ function orderlyQueues({ groups, history }: StormEvidence): StormDelivery[][] {
   const queues = new Map<string, StormDelivery[]>()
   for (const delivery of history.deliveries) {
     if (!orderly.has(delivery.group)) continue
-    const name = `${delivery.group} ${delivery.queue}`
+    const name = placeOf(delivery)
     const known = queues.get(name)
     if (known === undefined) queues.set(name, [delivery])
     else known.push(delivery)
