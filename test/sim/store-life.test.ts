@@ -14,9 +14,13 @@ const TIMEOUT_MS = 60_000
 
 /**
  * They found: deleted topics and old messages that came back, ends noted for the wrong checkpoint, a
- * checkpoint written after the folder was let go of, records believed before their sums were.
+ * checkpoint written after the folder was let go of, records believed before their sums were, keys
+ * left out for an error that passes, names that only one of two who needed them waited for.
  */
-const FOUND_BUGS = [64, 216, 309, 329, 350, 591, 865, 9_023, 9_064, 9_103, 9_197, 9_219, 9_409]
+const FOUND_BUGS = [
+  ...[64, 216, 309, 329, 350, 591, 865, 1_784, 2_222, 2_965, 3_424],
+  ...[9_023, 9_064, 9_103, 9_197, 9_219, 9_409],
+]
 
 function expectKept(report: StoreReport): void {
   expect(report.findings.length === 0 ? '' : storyOfStore(report)).toBe('')

@@ -6,6 +6,27 @@ import { message, numbered, ROOT, SEGMENT_BYTES, StoreScene } from './scene.ts'
 const sync = { flushDisk: 'sync' } as const
 const LOG = `${ROOT}/commitlog/00000000000000000000`
 
+describe('a name that could not be made durable', () => {
+  it.each([
+    ['a flush', 0],
+    ['a checkpoint', 1],
+  ])('is called so by nobody, when %s asked for it first', async (_, checkpoints) => {
+    const scene = await StoreScene.opened({ ...sync, syncFlushTimeoutMs: 60_000 })
+    for (let i = 0; i < checkpoints; i++) await scene.settle(scene.store.checkpoint())
+    scene.host.disk.syncDelay = [50, 50]
+    scene.host.disk.fail({ operation: 'syncDirectory', pathIncludes: 'commitlog', code: 'EIO' })
+    const { endOffset } = scene.append()
+    const checkpoint = scene.store.checkpoint().catch(() => 'failed')
+    const settled = scene.store.settled(endOffset, { waitForFlush: true })
+    expect(await scene.settle(Promise.all([settled, checkpoint]))).toEqual(['failed', 'failed'])
+    await scene.settle(scene.store.checkpoint().catch(() => undefined))
+    scene.host.crash({ bytes: 'lost', names: 'lost' })
+    scene.host.restart()
+    await scene.open()
+    expect(scene.store.runtime().appendedOffset).toBe(0)
+  })
+})
+
 describe('a store whose process is killed', () => {
   it('keeps every message that was acknowledged, with asynchronous flush, too', async () => {
     const scene = await StoreScene.opened()

@@ -148,6 +148,8 @@ export class Checkpointer {
       if (!(await marks.flushed.reached(marks.confirmed.value))) return false
       await log.syncNew()
       await log.sums.sync()
+      // What another part of the store could not make durable is not to be called so.
+      if (failure.error !== undefined) throw failure.error
       noted = { storeTimestamp, indexTimestamp, minOffset, logOffset, keyIndex: durable }
       await writeCheckpoint(disk, path, { ...noted, endsBytes: queues.ends.fileBytes })
       keyIndex?.removeForgotten()

@@ -37,6 +37,8 @@ export class CommitLog {
   #retryAtMs = 0
   /** Segments made since their names were last synced. */
   #newNames: boolean
+  /** The sync of names that was begun last. */
+  #namesSynced: Promise<void> = Promise.resolve()
 
   constructor(
     folder: SegmentFolder,
@@ -107,11 +109,17 @@ export class CommitLog {
 
   /**
    * Makes new segments durable, of the newest also its length if nothing of it before `synced` is.
-   * Rejects with `DiskError`.
+   * Rejects with `DiskError`, also when that of another who asked for it failed, or fails.
    */
-  async syncNew(synced = 0): Promise<void> {
-    if (!this.#newNames) return
-    this.#newNames = false
+  syncNew(synced = 0): Promise<void> {
+    if (this.#newNames) {
+      this.#newNames = false
+      this.#namesSynced = this.#namesSynced.then(() => this.#syncNames(synced))
+    }
+    return this.#namesSynced
+  }
+
+  async #syncNames(synced: number): Promise<void> {
     const { lastStart } = this.#folder
     if (lastStart !== undefined && lastStart >= synced) {
       await this.#folder.file(lastStart).syncData()

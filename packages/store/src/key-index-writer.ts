@@ -194,14 +194,18 @@ export class KeyIndexWriter {
     return { bytes: bytes.subarray(index.offset - startOffset, end), offset: index.offset }
   }
 
-  /** The next part of the log's files; undefined, and left out, when it cannot be read. */
+  /** The next part of the log's files; undefined, and left out, when it cannot be read twice. */
   async #readableSpan(to: number): Promise<LogSpan | undefined> {
-    try {
-      return await this.#coldSpan(to)
-    } catch (error) {
-      if (!(error instanceof DiskError || error instanceof CorruptionError)) throw error
-      this.#leaveOut(to, error.message)
-      return undefined
+    const { clock } = this.#parts
+    for (let isAgain = false; ; isAgain = true) {
+      try {
+        return await this.#coldSpan(to)
+      } catch (error) {
+        if (!(error instanceof DiskError || error instanceof CorruptionError)) throw error
+        if (isAgain) this.#leaveOut(to, error.message)
+        if (isAgain || this.#stopping.signal.aborted) return undefined
+      }
+      await pause(clock, INDEX_RETRY_MS, this.#stopping.signal)
     }
   }
 
