@@ -42,6 +42,7 @@ describe('a handler that throws', () => {
     scene.broker().script.onSendBack = () => {
       throw new Error('not now')
     }
+    scene.broker().script.onSend = () => ({ code: 14, remark: 'full' })
     const tries: number[] = []
     const counts: number[] = []
     const outcomes: string[] = []

@@ -129,6 +129,7 @@ describe('a handler that fails', () => {
 
   test('keeps its message when nobody takes what is laid aside', async () => {
     const scene = await sceneWith(1)
+    scene.broker().script.onSend = () => ({ code: 14, remark: 'full' })
     const after: string[] = []
     const consumer = scene
       .consumer({ orderly: true, maxReconsumeTimes: 0, suspendCurrentQueueTimeMs: 10 })

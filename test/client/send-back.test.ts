@@ -77,6 +77,19 @@ test('a message that its broker does not take back goes to another as a new one'
   })
 })
 
+test('a broker of which no retry topic is known yet makes one', async () => {
+  const scene = await stubborn(['broker-a'])
+  scene.routes.delete(RETRY_TOPIC)
+  scene.broker().put(TOPIC, 0, 'bad')
+  const queueIds: number[] = []
+  scene.broker().script.onSend = ({ queueId }) => {
+    queueIds.push(queueId)
+    return { header: { msgId: 'x', queueId: 0, queueOffset: 0 } }
+  }
+  expect(await failing(scene)).toBe('sent again')
+  expect(queueIds).toEqual([-1])
+})
+
 test('a dead letter that is sent as a new message is one at its first failure', async () => {
   const scene = await stubborn(['broker-a'])
   scene.broker().put(TOPIC, 0, 'bad')

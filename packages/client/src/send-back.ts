@@ -78,7 +78,7 @@ export async function sendAgain(
       failure = refusal
     }
   }
-  throw failure ?? new RangeError(`no broker is known that has the retry topic of "${group}"`)
+  throw failure
 }
 
 async function sendBack(
@@ -117,17 +117,22 @@ async function send(
   throw new RemoteError(brokerName, SEND_MESSAGE_V2.name, answer.code, answer.remark)
 }
 
+/** A queue that the broker is to choose. */
+const ANY_QUEUE = -1
+
 /** One queue of the retry topic for each of a few brokers, the one that refused last. */
 function retryQueues({ host, cluster, group }: SendBackParts, refused: string): MessageQueue[] {
   const topic = retryTopicOf(group)
   const route = cluster.route(topic)
   const queues = route === undefined ? [] : publishQueues(topic, route)
-  const names = [...new Set(queues.map(({ brokerName }) => brokerName))]
+  const others = queues.filter(({ brokerName }) => brokerName !== refused)
+  const names = [...new Set(others.map(({ brokerName }) => brokerName))]
   const turn = host.random.below(Math.max(1, names.length))
-  const turned = [...names.slice(turn), ...names.slice(0, turn)]
-  const inOrder = turned.sort((a, b) => Number(a === refused) - Number(b === refused))
-  return inOrder.slice(0, MAX_OFFERS).flatMap((name) => {
-    const own = queues.filter(({ brokerName }) => brokerName === name)
+  const turned = [...names.slice(turn), ...names.slice(0, turn)].slice(0, MAX_OFFERS - 1)
+  const chosen = turned.flatMap((name) => {
+    const own = others.filter(({ brokerName }) => brokerName === name)
     return own[host.random.below(own.length)] ?? []
   })
+  // Brokers make the topic when it is needed: the name servers may not know of it yet.
+  return [...chosen, { topic, brokerName: refused, queueId: ANY_QUEUE }]
 }
