@@ -238,10 +238,10 @@ export const brokerConfigTable = configTable({
     meaning: 'most bytes of one pull answer',
   }),
   maxTransferCountOnMessageInMemory: int({
-    default: 32,
+    default: 1_024,
     min: 1,
     max: 1_024,
-    meaning: 'most messages of one pull answer',
+    meaning: 'most messages of one pull answer, of those that were asked for; Apache gives 32',
   }),
   maxTransferBytesOnMessageInDisk: int({
     default: 262_144,
@@ -251,7 +251,7 @@ export const brokerConfigTable = configTable({
     meaning: 'most bytes of one pull answer that is read from files; Apache gives 65536',
   }),
   maxTransferCountOnMessageInDisk: int({
-    default: 32,
+    default: 1_024,
     min: 1,
     max: 1_024,
     meaning: 'most messages of one pull answer that is read from files; Apache gives 8',
