@@ -90,6 +90,21 @@ test('a broker of which no retry topic is known yet makes one', async () => {
   expect(queueIds).toEqual([-1])
 })
 
+test('the retry topic that the first failure makes is read within two seconds', async () => {
+  const scene = await Scene.open({ queues: 1 })
+  scene.broker().put(TOPIC, 0, 'bad')
+  scene.broker().script.onSendBack = () => {
+    scene.routes.set(RETRY_TOPIC, scene.routeOf(1))
+    scene.broker().put(RETRY_TOPIC, 0, 'bad', { RETRY_TOPIC: TOPIC })
+  }
+  let calls = 0
+  const consumer = scene.consumer().subscribe(TOPIC, '*', () => {
+    if (++calls === 1) throw new Error('no')
+  })
+  await scene.run(consumer.start())
+  await scene.until(() => calls === 2, 2000)
+})
+
 test('a dead letter that is sent as a new message is one at its first failure', async () => {
   const scene = await stubborn(['broker-a'])
   scene.broker().put(TOPIC, 0, 'bad')

@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop, pause } from '@rockhopper/host'
-import type { MessageQueue } from '@rockhopper/protocol'
+import { type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
 import { BrokerOffsets } from './broker-offsets.ts'
 import { CacheBudget } from './cache-budget.ts'
 import { cacheLimits, divideLimits } from './cache-limits.ts'
@@ -292,12 +292,22 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       handover: this.#handover,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#isOurs(owned),
-      onFailed: (message, error, after) => this.emit('failed', { message, error, after }),
+      onFailed: (message, error, after) => {
+        this.#lookForRetries()
+        this.emit('failed', { message, error, after })
+      },
       onHandled: (task, done, failed, nowMs) => {
         task.owned.lastDoneAtMs = clock.nowMs()
         this.#statistics.handled(topicOf(task), done, failed, nowMs - task.startMs, nowMs)
       },
     })
+  }
+
+  /** The first message that fails makes the retry topic: it is to be read in time. */
+  #lookForRetries(): void {
+    const topic = retryTopicOf(this.#config.group)
+    if (this.#isBroadcasting || this.#presence.cluster.route(topic) !== undefined) return
+    this.#rebalance.soon()
   }
 
   get #isBroadcasting(): boolean {
