@@ -45,6 +45,11 @@ class Locks {
     await this.scene.settle(remoting.call(address, UNLOCK_BATCH_MQ, {}, { body, timeoutMs }))
   }
 
+  /** The connection of all clients is gone; the next request makes a new one. */
+  disconnect(): void {
+    this.#client.remoting.disconnect(this.scene.address, 'a test')
+  }
+
   pass(ms: number): Promise<void> {
     return this.scene.world.clock.advance(ms)
   }
@@ -113,6 +118,37 @@ test('a client may want a queue for less time than usual, and not for more', asy
   expect(await locks.lock('b', [0, 1])).toEqual([0])
   await locks.pass(35_000)
   expect(await locks.lock('b', [1])).toEqual([1])
+})
+
+test('a client that asked for less time loses its queues soon after its connection', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', 25_000)
+  await locks.lock('a', [1])
+  locks.disconnect()
+  await locks.pass(4_000)
+  expect(await locks.lock('b', [0, 1])).toEqual([])
+  await locks.pass(2_000)
+  expect(await locks.lock('b', [0, 1])).toEqual([0])
+})
+
+test('a client that comes back at once keeps its queues', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', 25_000)
+  locks.disconnect()
+  await locks.pass(1_000)
+  expect(await locks.lock('a', [0], 'orders', 25_000)).toEqual([0])
+  await locks.pass(20_000)
+  expect(await locks.lock('b', [0])).toEqual([])
+})
+
+test('a queue that another has meanwhile is not lost with the connection of the first', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', 25_000)
+  await locks.unlock('a', [0])
+  expect(await locks.lock('b', [0])).toEqual([0])
+  locks.disconnect()
+  await locks.pass(10_000)
+  expect(await locks.lock('c', [0])).toEqual([])
 })
 
 test('a request that names no client is refused', async () => {

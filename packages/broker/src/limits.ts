@@ -51,8 +51,20 @@ export const CLOCK_LOOK_MS = 1_000
 /** Pause before delayed messages are delivered that the store did not take. */
 export const DELIVER_AGAIN_MS = 100
 
+/** Transactions that are open at a time; beyond it a half message is refused as of a busy broker. */
+export const MAX_OPEN_TRANSACTIONS = 1_000_000
+
+/** Producers that are asked about transactions before other work gets its turn. */
+export const MAX_CHECKS_PER_TURN = 64
+
+/** Pause before it is tried again to look at transactions, or to find out which are open. */
+export const CHECK_AGAIN_MS = 1_000
+
 /** Queues that clients have for themselves; beyond it no further queue is given to anybody. */
 export const MAX_QUEUE_LOCKS = 1_000_000
+
+/** How long a client keeps queues for itself whose connection is gone, if it asked for that. */
+export const ORPHANED_LOCK_MS = 5_000
 
 /** Pairs of differing subscriptions of one group that the log has; more are counted no further. */
 export const MAX_REPORTED_DIFFERENCES = 16

@@ -16,9 +16,10 @@ import type { QueueLockTable } from '../tables/queue-locks.ts'
 
 export function handleLocks(router: Router, { locks }: { readonly locks: QueueLockTable }): void {
   router
-    .on(LOCK_BATCH_MQ, ({ leaseMs }, { body }) => {
+    .on(LOCK_BATCH_MQ, ({ leaseMs: wantedMs }, { body, connection }) => {
       const { clientId, consumerGroup, queues } = decode(body)
-      return { body: [encodeLockedQueues(locks.lock(consumerGroup, clientId, queues, leaseMs))] }
+      const wish = wantedMs === undefined ? {} : { wantedMs, connection }
+      return { body: [encodeLockedQueues(locks.lock(consumerGroup, clientId, queues, wish))] }
     })
     .on(UNLOCK_BATCH_MQ, (_header, { body }) => {
       const { clientId, consumerGroup, queues } = decode(body)

@@ -5,7 +5,10 @@
 import { command } from '../command.ts'
 import { int32, optional } from '../field.ts'
 
-/** Body: `QueueLockRequest`; answer body: the queues that the client has now. */
+/**
+ * Body: `QueueLockRequest`; answer body: the queues that the client has now. A client that gives
+ * `leaseMs` relies on them no longer than it has this connection, and asks again when it is gone.
+ */
 export const LOCK_BATCH_MQ = command(41, 'LOCK_BATCH_MQ', {
   request: {
     leaseMs: optional(
