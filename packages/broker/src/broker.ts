@@ -25,7 +25,6 @@ import { handleSends } from './handlers/send.ts'
 import { handleSendBacks } from './handlers/send-back.ts'
 import { handleStatistics } from './handlers/statistics.ts'
 import { handleTopics } from './handlers/topics.ts'
-import { handleTransactions } from './handlers/transactions.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
@@ -36,7 +35,6 @@ import { Registration } from './services/registration.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
 import { TrafficCounters } from './services/traffic.ts'
-import { Transactions } from './services/transactions.ts'
 import { ClientTable } from './tables/clients.ts'
 import { DelayOffsetTable } from './tables/delay-offsets.ts'
 import { GroupTable } from './tables/groups.ts'
@@ -162,9 +160,7 @@ async function serve(
   })
   const listenPort = server.addresses[0]?.port ?? config.listenPort
   const identity = identityOf(config, listenPort)
-  const served = { clients, listenPort, store, traffic }
-  const transactions = transactionsOf(host, config, tables, served)
-  const live = { clients, guard, locks, membership, traffic, transactions }
+  const live = { clients, guard, locks, membership, traffic }
   addHandlers(router, host, config, { ...live, tables, store, listenPort })
   traffic.start((error) => host.logger.error('The counting of traffic failed.', { error }))
   membership.start()
@@ -172,7 +168,6 @@ async function serve(
   await registration.start()
   const delivery = deliveryOf(host, config, tables, store, traffic)
   delivery.start()
-  transactions.start()
   return {
     brokerName: config.brokerName,
     address: identity.brokerAddr,
@@ -182,7 +177,6 @@ async function serve(
       await server.close()
       await membership.stop()
       await delivery.stop()
-      await transactions.stop()
       await traffic.stop()
       try {
         await tables.close()
@@ -207,33 +201,6 @@ function deliveryOf(
   return new DelayedDelivery({ clock, logger, store, offsets, traffic, delays, keptMs, ...saving })
 }
 
-function transactionsOf(
-  host: Host,
-  config: BrokerConfig,
-  { offsets, topics }: Tables,
-  { listenPort, ...live }: Pick<Parts, 'clients' | 'listenPort' | 'store' | 'traffic'>,
-): Transactions {
-  const { clock, logger } = host
-  const { brokerIP1, brokerName } = config
-  const keys = uniqueKeysOf(host, config)
-  return new Transactions({
-    ...{ ...live, clock, logger, offsets, topics, brokerName },
-    storeHost: hostAddress(brokerIP1, listenPort),
-    uniqueKey: () => keys.next(),
-    rules: { maxChecks: config.transactionCheckMax, keptMs: config.fileReservedTime * HOUR_MS },
-    firstCheckMs: config.transactionTimeOut,
-    nextCheckMs: config.transactionCheckInterval,
-    opMaxChars: config.transactionOpMsgMaxSize,
-    opIntervalMs: config.transactionOpBatchInterval,
-    noteEveryMs: config.flushConsumerOffsetInterval,
-  })
-}
-
-function uniqueKeysOf({ clock, machine, random }: Host, { brokerIP1 }: BrokerConfig): UniqueKeys {
-  const salt = random.bytes(4).readInt32BE(0)
-  return new UniqueKeys({ ip: brokerIP1, pid: machine.pid, salt, nowMs: () => clock.nowMs() })
-}
-
 interface Parts {
   readonly tables: Tables
   readonly store: Store
@@ -242,29 +209,26 @@ interface Parts {
   readonly guard: SubscriptionGuard
   readonly locks: QueueLockTable
   readonly membership: Membership
-  readonly transactions: Transactions
   readonly listenPort: number
 }
 
 function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Parts): void {
-  const { clients, guard, listenPort, locks, membership, store, tables, traffic, transactions } =
-    parts
+  const { clients, guard, listenPort, locks, membership, store, tables, traffic } = parts
   const { delayOffsets, groups, offsets, savedGroups, savedOffsets, savedTopics, topics } = tables
   const { clock, logger, machine, random } = host
   const { brokerIP1, brokerName } = config
   const storeHost = hostAddress(brokerIP1, listenPort)
-  const keys = uniqueKeysOf(host, config)
+  const salt = random.bytes(4).readInt32BE(0)
+  const keys = new UniqueKeys({ ip: brokerIP1, pid: machine.pid, salt, nowMs: () => clock.nowMs() })
   const delays = delaysOf(config)
   const putting = { config, delays, groups, random, savedTopics, store, storeHost, topics, traffic }
   handleSends(router, {
     ...putting,
     locks,
-    transactions,
     peers: new PeerHosts(),
     offsetIdPrefix: offsetIdPrefix(storeHost),
     uniqueKey: () => keys.next(),
   })
-  handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
   handleDelays(router, tables)
   const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
