@@ -59,7 +59,7 @@ export function allocateNearby(inner: AllocationStrategy, rooms: MachineRooms): 
 }
 
 /** `room@name`; a name with more or fewer parts has no room. Java drops empty parts at the end. */
-function roomOf(brokerName: string): string | undefined {
+export function roomOf(brokerName: string): string | undefined {
   const parts = brokerName.replace(/@+$/, '').split('@')
   return parts.length === 2 ? parts[0] : undefined
 }

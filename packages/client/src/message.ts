@@ -1,6 +1,7 @@
 /**
  * Messages as applications write them, and what comes of sending one. Owns nothing.
  */
+import type { Random } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 
 export interface Message {
@@ -48,8 +49,15 @@ export interface SendResult {
   readonly regionId: string
 }
 
-/** Picks one of the queues of a topic; `queues` is never empty and always in the same order. */
-export type QueueSelector = (queues: readonly MessageQueue[], message: Message) => MessageQueue
+/**
+ * Picks one of the queues of a topic; `queues` is never empty and always in the same order. `random`
+ * is the chance that the producer was given.
+ */
+export type QueueSelector = (
+  queues: readonly MessageQueue[],
+  message: Message,
+  random: Random,
+) => MessageQueue
 
 export interface SendOptions {
   /** Time for this send with all its attempts, in ms; the producer's `sendTimeoutMs` when absent. */

@@ -221,7 +221,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       parcel,
       startMs: this.#config.host.clock.monotonicMs(),
       timeoutMs: options.timeoutMs ?? this.#config.sendTimeoutMs,
-      destination: destinationOf(message, options),
+      destination: destinationOf(message, options, this.#config.host.random),
       signal: options.signal,
     }
   }

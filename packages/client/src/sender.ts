@@ -3,7 +3,7 @@
  * brokers when one fails, and reads the answer. Source: Apache class DefaultMQProducerImpl;
  * `client.md` sections 3.3, 3.4 and 3.6. Owns nothing but the way the time of a send is spent.
  */
-import type { Clock } from '@rockhopper/host'
+import type { Clock, Random } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type Header,
@@ -217,13 +217,21 @@ function resultOf(
 export function destinationOf(
   message: Message,
   { queue, selector }: SendOptions,
+  random: Random,
 ): Destination | undefined {
   if (queue !== undefined) return () => ofTopic(message.topic, queue)
   if (selector === undefined) return undefined
-  return ({ queues }) => ofTopic(message.topic, selector(queues, message))
+  return ({ queues }) => ofTopic(message.topic, selector(queues, message, random))
 }
 
-function ofTopic(topic: string, queue: MessageQueue): MessageQueue {
+/** What a selector gives comes from the application, where types may not be checked. */
+function ofTopic(topic: string, queue: MessageQueue | null | undefined): MessageQueue {
+  if (queue === undefined || queue === null) {
+    throw badOption(
+      `the selector picked no queue for a message to "${topic}"`,
+      'return one of the queues it is given',
+    )
+  }
   if (queue.topic === topic) return queue
   throw badOption(
     `a message to "${topic}" was to go to a queue of the topic "${queue.topic}"`,
