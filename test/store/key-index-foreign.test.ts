@@ -47,3 +47,25 @@ describe('the key index of Apache', () => {
     await expectAllFound(scene)
   })
 })
+
+describe('the checkpoint for Apache, which goes through the log from its time on after a crash', () => {
+  const timesIn = (scene: KeyScene): bigint[] => {
+    const checkpoint = scene.fileBytes(`${ROOT}/checkpoint`)
+    return [checkpoint.readBigInt64BE(0), checkpoint.readBigInt64BE(8)]
+  }
+
+  it('lies before the first message whose keys the index files do not know yet', async () => {
+    const scene = await KeyScene.opened()
+    await scene.putKeyed('id-0', 'a')
+    await scene.settle(scene.store.checkpoint())
+    expect(timesIn(scene)).toEqual([0n, 0n])
+  })
+
+  it('is that of the last message when they know all keys', async () => {
+    const scene = await KeyScene.opened()
+    await scene.putKeyed('id-0', 'a')
+    const lastMs = BigInt(scene.world.clock.nowMs())
+    await scene.close()
+    expect(timesIn(scene)).toEqual([lastMs, lastMs])
+  })
+})

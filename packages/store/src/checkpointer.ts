@@ -14,7 +14,7 @@ import {
   type Loop,
   pause,
 } from '@rockhopper/host'
-import { type Checkpoint, writeCheckpoint } from './checkpoint-file.ts'
+import { type Checkpoint, type KeyIndexState, writeCheckpoint } from './checkpoint-file.ts'
 import type { CommitLog } from './commit-log.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -129,7 +129,7 @@ export class Checkpointer {
     const { keyIndex } = this.#parts
     const begunMs = clock.monotonicMs()
     const logOffset = marks.dispatched.value
-    const { storeTimestamp } = dispatcher
+    const dispatchedMs = dispatcher.storeTimestamp
     const { minOffset } = log
     const ends = this.#queueEnds()
     this.#hurry = new AbortController()
@@ -143,6 +143,7 @@ export class Checkpointer {
       await keyIndex?.sync()
       const durable = keyIndex?.durable
       const indexTimestamp = durable?.saved.endTimestamp ?? 0
+      const storeTimestamp = Math.min(dispatchedMs, indexedMs(durable))
       // What is in the index by now is confirmed, but maybe not on the device.
       flusher.hurry()
       if (!(await marks.flushed.reached(marks.confirmed.value))) return false
@@ -247,6 +248,17 @@ export class Checkpointer {
       error,
     })
   }
+}
+
+/**
+ * Up to which store time, in ms, the files of the key index know all keys. After a crash Apache goes
+ * through the log from the time of the checkpoint on: keys of older messages it would never add.
+ */
+function indexedMs(durable: KeyIndexState | undefined): number {
+  if (durable === undefined) return Number.POSITIVE_INFINITY
+  const { header, saved } = durable
+  const isWhole = saved.nextEntry === header.nextEntry
+  return isWhole ? Number.POSITIVE_INFINITY : saved.endTimestamp
 }
 
 /** A queue whose topic was deleted meanwhile ends nowhere: a start would make it anew. */
