@@ -155,7 +155,10 @@ async function checkDeadLetter(stage: Stage, maker: MemberMaker): Promise<void> 
 }
 
 /** The first dead letters of a group, once there are some. */
-async function readDeadLetters(maker: MemberMaker, group: string): Promise<readonly Handled[]> {
+export async function readDeadLetters(
+  maker: MemberMaker,
+  group: string,
+): Promise<readonly Handled[]> {
   const reader = await maker.openLite({ group: `${group}-dead` })
   await eventually('queue of dead letters', () => reader.assign(`%DLQ%${group}`))
   await pollUntil([reader], () => reader.messages.length > 0)
@@ -163,7 +166,7 @@ async function readDeadLetters(maker: MemberMaker, group: string): Promise<reado
   return reader.messages
 }
 
-async function checkReset(stage: Stage, maker: MemberMaker): Promise<void> {
+export async function checkReset(stage: Stage, maker: MemberMaker): Promise<void> {
   const { topic, group } = await stage.newTopic(`reset-${maker.name}`, 2)
   const member = await maker.open({ group, topic })
   await sendAll(stage, topic, range(0, 20))

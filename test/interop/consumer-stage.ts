@@ -8,7 +8,7 @@ import { bodyOf, range } from './expectations.ts'
 import type { Handled, Member, MemberMaker } from './group-member.ts'
 import type { ClientVersion } from './java-client.ts'
 import { openJavaMembers } from './java-members.ts'
-import { MqAdmin } from './mqadmin.ts'
+import { type AdminTool, MqAdmin } from './mqadmin.ts'
 import { openOurMembers } from './our-members.ts'
 import type { SharedServers } from './prepare.ts'
 import { makeTopic, poll } from './wire.ts'
@@ -21,16 +21,17 @@ const sendTimeoutMs = 10_000
 
 export interface Stage {
   readonly servers: SharedServers
-  readonly admin: MqAdmin
+  readonly admin: AdminTool
   readonly producer: DefaultProducer
   /** A new topic and a group of its own; the names tell what they are for. */
   newTopic(what: string, queueCount: number): Promise<{ topic: string; group: string }>
   close(): Promise<void>
 }
 
-export async function openStage(servers: SharedServers): Promise<Stage> {
+/** With Apache's mqadmin, unless another one is given. */
+export async function openStage(servers: SharedServers, tool?: AdminTool): Promise<Stage> {
   const [admin, producer] = await Promise.all([
-    openAdmin(servers.namesrv),
+    tool ?? openAdmin(servers.namesrv),
     openProducer(servers.namesrv),
   ])
   await warmUp(servers, producer)

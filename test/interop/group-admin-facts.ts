@@ -13,7 +13,7 @@ export function describeGroupAdmin(fact: Fact): void {
   fact('mqadmin clones the offsets of a group, and skips what has piled up', checkMovedOffsets)
 }
 
-async function checkRunningMember(stage: Stage, maker: MemberMaker): Promise<void> {
+export async function checkRunningMember(stage: Stage, maker: MemberMaker): Promise<void> {
   const { admin, servers } = stage
   const { topic, group } = await stage.newTopic(`running-${maker.name}`, 2)
   const member = await maker.open({ group, topic, filter: 'TagA' })
@@ -45,7 +45,7 @@ async function checkRunningMember(stage: Stage, maker: MemberMaker): Promise<voi
   expect(timesSeen(doneOf([member]), 6)).toEqual([1, 1, 2, 1, 1, 1])
 }
 
-async function checkMovedOffsets(stage: Stage, maker: MemberMaker): Promise<void> {
+export async function checkMovedOffsets(stage: Stage, maker: MemberMaker): Promise<void> {
   const { admin, servers } = stage
   const { topic, group } = await stage.newTopic(`moved-${maker.name}`, 2)
   const clone = `${group}-clone`

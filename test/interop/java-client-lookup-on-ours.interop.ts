@@ -1,5 +1,5 @@
 /** The unmodified Java client looks messages up by their ids, at our broker. */
-import { describeLookup } from './lookup-and-locks-facts.ts'
+import { describeLookup } from './lookup-facts.ts'
 import { openOurServers } from './our-servers.ts'
 
 describeLookup('our', openOurServers)

@@ -1,7 +1,7 @@
 /** The Java client against Apache's servers: when this fails, the harness is wrong, not we. */
 import { inject } from 'vitest'
 import { describeJavaClients } from './java-client-facts.ts'
-import { describeLocks, describeLookup } from './lookup-and-locks-facts.ts'
+import { describeLookup } from './lookup-facts.ts'
 
 describeJavaClients(
   'Apache',
@@ -12,4 +12,3 @@ describeJavaClients(
   async () => inject('apacheServers'),
 )
 describeLookup('Apache', async () => inject('apacheServers'))
-describeLocks('Apache', async () => inject('apacheServers'))

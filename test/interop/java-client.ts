@@ -90,7 +90,7 @@ export class JavaClient {
 
   /**
    * Starts a push consumer in a clustering group, reading from the first message.
-   * Flags: topic, group, tags, expect, timeout-ms, threads, orderly, fail-first.
+   * Flags: topic, group, tags, expect, timeout-ms, threads.
    */
   async consume(flags: Flags): Promise<JavaConsumer> {
     const home = makeDir(this.#options.runDir, 'java-consume')

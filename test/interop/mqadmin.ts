@@ -15,7 +15,16 @@ export interface AdminAnswer {
   readonly errors: string[]
 }
 
-export class MqAdmin {
+/** An mqadmin of either maker. */
+export interface AdminTool {
+  /** Runs one command, such as `run('topicRoute', '-t', 'orders')`; `-n` is added. */
+  run(...args: readonly string[]): Promise<string[]>
+  /** Like `run`, but a failure is part of the answer. */
+  attempt(...args: readonly string[]): Promise<AdminAnswer>
+  close(): void
+}
+
+export class MqAdmin implements AdminTool {
   readonly #child: Child
   readonly #namesrv: string
   /** The end of the last command: they run one after the other. */

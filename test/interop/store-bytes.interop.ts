@@ -76,7 +76,7 @@ async function writeAndKill(
   const broker = await store.open(family)
   const traveller = await Traveller.open(inject('runDir'), namesrv, travelBroker)
   await traveller.write(0, family === ours)
-  if (family === apache) await traveller.sendBack(0, 3, broker.addr, 'late')
+  await traveller.sendBack(0, 3, broker.addr, 'late')
   await traveller.load(1_000, 'travel-load', 4)
   await traveller.untilSent(300)
   await kill(broker)

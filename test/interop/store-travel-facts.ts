@@ -38,7 +38,12 @@ export function describeTravel(title: string, legs: readonly Leg[]): void {
           test('messages are found by their ids', () => journey.checkIds())
           test('messages are found by their keys', () => journey.checkKeys())
         }
+        if (number > 0) {
+          test('delayed messages that were taken before are delivered, each once', () =>
+            journey.checkDelayed())
+        }
         test('more messages and offsets are taken', () => journey.add(number))
+        if (end !== undefined) test('delayed messages are taken', () => journey.delay())
         if (end === 'stop') test('it ends in good order', () => journey.stop())
         if (end === 'kill') test('it is killed while messages come in', () => journey.kill(number))
         if (family === apache) {

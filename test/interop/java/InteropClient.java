@@ -5,7 +5,7 @@
  *   send    --namesrv A --topic T --group G --count N [--start I] [--mode sync,async,oneway,batch]
  *           [--tags TagA,TagB] [--key-prefix K] [--body-size B] [--batch-size S] [--queue Q]
  *   consume --namesrv A --topic T --group G [--tags "TagA || TagB"] [--expect N] [--timeout-ms M]
- *           [--threads N] [--orderly] [--fail-first]
+ *           [--threads N]
  *   view    --namesrv A --topic T --ids ID,ID
  *   queues  --namesrv A --topic T
  *
@@ -28,9 +28,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
-import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
-import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
@@ -243,19 +241,9 @@ public final class InteropClient {
 
     private void listen(DefaultMQPushConsumer consumer, CountDownLatch end) {
         AtomicInteger missing = new AtomicInteger(number("expect", Integer.MAX_VALUE));
-        boolean failFirst = options.containsKey("fail-first");
-        if (options.containsKey("orderly")) {
-            consumer.registerMessageListener((MessageListenerOrderly) (messages, context) -> {
-                receive(messages, missing, end);
-                return ConsumeOrderlyStatus.SUCCESS;
-            });
-            return;
-        }
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             receive(messages, missing, end);
-            return failFirst && messages.get(0).getReconsumeTimes() == 0
-                ? ConsumeConcurrentlyStatus.RECONSUME_LATER
-                : ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
     }
 
