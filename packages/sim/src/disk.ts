@@ -294,9 +294,10 @@ export class SimDisk implements Disk {
   }
 
   #carryOut(operation: 'read' | 'sync', begin: () => void): Promise<void> {
-    const [leastMs, mostMs] = operation === 'read' ? this.readDelay : this.syncDelay
     const process = this.#process
     const met = caught(begin)
+    // Who watches the call may have changed how long it takes.
+    const [leastMs, mostMs] = operation === 'read' ? this.readDelay : this.syncDelay
     return new Promise((resolve, reject) => {
       this.#clock.after(this.#random.between(leastMs, mostMs), () => {
         if (process !== this.#process) return
