@@ -1,6 +1,7 @@
 /**
  * The real disk, behind which the process ends itself (SIGKILL) at one call that was chosen before.
- * Owns the count of the calls.
+ * Owns the count of the calls. Of a call that takes long it says so: a broker that waits for its
+ * device does not come by its point.
  */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
@@ -12,6 +13,9 @@ import process from 'node:process'
  * @typedef {import('./points.mjs').Doom} Doom
  * @typedef {import('./points.mjs').Point} Point
  */
+
+/** A call that takes longer is told of. */
+const SLOW_MS = 2_000
 
 const CHANGES = new Set(['create', 'write', 'setLength', 'sync', 'rename', 'remove'])
 
@@ -77,6 +81,18 @@ export class Fate {
 }
 
 /**
+ * @template T
+ * @param {string} call
+ * @param {string} path
+ * @param {Promise<T>} outcome
+ */
+function tellSlow(call, path, outcome) {
+  const tell = () => writeSync(2, `doomed: ${call} of ${path} takes more than ${SLOW_MS} ms\n`)
+  const timer = setTimeout(tell, SLOW_MS)
+  return outcome.finally(() => clearTimeout(timer))
+}
+
+/**
  * The line goes straight to the descriptor: nothing of this process runs any more behind it.
  * @param {string} call
  * @param {string} path
@@ -105,7 +121,9 @@ export function doomedDisk(disk, fate) {
     rename: (from, to) => fate.meet('rename', to, () => disk.rename(from, to)),
     remove: (path) => fate.meet('remove', path, () => disk.remove(path)),
     syncDirectory: (directory) =>
-      fate.meet('syncDirectory', directory, () => disk.syncDirectory(directory)),
+      fate.meet('syncDirectory', directory, () => {
+        return tellSlow('syncDirectory', directory, disk.syncDirectory(directory))
+      }),
     volumeSpace: (path) => disk.volumeSpace(path),
     lock: (directory) => disk.lock(directory),
   }
@@ -129,7 +147,7 @@ function doomedFile(file, fate) {
       ),
     readSync: (target, position) => file.readSync(target, position),
     read: (target, position) => file.read(target, position),
-    syncData: () => fate.meet('sync', path, () => file.syncData()),
+    syncData: () => fate.meet('sync', path, () => tellSlow('sync', path, file.syncData())),
     sizeBytes: () => file.sizeBytes(),
     setLength: (sizeBytes) => fate.meet('setLength', path, () => file.setLength(sizeBytes)),
     close: () => file.close(),

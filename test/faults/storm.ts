@@ -133,7 +133,9 @@ class Storm {
     const met = fate.kind !== 'doom' || diedAt !== undefined
     this.#tally.end(met, this.#state())
     const said = met ? [] : broker.child.errorLines.slice(-LINES_OF_MISSED)
-    const story = { fate, orders, diedAt, said, acknowledged: this.#state().acknowledged }
+    const lastError = met ? undefined : this.#load.lastError?.message
+    const { acknowledged } = this.#state()
+    const story = { fate, orders, diedAt, said, lastError, acknowledged }
     appendFileSync(join(folder, 'lives.jsonl'), `${JSON.stringify(story)}\n`)
   }
 
