@@ -34,6 +34,7 @@ export const responseCode = {
   CONSUME_MSG_TIMEOUT: 207,
   NO_MESSAGE: 208,
   FLOW_CONTROL: 215,
+  ILLEGAL_OPERATION: 604,
   GO_AWAY: 1500,
 } as const
 

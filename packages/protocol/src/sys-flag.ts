@@ -31,6 +31,16 @@ export function compressionOf(flags: number): Compression {
   return kind === 2 ? 'zstd' : 'zlib'
 }
 
+/** The flags with other bits of the transaction: those of a commit, or none. */
+export function withTransaction(flags: number, bits: number): number {
+  return (flags & ~TRANSACTION_MASK) | bits
+}
+
+/** Whether the flags are those of a message that a transaction committed. */
+export function isCommitted(flags: number): boolean {
+  return (flags & TRANSACTION_MASK) === sysFlag.transactionCommit
+}
+
 /** Half messages and rolled back ones have no place in a queue. */
 export function isQueued(flags: number): boolean {
   const transaction = flags & TRANSACTION_MASK

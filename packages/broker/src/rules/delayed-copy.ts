@@ -62,7 +62,7 @@ export function copyOriginOf(
 }
 
 /** A checksum of the whole record is that of another record. */
-function withoutChecksum(properties: Buffer): Buffer {
+export function withoutChecksum(properties: Buffer): Buffer {
   if (!properties.includes(CRC_PROPERTY)) return properties
   const known = decodeProperties(properties)
   known.delete(CRC_PROPERTY)

@@ -8,13 +8,14 @@
  * Source: Apache class ScheduleMessageService; `scheduling-and-transactions.md` section 2.2.
  */
 import { type Clock, type Logger, pause } from '@rockhopper/host'
-import { DELAY_TOPIC, readRecord, type StoredRecord } from '@rockhopper/protocol'
+import { DELAY_TOPIC, type StoredRecord } from '@rockhopper/protocol'
 import { CorruptionError, type ReadOutcome, type Store } from '@rockhopper/store'
 import { CLOCK_LOOK_MS, DELIVER_AGAIN_MS, MAX_DUE_BYTES, MAX_DUE_MESSAGES } from '../limits.ts'
 import { dueCopyOf } from '../rules/delayed-copy.ts'
 import type { DelayOffsetTable } from '../tables/delay-offsets.ts'
 import { correctOffset } from './delivered-before.ts'
 import { DueTime } from './due-time.ts'
+import { recordsIn } from './queue-records.ts'
 import type { TrafficCounters } from './traffic.ts'
 
 export interface LevelParts {
@@ -140,16 +141,5 @@ export class LevelDelivery {
     if (told === this.#toldOf) return
     this.#toldOf = told
     this.#parts.logger.error(sentence, { level: this.#level, ...fields })
-  }
-}
-
-function* recordsIn(slices: readonly Buffer[]): Generator<StoredRecord> {
-  for (const slice of slices) {
-    for (let at = 0; at < slice.length; ) {
-      const record = readRecord(slice, at)
-      if (record === undefined) return
-      yield record
-      at += record.sizeBytes
-    }
   }
 }

@@ -1,0 +1,168 @@
+/**
+ * The transactions that are open: half messages that were neither committed nor rolled back, with the
+ * newest copy of each. Owns them, in the order in which they are to be looked at.
+ *
+ * Two lists suffice for that, and need no sorting: those that were just sent wait one time, those that
+ * were looked at wait another.
+ */
+
+import type { Clock } from '@rockhopper/host'
+import { Watermark } from '@rockhopper/store'
+
+/** Where a copy of a half message lies. */
+export interface HalfPlace {
+  readonly queueOffset: number
+  readonly logOffset: number
+}
+
+/** One transaction; only the table changes it. */
+export interface OpenTransaction {
+  /** Queue offset of its first copy: what it is known by. */
+  readonly first: number
+  /** Its newest copy. */
+  readonly newest: HalfPlace
+  readonly isOver: boolean
+}
+
+interface MutableTransaction extends OpenTransaction {
+  newest: HalfPlace
+  isOver: boolean
+}
+
+/** A look that is due, at the copy that was the newest when it was planned. */
+interface Look {
+  readonly transaction: OpenTransaction
+  readonly place: HalfPlace
+  /** Monotonic, in ms. */
+  readonly dueMs: number
+}
+
+export class OpenTransactions {
+  /** How many were ever opened: who waits for the next one waits for this. */
+  readonly opened: Watermark
+  readonly #clock: Clock
+  readonly #open = new Map<number, MutableTransaction>()
+  readonly #fresh = new LookList()
+  readonly #known = new LookList()
+  #end = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.opened = new Watermark(clock, 0)
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** Queue offset behind the last half message. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** The least queue offset of a half message that is still needed; undefined when none is. */
+  get lowest(): number | undefined {
+    const fresh = this.#fresh.head?.place.queueOffset
+    const known = this.#known.head?.place.queueOffset
+    if (fresh === undefined || known === undefined) return fresh ?? known
+    return Math.min(fresh, known)
+  }
+
+  /** Whether some were not looked at yet: then those that are opened now are not due before them. */
+  get hasFresh(): boolean {
+    return this.#fresh.head !== undefined
+  }
+
+  /** When the next look is due, by the monotonic clock; undefined when none is planned. */
+  get dueMs(): number | undefined {
+    const fresh = this.#fresh.head?.dueMs
+    const known = this.#known.head?.dueMs
+    if (fresh === undefined || known === undefined) return fresh ?? known
+    return Math.min(fresh, known)
+  }
+
+  /** The look that is due by now; it stays so until the transaction is over or has a new copy. */
+  get due(): OpenTransaction | undefined {
+    const nowMs = this.#clock.monotonicMs()
+    const looks = [this.#fresh.head, this.#known.head]
+    return looks.find((look) => look !== undefined && look.dueMs <= nowMs)?.transaction
+  }
+
+  /** The open transaction that is known by a queue offset. */
+  get(first: number): OpenTransaction | undefined {
+    return this.#open.get(first)
+  }
+
+  /** Takes in a half message that was just sent, or found; it is looked at after `waitMs`. */
+  open(place: HalfPlace, waitMs: number): void {
+    const transaction = { first: place.queueOffset, newest: place, isOver: false }
+    this.#open.set(transaction.first, transaction)
+    this.#fresh.add({ transaction, place, dueMs: this.#clock.monotonicMs() + waitMs })
+    this.beginAt(place.queueOffset + 1)
+    this.opened.advance(this.opened.value + 1)
+  }
+
+  /** The same for a transaction of which a copy was found. */
+  reopen(first: number, place: HalfPlace, waitMs: number): void {
+    const transaction = { first, newest: place, isOver: false }
+    this.#open.set(first, transaction)
+    this.#known.add({ transaction, place, dueMs: this.#clock.monotonicMs() + waitMs })
+    this.beginAt(place.queueOffset + 1)
+    this.opened.advance(this.opened.value + 1)
+  }
+
+  /** A copy took the place of a half message; it is looked at after `waitMs`. */
+  moved(first: number, place: HalfPlace, waitMs: number): void {
+    const transaction = this.#open.get(first)
+    if (transaction === undefined) return
+    transaction.newest = place
+    this.beginAt(place.queueOffset + 1)
+    this.#known.add({ transaction, place, dueMs: this.#clock.monotonicMs() + waitMs })
+  }
+
+  /** No half message before this queue offset is new. */
+  beginAt(queueOffset: number): void {
+    this.#end = Math.max(this.#end, queueOffset)
+  }
+
+  close(first: number): void {
+    const transaction = this.#open.get(first)
+    if (transaction === undefined) return
+    transaction.isOver = true
+    this.#open.delete(first)
+  }
+}
+
+/** So many looks at the head of the list that nobody needs any more are cut off together. */
+const COMPACT_ABOVE = 1_024
+
+/** Looks in the order in which they are due, which is also that of their copies in the queue. */
+class LookList {
+  #looks: Look[] = []
+  #first = 0
+
+  get head(): Look | undefined {
+    for (;;) {
+      const look = this.#looks[this.#first]
+      if (look === undefined || isNeeded(look)) return look
+      this.#first++
+      this.#compact()
+    }
+  }
+
+  add(look: Look): void {
+    this.#looks.push(look)
+  }
+
+  #compact(): void {
+    if (this.#first === this.#looks.length) this.#looks = []
+    else if (this.#first > COMPACT_ABOVE && this.#first * 2 > this.#looks.length) {
+      this.#looks = this.#looks.slice(this.#first)
+    } else return
+    this.#first = 0
+  }
+}
+
+function isNeeded({ place, transaction }: Look): boolean {
+  return !transaction.isOver && transaction.newest === place
+}
