@@ -56,6 +56,7 @@ export interface BrokerScript {
     body: Buffer,
   ) => SendReply | Promise<SendReply | undefined> | undefined
   onPull?: (header: PullHeader) => PullReply | Promise<PullReply | undefined> | undefined
+  onHeartbeat?: () => void
   onSendBack?: (header: SendBackHeader) => void
   /** Whether a lock may be given to a client; Apache's rule when absent. */
   onLock?: (clientId: string, queueId: number) => boolean
@@ -159,7 +160,10 @@ export class ScriptedBroker {
         this.litePulls.push(header)
         return this.#pull(header, context)
       })
-      .on(HEART_BEAT, (_header, context) => this.#heartbeat(context))
+      .on(HEART_BEAT, (_header, context) => {
+        this.script.onHeartbeat?.()
+        return this.#heartbeat(context)
+      })
       .on(UNREGISTER_CLIENT, (header) => this.#leave(header.clientID))
       .on(GET_CONSUMER_LIST_BY_GROUP, ({ consumerGroup }) => this.#list(consumerGroup))
       .on(QUERY_CONSUMER_OFFSET, ({ consumerGroup, topic, queueId }) => {
@@ -199,7 +203,8 @@ export class ScriptedBroker {
       : [{ body, properties, flag }]
     const queueOffset = this.#end(topic, queueId)
     for (const entry of entries) this.#store({ topic, queueId, sysFlag, ...entry })
-    return { header: { msgId: `${this.name}-${queueOffset}`, queueId, queueOffset } }
+    const msgId = entries.map((_, i) => `${this.name}-${queueOffset + i}`).join(',')
+    return { header: { msgId, queueId, queueOffset } }
   }
 
   async #pull(header: PullHeader, context: RequestContext): Promise<PullReply | undefined> {

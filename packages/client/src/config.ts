@@ -48,6 +48,16 @@ export interface ProducerOptions extends ClientOptions {
    * or `fail` at once with TOO_MANY_IN_FLIGHT.
    */
   readonly whenFull?: 'wait' | 'fail'
+  /**
+   * Whether `send` and `sendAsync` may share requests: messages of one topic that are sent in the
+   * same turn, or while such a request is on its way, go with one. Nobody waits when there is
+   * nothing to wait for. Messages with a delay and compressed ones go by themselves. Default false.
+   */
+  readonly autoBatch?: boolean
+  /** Bytes at which a shared request goes at once: 1 … 2 MiB, default 32 KiB. */
+  readonly autoBatchBytes?: number
+  /** Longest wait behind a request that is on its way, in ms: 1 … 30 000, default 10. */
+  readonly autoBatchHoldMs?: number
 }
 
 /** Where a group begins on a queue of which it has consumed nothing yet. */
@@ -168,6 +178,8 @@ const producerRanges = {
   newTopicQueues: { otherwise: 4, min: 1, max: 1024 },
   maxInFlight: { otherwise: 1024, min: 1, max: 65_535 },
   maxInFlightBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
+  autoBatchBytes: { otherwise: 32 * 1024, min: 1, max: 2 * MIB },
+  autoBatchHoldMs: { otherwise: 10, min: 1, max: 30_000 },
 } as const
 
 const consumerRanges = {
@@ -199,6 +211,7 @@ export interface ClientConfig {
 
 export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges> {
   readonly whenFull: 'wait' | 'fail'
+  readonly autoBatch: boolean
 }
 
 export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges> {
@@ -217,14 +230,25 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
   if (whenFull !== 'wait' && whenFull !== 'fail') {
     throw badOption(`whenFull is "${String(whenFull)}"`, 'use "wait" or "fail"')
   }
-  return { ...clientConfig(options), ...numbers(producerRanges, options), whenFull }
+  return {
+    ...clientConfig(options),
+    ...numbers(producerRanges, options),
+    whenFull,
+    autoBatch: switchOf('autoBatch', options.autoBatch),
+  }
+}
+
+/** An option that is off unless it is set. Throws `ClientError` BAD_OPTION. */
+function switchOf(name: string, value: unknown): boolean {
+  if (value === undefined) return false
+  if (typeof value === 'boolean') return value
+  throw badOption(`${name} is "${String(value)}"`, 'use true or false')
 }
 
 /** Checks the options of a consumer. Throws `ClientError` BAD_OPTION. */
 export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
   const client = clientConfig(options)
-  const { orderly = false, localOffsetStoreDir } = options
-  if (typeof orderly !== 'boolean') throw badOption(`orderly is "${orderly}"`, 'use true or false')
+  const { localOffsetStoreDir } = options
   const { homeDirectory } = client.host.machine
   return {
     ...client,
@@ -232,7 +256,7 @@ export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
     ...modelOf(options),
     consumeFromWhere: startingPoint(options),
     allocation: options.allocation ?? allocateAveragely,
-    orderly,
+    orderly: switchOf('orderly', options.orderly),
     localOffsetStoreDir: localOffsetStoreDir ?? `${homeDirectory}/.rocketmq_offsets`,
   }
 }

@@ -163,6 +163,7 @@ export class DeadLetters {
       timeoutMs: SEND_MS,
       destination: undefined,
       signal: undefined,
+      holdsRoom: true,
     })
   }
 
@@ -251,8 +252,9 @@ export class DeadLetters {
       batch: false,
       brokerName: '',
     }
-    const sizeBytes = body.length
-    return { topic, msgId: message.msgId, header, body: [body], sizeBytes, isBatch: false }
+    const alone = { isBatch: false, canJoin: false, waitStored: true }
+    const { msgId } = message
+    return { topic, msgId, header, body: [body], sizeBytes: body.length, ...alone }
   }
 }
 

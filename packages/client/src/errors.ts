@@ -33,6 +33,8 @@ export interface ClientErrorParts {
   readonly hint: string
   /** The broker's response code, if one answered. */
   readonly responseCode?: number
+  /** How often it was tried; once when absent. */
+  readonly attempts?: number
   readonly cause?: unknown
 }
 
@@ -46,6 +48,8 @@ export class ClientError extends Error {
   readonly hint: string
   /** The code that the broker answered with. Source: Apache class ResponseCode. */
   readonly responseCode: number | undefined
+  /** How often it was tried. After more than one attempt an earlier one may have been stored. */
+  readonly attempts: number
 
   constructor(code: ClientErrorCode, sentence: string, parts: ClientErrorParts) {
     super(`${sentence}: ${parts.hint}`, parts.cause === undefined ? {} : { cause: parts.cause })
@@ -53,6 +57,7 @@ export class ClientError extends Error {
     this.retryable = parts.retryable
     this.hint = parts.hint
     this.responseCode = parts.responseCode
+    this.attempts = parts.attempts ?? 1
   }
 }
 

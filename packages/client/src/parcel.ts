@@ -3,12 +3,14 @@
  * DefaultMQProducerImpl and MessageBatch; `client.md` sections 3.4 and 3.8. Owns the unique keys.
  */
 import type { Clock } from '@rockhopper/host'
-import { encodeBatch, isRetryTopic, type UniqueKeys } from '@rockhopper/protocol'
+import { type BatchEntry, encodeBatch, isRetryTopic, type UniqueKeys } from '@rockhopper/protocol'
 import { type DraftRules, draftOf } from './draft.ts'
 import { badMessage } from './errors.ts'
 import type { Message } from './message.ts'
 import { NEW_TOPIC_TEMPLATE } from './routes.ts'
 import type { Parcel, SendHeader } from './sender.ts'
+
+const NOTHING = Buffer.alloc(0)
 
 export interface ParcelParts {
   readonly clock: Clock
@@ -32,7 +34,16 @@ export class Parcels {
     const { topic } = message
     const { msgId, body, properties, flag, sysFlag } = draftOf(message, rules, keys)
     const header = this.#header(topic, properties, flag, sysFlag, false)
-    return { topic, msgId, header, body: [body], sizeBytes: body.length, isBatch: false }
+    return {
+      topic,
+      msgId,
+      header,
+      body: [body],
+      sizeBytes: body.length,
+      isBatch: false,
+      canJoin: sysFlag === 0 && standsAlone(message) === undefined,
+      waitStored: message.waitStored ?? true,
+    }
   }
 
   /** The request for several messages of one topic, of which `first` is one. Throws `ClientError` BAD_MESSAGE. */
@@ -50,11 +61,11 @@ export class Parcels {
         'split it, or raise maxMessageBytes',
       )
     }
-    const envelope = Buffer.from(`WAIT\x01${first.waitStored ?? true}\x02`)
-    const header = this.#header(first.topic, envelope, 0, 0, true)
+    const { topic, waitStored = true } = first
+    const header = this.#header(topic, envelopeOf(waitStored), 0, 0, true)
     const msgId = drafts.map((draft) => draft.msgId).join(',')
-    const { topic } = first
-    return { topic, msgId, header, body: [body], sizeBytes: body.length, isBatch: true }
+    const rest = { isBatch: true, canJoin: false, waitStored }
+    return { topic, msgId, header, body: [body], sizeBytes: body.length, ...rest }
   }
 
   #header(
@@ -83,6 +94,47 @@ export class Parcels {
   }
 }
 
+/** Bytes of a message in a batch beside its body and properties. Source: `batch.ts` of protocol. */
+const ENTRY_FIXED_BYTES = 22
+
+/** What a parcel takes in a batch. */
+export function entryBytes({ header, sizeBytes }: Parcel): number {
+  return ENTRY_FIXED_BYTES + sizeBytes + (header.properties?.length ?? 0)
+}
+
+/** One request for several parcels that can join and have topic and `waitStored` in common. */
+export function joined(parcels: readonly Parcel[]): Parcel {
+  const [first] = parcels
+  if (first === undefined) throw new RangeError('a batch needs a parcel')
+  const { topic, waitStored } = first
+  const body = encodeBatch(parcels.map(entryOf))
+  return {
+    topic,
+    msgId: first.msgId,
+    header: {
+      ...first.header,
+      properties: envelopeOf(waitStored),
+      flag: 0,
+      sysFlag: 0,
+      batch: true,
+    },
+    body: [body],
+    sizeBytes: body.length,
+    isBatch: true,
+    canJoin: false,
+    waitStored,
+  }
+}
+
+function entryOf({ header, body }: Parcel): BatchEntry {
+  const [content = NOTHING] = body
+  return { flag: header.flag ?? 0, body: content, properties: header.properties ?? NOTHING }
+}
+
+function envelopeOf(waitStored: boolean): Buffer {
+  return Buffer.from(`WAIT\x01${waitStored}\x02`)
+}
+
 /** Messages of a batch share one request, and so its topic and its terms. */
 function checkMember(message: Message, first: Message): void {
   const problem = memberProblem(message, first)
@@ -93,6 +145,11 @@ function checkMember(message: Message, first: Message): void {
 function memberProblem(message: Message, first: Message): string | undefined {
   if (message.topic !== first.topic) return `to the topic "${message.topic}"`
   if ((message.waitStored ?? true) !== (first.waitStored ?? true)) return 'with another waitStored'
-  if (message.delayLevel !== undefined || message.deliverAtMs !== undefined) return 'with a delay'
-  return isRetryTopic(message.topic) ? 'to a retry topic' : undefined
+  return standsAlone(message)
+}
+
+/** Why a message can be in no batch, if it cannot. */
+function standsAlone({ topic, delayLevel, deliverAtMs }: Message): string | undefined {
+  if (delayLevel !== undefined || deliverAtMs !== undefined) return 'with a delay'
+  return isRetryTopic(topic) ? 'to a retry topic' : undefined
 }

@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { type HeartbeatData, UniqueKeys } from '@rockhopper/protocol'
 import { Router } from '@rockhopper/remoting'
+import { AutoBatch } from './auto-batch.ts'
 import { NO_ADDRESS, newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
 import { type ProducerConfig, type ProducerOptions, producerConfig } from './config.ts'
@@ -40,6 +41,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   readonly #parcels: Parcels
   readonly #sender: Sender
   readonly #room: Room
+  readonly #carrier: Pick<Sender, 'deliver'>
   #state: State = 'new'
   #closing: Promise<void> | undefined
 
@@ -83,6 +85,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       attemptTimeoutMs: config.attemptTimeoutMs,
       onRetry: (attempt, topic) => this.emit('retry', { topic, ...attempt }),
     })
+    this.#carrier = config.autoBatch ? this.#autoBatch() : this.#sender
   }
 
   /** Messages in flight: handed to `send` or its sisters and not yet answered. */
@@ -190,10 +193,22 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     await this.#cluster.close()
   }
 
-  /** Delivers an order that has taken its room, which the sender gives back. */
+  #autoBatch(): AutoBatch {
+    const { host, autoBatchBytes, autoBatchHoldMs, maxMessageBytes } = this.#config
+    return new AutoBatch({
+      clock: host.clock,
+      publish: this.#publish,
+      sender: this.#sender,
+      room: this.#room,
+      maxBytes: Math.min(autoBatchBytes, maxMessageBytes),
+      holdMs: autoBatchHoldMs,
+    })
+  }
+
+  /** Delivers an order that has taken its room, which is given back when it is over. */
   #launch(order: Order): Promise<SendResult> {
     const { signal } = order
-    const work = this.#sender.deliver(order)
+    const work = this.#carrier.deliver(order)
     return signal === undefined ? work : unlessAborted(work, signal)
   }
 
@@ -223,6 +238,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       timeoutMs: options.timeoutMs ?? this.#config.sendTimeoutMs,
       destination: destinationOf(message, options, this.#config.host.random),
       signal: options.signal,
+      holdsRoom: true,
     }
   }
 

@@ -87,6 +87,7 @@ export function sendFailed(
     retryable: last.retryable,
     hint: last.hint,
     ...(last.responseCode === undefined ? {} : { responseCode: last.responseCode }),
+    attempts: attempts.length,
     cause: last.cause,
   })
 }

@@ -76,9 +76,9 @@ export class Room {
     })
   }
 
-  /** Gives room back. */
-  leave(bytes: number): void {
-    this.#count--
+  /** Gives back the room of one message, or of `count`. */
+  leave(bytes: number, count = 1): void {
+    this.#count -= count
     this.#bytes -= bytes
     if (this.#lineLength > 0) this.#admit()
     if (this.#available !== undefined && this.#hasRoom()) this.#tellAvailable()

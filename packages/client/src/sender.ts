@@ -43,9 +43,12 @@ export interface Parcel {
   readonly msgId: string
   /** Queue and broker are filled in for each attempt. */
   readonly header: SendHeader
-  readonly body: readonly Uint8Array[]
+  readonly body: readonly Buffer[]
   readonly sizeBytes: number
   readonly isBatch: boolean
+  /** Whether it may become part of a batch. */
+  readonly canJoin: boolean
+  readonly waitStored: boolean
 }
 
 /** Picks the one queue that a message may go to. */
@@ -62,12 +65,14 @@ export interface Order {
   readonly destination: Destination | undefined
   /** No attempt is begun after it aborted. */
   readonly signal: AbortSignal | undefined
+  /** Whether the parcel took room, which is given back when the delivery is over. */
+  readonly holdsRoom: boolean
 }
 
 export interface SenderParts {
   readonly clock: Clock
   readonly publish: PublishTable
-  /** Given back what the parcel took when its delivery is over. */
+  /** Given back what a parcel took. */
   readonly room: Room
   /** Attempts after the first. */
   readonly retries: number
@@ -114,7 +119,7 @@ export class Sender {
       }
       throw this.#failure(order, failed)
     } finally {
-      room.leave(parcel.sizeBytes)
+      if (order.holdsRoom) room.leave(parcel.sizeBytes)
     }
   }
 
@@ -130,7 +135,7 @@ export class Sender {
     } catch (error) {
       throw clientErrorOf(error)
     } finally {
-      room.leave(parcel.sizeBytes)
+      if (order.holdsRoom) room.leave(parcel.sizeBytes)
     }
   }
 
