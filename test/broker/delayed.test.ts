@@ -113,16 +113,15 @@ describe('a delayed message', () => {
     expect(await scene.bodies()).toEqual(['of old', 'new'])
   })
 
-  test.each([
-    ['TIMER_DELAY_MS\x0110\x02', /TIMER_DELAY_MS: timed and transactional .* not built yet/],
-    ['TRAN_MSG\x01true\x02', /TRAN_MSG: timed and transactional .* not built yet/],
-    ['DELAY\x01soon\x02', /DELAY .* is no number/],
-  ])('that is sent with %j is refused with a sentence', async (properties, sentence) => {
-    const scene = await DelayedScene.started()
-    const answer = await scene.producer.send('T', 'body', {}, properties)
-    expect(answer.code).toBe(13)
-    expect(answer.remark).toMatch(sentence)
-  })
+  test.each([['DELAY\x01soon\x02', /DELAY .* is no number/]])(
+    'that is sent with %j is refused with a sentence',
+    async (properties, sentence) => {
+      const scene = await DelayedScene.started()
+      const answer = await scene.producer.send('T', 'body', {}, properties)
+      expect(answer.code).toBe(13)
+      expect(answer.remark).toMatch(sentence)
+    },
+  )
 })
 
 describe('the levels of delay', () => {

@@ -7,7 +7,7 @@ import { formatAddress } from '@rockhopper/host'
 import { hostAddress, offsetIdPrefix, UniqueKeys } from '@rockhopper/protocol'
 import { RemotingServer, Router } from '@rockhopper/remoting'
 import { openStore, readJsonFile, type Store } from '@rockhopper/store'
-import { type BrokerConfig, delaysOf, storeConfigOf } from './config.ts'
+import { type BrokerConfig, delaysOf, storeConfigOf, timerRulesOf } from './config.ts'
 import { handleClientChecks } from './handlers/client-check.ts'
 import { handleConsumers } from './handlers/consumers.ts'
 import { handleDelays } from './handlers/delays.ts'
@@ -24,7 +24,9 @@ import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
 import { handleSendBacks } from './handlers/send-back.ts'
 import { handleStatistics } from './handlers/statistics.ts'
+import { handleTimers } from './handlers/timers.ts'
 import { handleTopics } from './handlers/topics.ts'
+import { handleTransactions } from './handlers/transactions.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
@@ -34,12 +36,15 @@ import { ReaderAdmission } from './services/reader-admission.ts'
 import { Registration } from './services/registration.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
+import { TimedDelivery } from './services/timed-delivery.ts'
 import { TrafficCounters } from './services/traffic.ts'
+import { Transactions } from './services/transactions.ts'
 import { ClientTable } from './tables/clients.ts'
 import { DelayOffsetTable } from './tables/delay-offsets.ts'
 import { GroupTable } from './tables/groups.ts'
 import { OffsetTable } from './tables/offsets.ts'
 import { PeerHosts } from './tables/peer-hosts.ts'
+import { PendingTimers } from './tables/pending-timers.ts'
 import { QueueLockTable } from './tables/queue-locks.ts'
 import { SqlFilters } from './tables/sql-filters.ts'
 import { TopicTable } from './tables/topics.ts'
@@ -83,6 +88,7 @@ class Tables {
   readonly offsets: OffsetTable
   readonly delayOffsets: DelayOffsetTable
   readonly delayOffsetPath: string
+  readonly timers = new PendingTimers()
   readonly savedTopics: SavedTable
   readonly savedGroups: SavedTable
   readonly savedOffsets: PeriodicallySavedTable
@@ -160,7 +166,10 @@ async function serve(
   })
   const listenPort = server.addresses[0]?.port ?? config.listenPort
   const identity = identityOf(config, listenPort)
-  const live = { clients, guard, locks, membership, traffic }
+  const served = { clients, listenPort, store, traffic }
+  const transactions = transactionsOf(host, config, tables, served)
+  const timedDelivery = timedDeliveryOf(host, config, tables, store, traffic)
+  const live = { clients, guard, locks, membership, timedDelivery, traffic, transactions }
   addHandlers(router, host, config, { ...live, tables, store, listenPort })
   traffic.start((error) => host.logger.error('The counting of traffic failed.', { error }))
   membership.start()
@@ -168,6 +177,8 @@ async function serve(
   await registration.start()
   const delivery = deliveryOf(host, config, tables, store, traffic)
   delivery.start()
+  timedDelivery.start()
+  transactions.start()
   return {
     brokerName: config.brokerName,
     address: identity.brokerAddr,
@@ -177,6 +188,8 @@ async function serve(
       await server.close()
       await membership.stop()
       await delivery.stop()
+      await timedDelivery.stop()
+      await transactions.stop()
       await traffic.stop()
       try {
         await tables.close()
@@ -201,6 +214,49 @@ function deliveryOf(
   return new DelayedDelivery({ clock, logger, store, offsets, traffic, delays, keptMs, ...saving })
 }
 
+function timedDeliveryOf(
+  { clock, disk, logger }: Host,
+  config: BrokerConfig,
+  { timers }: Tables,
+  store: Store,
+  traffic: TrafficCounters,
+): TimedDelivery {
+  return new TimedDelivery({
+    ...{ clock, disk, logger, store, timers, traffic },
+    rules: timerRulesOf(config),
+    root: config.storePathRootDir,
+    logFileBytes: config.mappedFileSizeTimerLog,
+    savePeriodMs: config.flushDelayOffsetInterval,
+  })
+}
+
+function transactionsOf(
+  host: Host,
+  config: BrokerConfig,
+  { offsets, topics }: Tables,
+  { listenPort, ...live }: Pick<Parts, 'clients' | 'listenPort' | 'store' | 'traffic'>,
+): Transactions {
+  const { clock, logger } = host
+  const { brokerIP1, brokerName } = config
+  const keys = uniqueKeysOf(host, config)
+  return new Transactions({
+    ...{ ...live, clock, logger, offsets, topics, brokerName },
+    storeHost: hostAddress(brokerIP1, listenPort),
+    uniqueKey: () => keys.next(),
+    rules: { maxChecks: config.transactionCheckMax, keptMs: config.fileReservedTime * HOUR_MS },
+    firstCheckMs: config.transactionTimeOut,
+    nextCheckMs: config.transactionCheckInterval,
+    opMaxChars: config.transactionOpMsgMaxSize,
+    opIntervalMs: config.transactionOpBatchInterval,
+    noteEveryMs: config.flushConsumerOffsetInterval,
+  })
+}
+
+function uniqueKeysOf({ clock, machine, random }: Host, { brokerIP1 }: BrokerConfig): UniqueKeys {
+  const salt = random.bytes(4).readInt32BE(0)
+  return new UniqueKeys({ ip: brokerIP1, pid: machine.pid, salt, nowMs: () => clock.nowMs() })
+}
+
 interface Parts {
   readonly tables: Tables
   readonly store: Store
@@ -209,28 +265,48 @@ interface Parts {
   readonly guard: SubscriptionGuard
   readonly locks: QueueLockTable
   readonly membership: Membership
+  readonly timedDelivery: TimedDelivery
+  readonly transactions: Transactions
   readonly listenPort: number
 }
 
 function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Parts): void {
-  const { clients, guard, listenPort, locks, membership, store, tables, traffic } = parts
+  const { clients, guard, listenPort, locks, membership, store, tables, timedDelivery } = parts
+  const { traffic, transactions } = parts
+  const { timers } = tables
   const { delayOffsets, groups, offsets, savedGroups, savedOffsets, savedTopics, topics } = tables
   const { clock, logger, machine, random } = host
   const { brokerIP1, brokerName } = config
   const storeHost = hostAddress(brokerIP1, listenPort)
-  const salt = random.bytes(4).readInt32BE(0)
-  const keys = new UniqueKeys({ ip: brokerIP1, pid: machine.pid, salt, nowMs: () => clock.nowMs() })
+  const keys = uniqueKeysOf(host, config)
   const delays = delaysOf(config)
+  const timerRules = timerRulesOf(config)
+  const peers = new PeerHosts()
   const putting = { config, delays, groups, random, savedTopics, store, storeHost, topics, traffic }
   handleSends(router, {
     ...putting,
     locks,
-    peers: new PeerHosts(),
+    ...{ clock, peers, timerRules, timers, transactions },
     offsetIdPrefix: offsetIdPrefix(storeHost),
     uniqueKey: () => keys.next(),
   })
+  handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
   handleDelays(router, tables)
+  handleTimers(router, {
+    ...{
+      clock,
+      config,
+      peers,
+      store,
+      storeHost,
+      timedDelivery,
+      timerRules,
+      timers,
+      topics,
+      traffic,
+    },
+  })
   const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
   const admission = new ReaderAdmission(clients, groups, guard)
   handlePulls(router, {
@@ -258,7 +334,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
     saved: savedOffsets,
   })
   handleRetention(router, { offsets, store, topics })
-  handleRuntime(router, { clock, config, delayOffsets, guard, store, traffic })
+  handleRuntime(router, { clock, config, delayOffsets, guard, store, timedDelivery, traffic })
 }
 
 /** The port, and the VIP port below it, which old clients and slaves use. */

@@ -16,6 +16,7 @@ import {
 } from '@rockhopper/protocol'
 import type { StoreConfig } from '@rockhopper/store'
 import { foreignKeys, oldSpellings } from './foreign-keys.ts'
+import type { TimerRules } from './rules/timed.ts'
 
 const { bool, choice, int, text } = setting
 
@@ -300,6 +301,70 @@ export const brokerConfigTable = configTable({
     unit: 'ms',
     meaning: 'how often it is saved how far delayed messages are delivered',
   }),
+  rejectTransactionMessage: bool({
+    default: false,
+    meaning: 'whether messages that begin a transaction are refused',
+  }),
+  transactionTimeOut: int({
+    default: 6_000,
+    unit: 'ms',
+    meaning: 'how long after the first half of a transaction its producer is first asked about it',
+  }),
+  transactionCheckMax: int({
+    default: 15,
+    min: 1,
+    meaning: 'how often a producer is asked before a transaction is given up',
+  }),
+  transactionCheckInterval: int({
+    default: 30_000,
+    min: 10,
+    unit: 'ms',
+    meaning: 'how long after a producer was asked about a transaction it is asked again',
+  }),
+  transactionOpMsgMaxSize: int({
+    default: 4_096,
+    min: 1,
+    max: 1 * MIB,
+    unit: 'bytes',
+    meaning: 'size from which a message that tells which transactions are over is written at once',
+  }),
+  transactionOpBatchInterval: int({
+    default: 3_000,
+    unit: 'ms',
+    meaning: 'how long such a message waits for more transactions to tell of',
+  }),
+  timerWheelEnable: bool({
+    default: true,
+    meaning: 'whether messages may have a time of their own at which they are delivered',
+  }),
+  timerPrecisionMs: int({
+    ...{ default: 1_000, min: 100, max: 1_000, clamped: true, unit: 'ms' },
+    meaning: 'how late such a message may be: 100, 200, 500 or 1000; others are rounded down',
+  }),
+  timerMaxDelaySec: int({
+    default: 259_200,
+    max: 315_360_000,
+    unit: 'seconds',
+    meaning: 'how far ahead that time may be',
+  }),
+  timerRollWindowSlot: int({
+    default: 172_800,
+    min: 3,
+    max: 600_000,
+    unit: 'slots of timerPrecisionMs',
+    meaning: 'how long such a message waits before it is stored again, so that it does not age',
+  }),
+  mappedFileSizeTimerLog: int({
+    default: 100 * MIB,
+    min: 1 * MIB,
+    max: 2 ** 31 - 1,
+    unit: 'bytes',
+    meaning: "size of a file of the timer log, which is left for Apache's broker at the end",
+  }),
+  recallMessageEnable: bool({
+    default: true,
+    meaning: "whether such a message may be called off; Apache's default is false",
+  }),
   'rocketmq.broker.rebalance.lockMaxLiveTime': int({
     default: 60_000,
     min: 1_000,
@@ -382,6 +447,25 @@ export function completeBrokerConfig(settings: BrokerSettings, host: Host): Brok
     nameServers: nameServers.split(';').flatMap((address) => address.trim() || []),
   }
 }
+
+const PRECISIONS_MS = [1_000, 500, 200, 100]
+
+/** How messages wait that have a time of their own. */
+export function timerRulesOf(config: BrokerSettings): TimerRules {
+  const { fileReservedTime, timerMaxDelaySec, timerPrecisionMs, timerRollWindowSlot } = config
+  const precisionMs = PRECISIONS_MS.find((ms) => ms <= timerPrecisionMs) ?? 100
+  // A message is stored again before its first copy may be removed.
+  const rollWindowMs = Math.min(timerRollWindowSlot * precisionMs, (fileReservedTime * HOUR_MS) / 2)
+  return {
+    isEnabled: config.timerWheelEnable,
+    precisionMs,
+    maxDelayMs: timerMaxDelaySec * 1_000,
+    rollWindowMs: Math.max(rollWindowMs, LEAST_ROLL_WINDOW_MS),
+  }
+}
+
+/** Where nothing is kept, messages must not be stored again all the time. */
+const LEAST_ROLL_WINDOW_MS = 60_000
 
 /** How long messages of each level of delay wait. */
 export function delaysOf({ messageDelayLevel }: BrokerSettings): DelayLevels {

@@ -65,12 +65,11 @@ const reasons: readonly Reason[] = [
       serverAsyncSemaphoreValue serverNettyWorkerGroupEnable useEpollNativeSelector`,
   },
   {
-    why: 'timer messages are not built yet',
+    why: 'timed messages wait in memory, are saved as a whole, and are delivered until the store takes them',
     keys: `
-      mappedFileSizeTimerLog timerPrecisionMs timerRollWindowSlot timerFlushIntervalMs
-      timerEnableDisruptor timerEnableCheckMetrics timerMaxDelaySec timerWheelEnable
-      disappearTimeAfterStart timerStopEnqueue timerCheckMetricsWhen timerSkipUnknownError
-      timerWarmEnable timerStopDequeue timerEnableRetryUntilSuccess timerCongestNumEachSlot
+      timerFlushIntervalMs timerEnableDisruptor timerEnableCheckMetrics disappearTimeAfterStart
+      timerStopEnqueue timerCheckMetricsWhen timerSkipUnknownError timerWarmEnable
+      timerStopDequeue timerEnableRetryUntilSuccess timerCongestNumEachSlot
       timerMetricSmallThreshold timerProgressLogIntervalMs timerColdDataCheckIntervalMs`,
   },
   {
@@ -132,11 +131,8 @@ const reasons: readonly Reason[] = [
       coldCtrStrategyEnable usePIDColdCtrStrategy cgColdReadThreshold globalColdReadThreshold`,
   },
   {
-    why: 'transactions are not built yet',
-    keys: `
-      rejectTransactionMessage transactionTimeOut transactionCheckMax transactionCheckInterval
-      transactionMetricFlushInterval transactionOpMsgMaxSize transactionOpBatchInterval
-      enableTransactionMetrics`,
+    why: 'open transactions are counted from the queue of half messages: no file is kept of them',
+    keys: 'transactionMetricFlushInterval enableTransactionMetrics',
   },
   {
     why: 'metrics are not built yet',
@@ -226,7 +222,7 @@ const reasons: readonly Reason[] = [
       subscriptionExpiredTimeout estimateAccumulation fetchNamesrvAddrInterval
       enableSingleTopicRegister enableMixedMessageType enableSplitRegistration
       enableSplitMetadata splitMetadataSize splitRegistrationSize configBlackList
-      clearRetryTopicWhenDeleteTopic allowRecallWhenBrokerNotWriteable recallMessageEnable
+      clearRetryTopicWhenDeleteTopic allowRecallWhenBrokerNotWriteable
       enableRegisterProducer enableCreateSysGroup enableShutdownGracefully
       shutdownWaitTimeSeconds`,
   },

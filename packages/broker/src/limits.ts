@@ -77,3 +77,9 @@ export const RELAY_TIMEOUT_MS = 10_000
 
 /** How long a client may take to tell its offsets (Apache: 5 s). */
 export const CLIENT_STATUS_TIMEOUT_MS = 5_000
+
+/** Timed messages that wait, 24 bytes of memory each; beyond it a send of one is refused. */
+export const MAX_PENDING_TIMERS = 20_000_000
+
+/** So many timed messages that wait make the period longer in which they are saved, by one of it. */
+export const TIMERS_PER_SAVE_PERIOD = 200_000

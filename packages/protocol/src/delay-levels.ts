@@ -10,6 +10,9 @@ import { findProperty, tagsCodeOf } from './properties.ts'
 /** Where delayed messages wait, those of each level in a queue of their own: level 1 in queue 0. */
 export const DELAY_TOPIC = 'SCHEDULE_TOPIC_XXXX'
 
+/** Where messages wait that have a time of their own, in one queue. */
+export const TIMER_TOPIC = 'rmq_sys_wheel_timer'
+
 /** How Apache's setting messageDelayLevel says it, and its default. */
 export const DEFAULT_DELAY_LEVELS = '1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h'
 

@@ -15,6 +15,7 @@ export {
   delayLevelsOf,
   delayOf,
   fitsUnit,
+  TIMER_TOPIC,
   unitTagsCodeOf,
 } from './delay-levels.ts'
 export { parseFastjson } from './fastjson.ts'
@@ -95,5 +96,13 @@ export {
 } from './record.ts'
 export { RecordCursor } from './record-cursor.ts'
 export { RecordWriter, writeRecord } from './record-writer.ts'
-export { type Compression, compressionOf, isQueued, sysFlag, ZLIB_COMPRESSED } from './sys-flag.ts'
+export {
+  type Compression,
+  compressionOf,
+  isCommitted,
+  isQueued,
+  sysFlag,
+  withTransaction,
+  ZLIB_COMPRESSED,
+} from './sys-flag.ts'
 export { javaHashCode } from './tag-hash.ts'

@@ -17,6 +17,7 @@ import type { Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
 import { type BrokerConfig, brokerConfigTable } from '../config.ts'
 import type { SubscriptionGuard } from '../services/subscription-guard.ts'
+import type { TimedDelivery } from '../services/timed-delivery.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { DelayOffsetTable } from '../tables/delay-offsets.ts'
 
@@ -26,6 +27,7 @@ export interface RuntimeParts {
   readonly delayOffsets: DelayOffsetTable
   readonly guard: SubscriptionGuard
   readonly store: Store
+  readonly timedDelivery: TimedDelivery
   readonly traffic: TrafficCounters
 }
 
@@ -41,6 +43,7 @@ export function handleRuntime(router: Router, parts: RuntimeParts): void {
         ...trafficRows(parts.traffic),
         ...(await storeRows(parts.store)),
         ...delayRows(parts),
+        ...timerRows(parts),
         ...queueRows(router),
         ...parts.guard.figures(),
       }
@@ -100,6 +103,18 @@ function delayRows({ delayOffsets, store }: RuntimeParts): Record<string, string
   return Object.fromEntries(rows)
 }
 
+/** What waits for a time of its own: how late, how many unseen, how many in all, and how fast. */
+function timerRows({ timedDelivery }: RuntimeParts): Record<string, string> {
+  const figures = timedDelivery.figures()
+  return {
+    timerReadBehind: String(Math.floor(figures.behindMs / 1_000)),
+    timerOffsetBehind: String(figures.unseen),
+    timerCongestNum: String(figures.pending),
+    timerEnqueueTps: figures.enqueuedPerSecond.toFixed(1),
+    timerDequeueTps: figures.deliveredPerSecond.toFixed(1),
+  }
+}
+
 async function earliestStoreTime(store: Store, minOffset: number): Promise<number> {
   const record = await store.messageAt(minOffset)
   return record === undefined ? -1 : storeTimestampOf(record)
@@ -115,9 +130,6 @@ function queueRows(router: Router): Record<string, string> {
     rows[`${name}ThreadPoolQueueSize`] = '0'
     rows[`${name}ThreadPoolQueueCapacity`] = '0'
     rows[`${name}ThreadPoolQueueHeadWaitTimeMills`] = '0'
-  }
-  for (const name of ['ReadBehind', 'OffsetBehind', 'CongestNum', 'EnqueueTps', 'DequeueTps']) {
-    rows[`timer${name}`] = '0'
   }
   return rows
 }

@@ -4,12 +4,13 @@
  * suspending, so what was checked is still true when the offsets are assigned.
  * Source: Apache class SendMessageProcessor; `broker-api.md` section 3.
  */
-import type { Random } from '@rockhopper/host'
+import type { Clock, Random } from '@rockhopper/host'
 import {
   type BatchEntry,
   type DelayLevels,
   decodeBatch,
   decodeProperties,
+  encodeRecallHandle,
   type Header,
   type HostAddress,
   isRetryTopic,
@@ -26,21 +27,27 @@ import {
 import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { Appended, BatchAppended, Rejected, SettleOutcome, Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
+import { MAX_OPEN_TRANSACTIONS, MAX_PENDING_TIMERS } from '../limits.ts'
 import { DEAD_LETTER_QUEUE, deadLetterTopic, markDeadLetter } from '../rules/dead-letter.ts'
 import { type Placement, placementOf } from '../rules/delayed.ts'
+import { HALF_QUEUE, HALF_TOPIC, halfFlags, halfProperties } from '../rules/half-message.ts'
 import { noTopicSentence, topicForSend } from '../rules/new-topic.ts'
 import { queueFor } from '../rules/queue-choice.ts'
 import { maxRetriesOf } from '../rules/retry.ts'
 import { type SendProperties, walkSendProperties } from '../rules/send-properties.ts'
 import { DEFAULT_TOPIC } from '../rules/system-topics.ts'
+import { type TimerRules, timedPlacementOf } from '../rules/timed.ts'
 import type { SavedTable } from '../services/table-files.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
+import type { Transactions } from '../services/transactions.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { PeerHosts } from '../tables/peer-hosts.ts'
+import type { PendingTimers } from '../tables/pending-timers.ts'
 import type { QueueLockTable } from '../tables/queue-locks.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
 export interface SendParts {
+  readonly clock: Clock
   readonly config: BrokerConfig
   readonly random: Random
   readonly store: Store
@@ -49,7 +56,11 @@ export interface SendParts {
   readonly groups: GroupTable
   readonly locks: QueueLockTable
   readonly delays: DelayLevels
+  readonly timerRules: TimerRules
+  /** Those that wait. */
+  readonly timers: PendingTimers
   readonly traffic: TrafficCounters
+  readonly transactions: Transactions
   readonly peers: PeerHosts
   /** The address that stored messages and their ids carry. */
   readonly storeHost: HostAddress
@@ -107,21 +118,27 @@ class Sender {
   #appendOne(header: SendHeader, queueId: number, context: RequestContext): Stored {
     const sent = walkSendProperties(header.properties ?? NO_PROPERTIES)
     const isRetry = isRetryTopic(header.topic)
-    // What is tried again was committed, and what is delayed by a level has no other time.
-    refuseUnsupported(sent, isRetry, sent.delayLevel > 0)
+    // What is tried again was committed.
+    const isHalf = sent.isTransactional && !isRetry && !isSentBack(header, sent)
+    if (isHalf) this.#refuseHalf(sent)
+    refuseBadLevel(sent)
     const uniqueKey = sent.uniqueKey ?? this.#parts.uniqueKey()
     const properties = [...sent.kept, this.#brokerProperties]
     if (sent.uniqueKey === undefined) properties.push(Buffer.from(`UNIQ_KEY\x01${uniqueKey}\x02`))
-    const isPlain = !isRetry && sent.delayLevel <= 0
+    const isLater = sent.delayLevel > 0 || sent.timed !== undefined
+    const isPlain = !isRetry && !isLater && !isHalf
     const place: Placement = isPlain
       ? { topic: header.topic, queueId, properties, tagsCode: sent.tagsCode }
-      : this.#place(header, queueId, properties, context)
+      : isHalf
+        ? halfPlacement(header.topic, queueId, uniqueKey, properties, sent.tagsCode)
+        : this.#place(header, queueId, properties, context)
+    const flags = header.sysFlag ?? 0
     // Written out: copying two objects into one costs more than the append itself.
     const outcome = stored<Appended>(
       this.#parts.store.append({
         topic: place.topic,
         queueId: place.queueId,
-        sysFlag: header.sysFlag ?? 0,
+        sysFlag: isHalf ? halfFlags(flags) : flags,
         bornTimestamp: header.bornTimestamp ?? 0,
         bornHost: this.#parts.peers.of(context.connection),
         storeHost: this.#parts.storeHost,
@@ -136,9 +153,35 @@ class Sender {
     )
     this.#parts.traffic.notePut(place.topic, 1, context.body.length)
     const { endOffset, logOffset, queueOffset } = outcome
+    if (isHalf) this.#parts.transactions.opened({ logOffset, queueOffset })
     const { waitStored } = sent
     const msgId = offsetMessageId(this.#parts.offsetIdPrefix, logOffset)
-    return { endOffset, queueOffset, waitStored, transactionId: uniqueKey, msgId }
+    const recallHandle = this.#recallHandle(header.topic, uniqueKey, place)
+    return { endOffset, queueOffset, waitStored, transactionId: uniqueKey, msgId, recallHandle }
+  }
+
+  /** By which a message that waits for its time can be called off; undefined when it does not. */
+  #recallHandle(topic: string, uniqueKey: string, { slotMs }: Placement): string | undefined {
+    if (slotMs === undefined || isRetryTopic(topic)) return undefined
+    const { brokerName } = this.#parts.config
+    // The end of a slot belongs to the slot before: what has this time comes into the same one.
+    return encodeRecallHandle({ topic, brokerName, timestampMs: slotMs + 1, uniqueKey })
+  }
+
+  #refuseHalf({ delayLevel, timed }: SendProperties): void {
+    const { config, transactions } = this.#parts
+    if (config.rejectTransactionMessage) {
+      const sentence = `the broker[${config.brokerIP1}] sending transaction message is forbidden`
+      throw new Refusal(responseCode.NO_PERMISSION, sentence)
+    }
+    if (delayLevel > 0 || timed !== undefined) {
+      refuseIllegal('a transaction cannot be delayed: leave out the delay or the transaction')
+    }
+    if (!transactions.isFull) return
+    const sentence =
+      `${MAX_OPEN_TRANSACTIONS} transactions are open, which is the limit: see to the producers that ` +
+      'do not end theirs'
+    throw new Refusal(responseCode.SYSTEM_BUSY, sentence)
   }
 
   /** Where a message goes that is delayed, or that a consumer gives back to be tried again. */
@@ -148,12 +191,11 @@ class Sender {
     bytes: readonly Buffer[],
     context: RequestContext,
   ): Placement {
-    const { delays } = this.#parts
     const properties = decodeProperties(Buffer.concat(bytes))
     const { topic } = header
     const group = isRetryTopic(topic) ? topic.slice(RETRY_PREFIX.length) : undefined
     if (group === undefined || !this.#isDead(header, group, context)) {
-      return placementOf(topic, queueId, properties, delays)
+      return this.#laterPlace(topic, queueId, properties)
     }
     const deadLetters = this.#parts.topics.obtain(deadLetterTopic(group))
     if (deadLetters === undefined) {
@@ -161,7 +203,32 @@ class Sender {
       throw new Refusal(responseCode.SYSTEM_ERROR, sentence)
     }
     markDeadLetter(properties, '-1')
-    return placementOf(deadLetters.topicName, DEAD_LETTER_QUEUE, properties, delays)
+    return this.#laterPlace(deadLetters.topicName, DEAD_LETTER_QUEUE, properties)
+  }
+
+  /** What is delayed by a level has no other time. */
+  #laterPlace(topic: string, queueId: number, properties: Map<string, string>): Placement {
+    const { clock, delays, timerRules, timers } = this.#parts
+    const byLevel = placementOf(topic, queueId, properties, delays)
+    if (byLevel.delayMs !== undefined) return byLevel
+    const timed = timedPlacementOf(topic, queueId, properties, timerRules, clock.nowMs())
+    switch (timed.kind) {
+      case 'at-once':
+        return byLevel
+      case 'disabled':
+        throw new Refusal(
+          responseCode.SYSTEM_ERROR,
+          'the message has a time of its own, and timerWheelEnable is false: switch it on',
+        )
+      case 'illegal':
+        return refuseIllegal(timed.reason)
+      case 'waits':
+        if (timers.count < MAX_PENDING_TIMERS) return timed.place
+        throw new Refusal(
+          responseCode.SYSTEM_ERROR,
+          `${timers.count} messages wait for their times, which is the limit: send it later`,
+        )
+    }
   }
 
   /** A group that has queues for itself has tried on its own, and sends here what it gives up. */
@@ -184,9 +251,11 @@ class Sender {
     const envelope = walkSendProperties(header.properties ?? NO_PROPERTIES)
     const entries = batchEntries(context.body).map(({ body, flag, properties }) => {
       const sent = walkSendProperties(properties)
-      refuseUnsupported(sent, false, false)
-      if (sent.delayLevel > 0)
-        refuseIllegal('a message with the property DELAY is to be sent alone')
+      refuseBadLevel(sent)
+      const alone = aloneFor(sent)
+      if (alone !== undefined) {
+        refuseIllegal(`a message with the property ${alone} is to be sent alone`)
+      }
       return { body, flag, properties: sent.kept, tagsCode: sent.tagsCode }
     })
     const common = {
@@ -226,10 +295,11 @@ class Sender {
   }
 
   #reply(outcome: SettleOutcome, queueId: number, kept: Stored): SendReply {
-    const { msgId, queueOffset, transactionId } = kept
+    const { msgId, queueOffset, recallHandle, transactionId } = kept
     const regionId = this.#regionId
     const traceOn = this.#traceOn
-    const header = { msgId, queueId, queueOffset, transactionId, regionId, traceOn }
+    const stored = { msgId, queueId, queueOffset, transactionId, regionId, traceOn }
+    const header = recallHandle === undefined ? stored : { ...stored, recallHandle }
     return { code: codeOf(outcome), header }
   }
 }
@@ -242,6 +312,7 @@ interface Stored {
   readonly queueOffset: number
   readonly waitStored: boolean
   readonly transactionId: string | undefined
+  readonly recallHandle?: string | undefined
 }
 
 function codeOf(outcome: SettleOutcome): number {
@@ -280,19 +351,30 @@ function batchEntries(body: Buffer): BatchEntry[] {
   }
 }
 
-function refuseUnsupported(
-  { delayLevel, isTransactional, timed }: SendProperties,
-  mayBeTransactional: boolean,
-  mayBeTimed: boolean,
-): void {
+function refuseBadLevel({ delayLevel }: SendProperties): void {
   if (Number.isNaN(delayLevel)) refuseIllegal('the property DELAY of the message is no number')
-  const transaction = isTransactional && !mayBeTransactional ? 'TRAN_MSG' : undefined
-  const name = transaction ?? (mayBeTimed ? undefined : timed)
-  if (name === undefined) return
-  refuseIllegal(
-    `the message has the property ${name}: timed and transactional messages are not built yet, and ` +
-      'it was not stored',
-  )
+}
+
+/** The property for which a message cannot be part of a batch. */
+function aloneFor({ delayLevel, isTransactional, timed }: SendProperties): string | undefined {
+  if (isTransactional) return 'TRAN_MSG'
+  return delayLevel > 0 ? 'DELAY' : timed
+}
+
+/** Old clients give back what they consumed with all of its properties. */
+function isSentBack({ reconsumeTimes = 0 }: SendHeader, { delayLevel }: SendProperties): boolean {
+  return reconsumeTimes > 0 && delayLevel > 0
+}
+
+function halfPlacement(
+  topic: string,
+  queueId: number,
+  uniqueKey: string,
+  properties: readonly Buffer[],
+  tagsCode: number,
+): Placement {
+  const known = [...properties, ...halfProperties(uniqueKey, topic, queueId)]
+  return { topic: HALF_TOPIC, queueId: HALF_QUEUE, properties: known, tagsCode }
 }
 
 function refuseUnknownGroup(group: string): never {

@@ -19,6 +19,8 @@ export interface Placement {
   readonly tagsCode: number
   /** How long the message waits, in milliseconds; absent when it does not. */
   readonly delayMs?: number
+  /** Slot of time at whose end it is due; absent when it has no time of its own. */
+  readonly slotMs?: number
 }
 
 /** What asks for another kind of delay, which a level overrides. */

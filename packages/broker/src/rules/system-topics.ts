@@ -2,7 +2,7 @@
  * The topics and groups that every broker has from its start.
  * Source: Apache classes TopicConfigManager, SubscriptionGroupManager.
  */
-import { permission, type TopicConfig, topicConfig } from '@rockhopper/protocol'
+import { permission, TIMER_TOPIC, type TopicConfig, topicConfig } from '@rockhopper/protocol'
 
 const { read, write, inherit } = permission
 
@@ -13,6 +13,7 @@ export interface SystemTopicSettings {
   readonly clusterTopicEnable: boolean
   readonly brokerTopicEnable: boolean
   readonly defaultTopicQueueNums: number
+  readonly timerWheelEnable: boolean
 }
 
 const DELAY_LEVELS = 18
@@ -21,6 +22,9 @@ const CLUSTER_TOPIC_QUEUES = 16
 
 /** Topic whose settings new topics take over. */
 export const DEFAULT_TOPIC = 'TBW102'
+
+/** The broker itself, as it consumes half messages and those that tell which are done with. */
+export const TRANSACTION_GROUP = 'CID_RMQ_SYS_TRANS'
 
 export function systemTopics(settings: SystemTopicSettings): TopicConfig[] {
   const { brokerClusterName: clusterName, brokerName } = settings
@@ -33,6 +37,7 @@ export function systemTopics(settings: SystemTopicSettings): TopicConfig[] {
     ['RMQ_SYS_TRANS_OP_HALF_TOPIC', 1, read | write],
     [`${clusterName}_REPLY_TOPIC`, 1, read | write],
   ]
+  if (settings.timerWheelEnable) topics.push([TIMER_TOPIC, 1, read | write])
   if (settings.autoCreateTopicEnable) {
     topics.push([DEFAULT_TOPIC, settings.defaultTopicQueueNums, read | write | inherit])
   }
@@ -53,5 +58,5 @@ export const systemGroups: readonly string[] = [
   'CID_ONSAPI_PULL',
   'CID_ONSAPI_PERMISSION',
   'CID_ONSAPI_OWNER',
-  'CID_RMQ_SYS_TRANS',
+  TRANSACTION_GROUP,
 ]

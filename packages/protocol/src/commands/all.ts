@@ -13,10 +13,14 @@ import * as routes from './routes.ts'
 import * as runtime from './runtime.ts'
 import * as send from './send.ts'
 import * as settings from './settings.ts'
+import * as timers from './timers.ts'
 import * as topics from './topics.ts'
+import * as transactions from './transactions.ts'
 
 export const allCommands: readonly Command[] = [
   ...Object.values(send),
+  ...Object.values(timers),
+  ...Object.values(transactions),
   PULL_MESSAGE,
   LITE_PULL_MESSAGE,
   ...Object.values(lookups),

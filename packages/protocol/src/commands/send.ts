@@ -27,6 +27,7 @@ const stored = {
   batchUniqId: optional(text('unique key of a batch that was stored as one record')),
   regionId: renamed('MSG_REGION', optional(text('region of the broker, which traces carry'))),
   traceOn: renamed('TRACE_ON', optional(text('"true" or "false": whether sends may be traced'))),
+  recallHandle: optional(text('by which a message that waits for its time can be called off')),
 }
 
 export const SEND_MESSAGE = command(10, 'SEND_MESSAGE', {
