@@ -55,8 +55,6 @@ export function openKeyIndex(
   const names = parts.disk.list(parts.directory).filter(isIndexName)
   const { indexTimestamp, keyIndex } = checkpoint
   const limit = wasKilled ? indexTimestamp : Number.POSITIVE_INFINITY
-  // Of files that another program may have changed no checksum is known.
-  if (keyIndex === undefined) parts.disk.remove(parts.sumsDirectory)
   const { problem, ...found } = unlessUnreadable(log, names, () =>
     keyIndex === undefined
       ? foreignFiles(parts, log, names, limit)
@@ -153,6 +151,8 @@ function foreignFiles(
   names: readonly string[],
   endTimestamp: number,
 ): KeyIndexStart {
+  // Of files that another program may have changed no checksum is known.
+  parts.disk.remove(parts.sumsDirectory)
   const files: NamedFile[] = []
   let offset = log.minOffset
   const hasLog = log.recordEnd(log.minOffset) !== undefined
