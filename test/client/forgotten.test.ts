@@ -30,3 +30,18 @@ test.each(['SUBSCRIPTION_NOT_EXIST', 'SUBSCRIPTION_NOT_LATEST'] as const)(
     expect(got).toEqual(['before', 'after'])
   },
 )
+
+test('a broker that did not hear of a consumer at its start hears of it within a second', async () => {
+  const scene = await Scene.open({ queues: 1 })
+  const broker = scene.broker()
+  broker.script.onHeartbeat = () => {
+    throw new Refusal(responseCode.SYSTEM_BUSY, 'just starting')
+  }
+  const consumer = scene.consumer().subscribe(TOPIC, '*', () => undefined)
+  await scene.run(consumer.start())
+  expect(broker.members(GROUP)).toEqual([])
+  delete broker.script.onHeartbeat
+  // Meanwhile the members would share the queues each in its own way.
+  await scene.world.clock.advance(1_000)
+  expect(broker.members(GROUP)).toEqual([consumer.clientId])
+})

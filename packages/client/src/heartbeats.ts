@@ -44,7 +44,7 @@ export class Heartbeats {
     this.#parts = parts
   }
 
-  /** Begins the regular heartbeats, the first in 30 s. */
+  /** Begins the regular heartbeats, the first in 30 s; those that missed one before hear it soon. */
   start(): void {
     const { clock, logger } = this.#parts.host
     this.#loop = every(
@@ -53,6 +53,7 @@ export class Heartbeats {
       () => this.beat(),
       (error) => logger.error('The heartbeats failed for a reason nobody foresaw.', { error }),
     )
+    if (this.#untold.size > 0) this.#planAgain()
   }
 
   /** Tells all brokers now; resolves when each has answered or failed to. */
