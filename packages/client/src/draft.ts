@@ -35,6 +35,14 @@ export interface DraftRules {
   readonly compressFromBytes: number
 }
 
+/** Body and properties of a message as a batch holds them. Throws `ClientError` BAD_MESSAGE. */
+export function contentOf(
+  message: Message,
+  msgId: string,
+): { readonly body: Buffer; readonly properties: Buffer } {
+  return { body: bodyOf(message), properties: propertiesOf(message, msgId) }
+}
+
 /** Checks a message and makes it ready. Throws `ClientError` BAD_MESSAGE. */
 export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): Draft {
   if (typeof message.topic !== 'string') throw badMessage('a message has no topic', 'name one')

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '@rockhopper/host'
 import { type BatchEntry, encodeBatch, isRetryTopic, type UniqueKeys } from '@rockhopper/protocol'
-import { type DraftRules, draftOf } from './draft.ts'
+import { contentOf, type DraftRules, draftOf } from './draft.ts'
 import { badMessage } from './errors.ts'
 import type { Message } from './message.ts'
 import { NEW_TOPIC_TEMPLATE } from './routes.ts'
@@ -58,7 +58,7 @@ export class Parcels {
       throw badMessage(
         `a batch of ${messages.length} messages to "${first.topic}" takes ${body.length} bytes, ` +
           `${maxMessageBytes} are allowed`,
-        'split it, or raise maxMessageBytes',
+        'cut it with splitBatch, or raise maxMessageBytes',
       )
     }
     const { topic, waitStored = true } = first
@@ -100,6 +100,15 @@ const ENTRY_FIXED_BYTES = 22
 /** What a parcel takes in a batch. */
 export function entryBytes({ header, sizeBytes }: Parcel): number {
   return ENTRY_FIXED_BYTES + sizeBytes + (header.properties?.length ?? 0)
+}
+
+/** The longest unique key, that of a machine with an IPv6 address alone. */
+const LONGEST_KEY = 'F'.repeat(56)
+
+/** The most that a message takes in a batch. Throws `ClientError` BAD_MESSAGE. */
+export function memberBytes(message: Message): number {
+  const { body, properties } = contentOf(message, LONGEST_KEY)
+  return ENTRY_FIXED_BYTES + body.length + properties.length
 }
 
 /** One request for several parcels that can join and have topic and `waitStored` in common. */

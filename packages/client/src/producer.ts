@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import { type HeartbeatData, UniqueKeys } from '@rockhopper/protocol'
 import { Router } from '@rockhopper/remoting'
 import { AutoBatch } from './auto-batch.ts'
+import type { BrokerLink } from './broker-link.ts'
 import { NO_ADDRESS, newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
 import { type ProducerConfig, type ProducerOptions, producerConfig } from './config.ts'
@@ -16,8 +17,9 @@ import type { Message, SendOptions, SendResult } from './message.ts'
 import { Parcels } from './parcel.ts'
 import { PublishTable } from './publish-table.ts'
 import { Room } from './room.ts'
-import { MASTER_ID } from './routes.ts'
+import { MASTER_ID, NEW_TOPIC_TEMPLATE } from './routes.ts'
 import { destinationOf, type Order, type Parcel, Sender } from './sender.ts'
+import { asHalf, type LocalState, type TransactionOptions } from './transactions.ts'
 
 /** What a producer tells those who listen. */
 export interface ProducerEvents {
@@ -25,6 +27,13 @@ export interface ProducerEvents {
   retry: [attempt: { topic: string; brokerName: string; error: unknown }]
   /** The route of a topic that was sent to is another one now. */
   routeChanged: [topic: string]
+  /**
+   * The listener of a transaction threw, or answered with no verdict: nobody knows what became of the
+   * transaction, and the broker asks.
+   */
+  listenerFailed: [failure: { during: 'execute' | 'check'; msgId: string; error: unknown }]
+  /** The broker could not be told how a transaction ended, and will ask. */
+  endLost: [end: { msgId: string; state: LocalState; error: unknown }]
 }
 
 const NO_OPTIONS: SendOptions = {}
@@ -56,7 +65,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       host,
       nameServers: config.nameServers,
       serialization: config.serialization,
-      router: new Router(host.logger),
+      router: this.serve(new Router(host.logger)),
       onRouteChanged: (topic) => this.#followRoute(topic),
       onConnectionClosed: () => this.#heartbeats.soon(),
     })
@@ -161,7 +170,8 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   /**
    * Sends several messages of one topic with one request: all are stored, one behind the other, or
-   * none. Together they may be `maxMessageBytes` long; they are not compressed and have no delays.
+   * none. Together they may be `maxMessageBytes` long (`splitBatch` cuts what is longer); they are not
+   * compressed and have no delays.
    * A selector gets the first message.
    */
   async sendBatch(
@@ -183,6 +193,37 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Names what brokers may ask of this kind of producer. */
+  protected serve(router: Router): Router {
+    return router
+  }
+
+  /** Sends the first half of a transaction. Rejects as `send` does. */
+  protected sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
+    try {
+      const half = asHalf(this.#parcels.of(message), message, this.#config.group, options)
+      const order = this.#order(half, message, options)
+      this.#room.enter(half.sizeBytes)
+      return this.#launch(order)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  protected linkTo(brokerName: string): BrokerLink {
+    return this.#cluster.link(brokerName)
+  }
+
+  /** Finds the brokers that take new topics, and tells them of this producer before it sends. */
+  protected meetBrokers(): void {
+    const { logger } = this.#config.host
+    this.#cluster.findRoute(NEW_TOPIC_TEMPLATE).catch((error: unknown) => {
+      const sentence =
+        'No broker knows this producer before it sends: until then none can ask it about transactions.'
+      if (this.#state === 'started') logger.warn(sentence, { error })
+    })
   }
 
   async #close(): Promise<void> {
