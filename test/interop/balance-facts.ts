@@ -7,6 +7,7 @@ import {
   allOf,
   longestWaitMs,
   type Stage,
+  sendAll,
   startFlow,
   timesSeen,
   until,
@@ -92,6 +93,26 @@ export async function checkOrder(stage: Stage, name: string, makers: Pair): Prom
       .sort((one, other) => one.beganAt - other.beganAt || one.queueOffset - other.queueOffset)
     expectOneAtATime(calls)
     expectOrder(calls)
+  }
+}
+
+/** Messages that fail once at either member: the next try may be at the other. */
+export async function checkSharedRetry(stage: Stage, name: string, makers: Pair): Promise<void> {
+  const { topic, group } = await stage.newTopic(name, queueCount)
+  const options = { group, topic, fail: { tag: 'bad', times: 1 } }
+  const [open, openNext] = makers.map((maker) => () => maker.open(options)) as Openers
+  const first = await open()
+  const second = await openNext()
+  await untilShared([first, second], queueCount, 30_000)
+  const count = queueCount * 4
+  await sendAll(stage, topic, range(0, count), (index) => ({ tag: index % 2 ? 'bad' : 'good' }))
+  await untilDone([first, second], range(0, count))
+  await Promise.all([first.close(), second.close()])
+  const calls = allOf([first, second])
+  for (const index of range(0, count)) {
+    const tries = calls.filter((call) => call.index === String(index))
+    const outcomes = tries.map(({ outcome, reconsumeTimes }) => `${outcome} ${reconsumeTimes}`)
+    expect([index, outcomes]).toEqual([index, index % 2 ? ['failed 0', 'done 1'] : ['done 0']])
   }
 }
 

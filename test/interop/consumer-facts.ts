@@ -54,6 +54,7 @@ export function describeConsumers(
         fact('broadcasting gives each member all, and goes on where a member was', checkBroadcast)
         fact('tags and SQL92 choose messages', checkFilters)
         fact('an SQL92 expression that is wrong is told at the start', checkWrongFilter)
+        fact('a delayed message comes when it is due', checkDelay)
         fact('a message that keeps failing becomes a dead letter', checkDeadLetter)
         fact('a running group is moved back to a time', checkReset)
         fact('lite pull with assigned queues seeks, polls and commits', checkLiteAssign)
@@ -128,6 +129,22 @@ async function checkWrongFilter(stage: Stage, maker: MemberMaker): Promise<void>
   const { topic, group } = await stage.newTopic(`wrong-${maker.name}`, 1)
   const opening = maker.open({ group, topic, sql: "price > 3 AND AND region = 'eu'" })
   await expect(opening).rejects.toThrow(/CODE: 23|AND AND|column 15/)
+}
+
+/** Level 1; the broker may store a message a little after it was made. */
+const delayMs = 1_000
+
+async function checkDelay(stage: Stage, maker: MemberMaker): Promise<void> {
+  const { topic, group } = await stage.newTopic(`delay-${maker.name}`, 2)
+  const member = await maker.open({ group, topic })
+  await sendAll(stage, topic, range(0, 6), (index) => (index < 4 ? { delayLevel: 1 } : {}))
+  await untilDone([member], range(0, 6))
+  await member.close()
+  expectEachOnce(member.messages, 0, 6)
+  for (const { beganAt, bornTimestamp, index, reconsumeTimes } of member.messages) {
+    if (Number(index) < 4) expect(beganAt - bornTimestamp).toBeGreaterThanOrEqual(delayMs)
+    expect(reconsumeTimes).toBe(0)
+  }
 }
 
 async function checkDeadLetter(stage: Stage, maker: MemberMaker): Promise<void> {

@@ -83,7 +83,7 @@ async function warmUp(servers: SharedServers, producer: DefaultProducer): Promis
 
 // ---- sending
 
-type Details = Pick<Message, 'tag' | 'properties'>
+type Details = Pick<Message, 'tag' | 'properties' | 'delayLevel'>
 
 /** Sends the messages with these numbers: number N to queue N modulo the number of queues. */
 export async function sendAll(

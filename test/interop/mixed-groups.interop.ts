@@ -2,11 +2,12 @@
  * Groups with a member of the Java client and one of ours, in both orders of arrival: they share the
  * queues, take them over from each other, and keep the order where it is asked for.
  */
-import { afterAll, beforeAll, describe, inject, test } from 'vitest'
-import { checkJoiningAndLeaving, checkOrder } from './balance-facts.ts'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { checkJoiningAndLeaving, checkOrder, checkSharedRetry } from './balance-facts.ts'
 import { openMaker, openStage, type Stage } from './consumer-stage.ts'
 import type { MemberMaker } from './group-member.ts'
 import type { ClientVersion } from './java-client.ts'
+import { openOurAdmin } from './our-mqadmin.ts'
 import { openOurServers } from './our-servers.ts'
 import type { SharedServers } from './prepare.ts'
 
@@ -42,6 +43,25 @@ function describeMixedGroups(
         checkOrder(stage, `mixed-order-jo-${java.name}`, [java, ours]))
       test.concurrent('ours, then Java, in order: one message of a queue at a time', () =>
         checkOrder(stage, `mixed-order-oj-${java.name}`, [ours, java]))
+      test.concurrent('what fails at one of them is tried again, at either', () =>
+        checkSharedRetry(stage, `mixed-retry-${java.name}`, [java, ours]))
+      test.concurrent('our mqadmin tells of members with different subscriptions', () =>
+        checkDifference(stage, java, ours))
     })
   }
+}
+
+/** Apache's mqadmin compares members only when they have run for two minutes. */
+async function checkDifference(stage: Stage, java: MemberMaker, ours: MemberMaker): Promise<void> {
+  const { topic, group } = await stage.newTopic(`mixed-different-${java.name}`, 2)
+  const admin = openOurAdmin(inject('runDir'), stage.servers.namesrv)
+  const one = await java.open({ group, topic, filter: 'TagA' })
+  const status = async (): Promise<string> =>
+    (await admin.run('consumerStatus', '-g', group)).join('\n')
+  expect(await status()).toContain('Same subscription in the same group of consumer')
+  const other = await ours.open({ group, topic, filter: 'TagB' })
+  const warning = await status()
+  expect(warning).toContain('WARN: Different subscription in the same group of consumer')
+  for (const tag of ['TagA', 'TagB']) expect(warning).toContain(tag)
+  await Promise.all([one.close(), other.close()])
 }
