@@ -63,7 +63,9 @@ describe('a message', () => {
     ['an empty property', { properties: { a: '' } }, 'property "a" of a message to'],
     ['a separator in a tag', { tag: 'a\x01b' }, 'contains the character U+0001'],
     ['a bad delay level', { delayLevel: 1.5 }, 'delay level 1.5: use a whole number from 1 to 18'],
-    ['two delays', { delayLevel: 1, deliverAtMs: 5 }, 'no delayLevel beside it'],
+    ['two delays', { delayLevel: 1, deliverAtMs: 5 }, 'more than one of delayLevel, delayMs and'],
+    ['a bad delay', { delayMs: 0 }, 'has delayMs 0: use whole milliseconds, 1 at the least'],
+    ['a bad time', { deliverAtMs: 0.5 }, 'deliverAtMs 0.5: use whole milliseconds since 1970'],
     ['a bad flag', { flag: 2 ** 31 }, 'use a whole number of 32 bits'],
     ['huge properties', { properties: { a: 'b'.repeat(40_000) } }, '32767 are allowed'],
   ])('with %s is refused before anything is sent', async (_what, part, sentence) => {

@@ -95,14 +95,13 @@ function flagOf({ topic, flag = 0 }: Message): number {
 }
 
 function propertiesOf(message: Message, msgId: string): Buffer {
-  const { tag, keys, properties, delayLevel, deliverAtMs } = message
+  const { tag, keys, properties } = message
   let text = `UNIQ_KEY\x01${msgId}\x02WAIT\x01${message.waitStored ?? true}\x02`
   if (tag !== undefined) text += pair(message, 'TAGS', tag)
   if (keys !== undefined) {
     text += pair(message, 'KEYS', typeof keys === 'string' ? keys : keys.join(' '))
   }
-  if (delayLevel !== undefined) text += delayPair(message, delayLevel)
-  if (deliverAtMs !== undefined) text += timerPair(message, deliverAtMs)
+  if (isDelayed(message)) text += delayPair(message)
   if (properties !== undefined) text += ownPairs(message, properties)
   const bytes = Buffer.from(text)
   if (bytes.length <= MAX_PROPERTIES_BYTES) return bytes
@@ -142,19 +141,50 @@ function textProblem(text: string): string | undefined {
   return 'contains the character U+0001 or U+0002, which separates properties'
 }
 
-function delayPair(message: Message, delayLevel: number): string {
-  if (Number.isInteger(delayLevel) && delayLevel > 0) return `DELAY\x01${delayLevel}\x02`
+/** Whether a message is to be delivered later. */
+export function isDelayed({ delayLevel, delayMs, deliverAtMs }: Message): boolean {
+  return delayLevel !== undefined || delayMs !== undefined || deliverAtMs !== undefined
+}
+
+/** No message is sent for a time after it, as a number of ms: the year 33658. */
+const LAST_MS = 1e15
+
+function delayPair(message: Message): string {
+  const { delayLevel, delayMs, deliverAtMs, topic } = message
+  const wishes = [delayLevel, delayMs, deliverAtMs].filter((wish) => wish !== undefined)
+  if (wishes.length > 1) {
+    throw badMessage(
+      `a message to "${topic}" has more than one of delayLevel, delayMs and deliverAtMs`,
+      'keep one of them',
+    )
+  }
+  if (delayLevel !== undefined) {
+    if (isWhole(delayLevel)) return pairOf('DELAY', delayLevel)
+    throw badMessage(
+      `a message to "${topic}" has the delay level ${delayLevel}`,
+      'use a whole number from 1 to 18',
+    )
+  }
+  if (delayMs !== undefined) {
+    if (isWhole(delayMs)) return pairOf('TIMER_DELAY_MS', delayMs)
+    throw badMessage(
+      `a message to "${topic}" has delayMs ${delayMs}`,
+      'use whole milliseconds, 1 at the least',
+    )
+  }
+  if (deliverAtMs !== undefined && isWhole(deliverAtMs)) {
+    return pairOf('TIMER_DELIVER_MS', deliverAtMs)
+  }
   throw badMessage(
-    `a message to "${message.topic}" has the delay level ${delayLevel}`,
-    'use a whole number from 1 to 18',
+    `a message to "${topic}" has deliverAtMs ${deliverAtMs}`,
+    'use whole milliseconds since 1970',
   )
 }
 
-function timerPair(message: Message, deliverAtMs: number): string {
-  const sound = Number.isSafeInteger(deliverAtMs) && deliverAtMs > 0
-  if (sound && message.delayLevel === undefined) return `TIMER_DELIVER_MS\x01${deliverAtMs}\x02`
-  throw badMessage(
-    `a message to "${message.topic}" has deliverAtMs ${deliverAtMs}`,
-    'use whole milliseconds since 1970, and no delayLevel beside it',
-  )
+function isWhole(value: number): boolean {
+  return Number.isInteger(value) && value > 0 && value < LAST_MS
+}
+
+function pairOf(name: string, value: number): string {
+  return name + NAME_END + value + VALUE_END
 }

@@ -19,7 +19,9 @@ export interface Message {
   readonly flag?: number
   /** Delivers it later: level 1 … 18 stands for 1s 5s 10s 30s 1m … 10m 20m 30m 1h 2h. */
   readonly delayLevel?: number
-  /** Delivers it at this time, in ms since 1970 (brokers from 5.0). */
+  /** Delivers it so many ms after the broker has it, and not before (brokers from 5.0). */
+  readonly delayMs?: number
+  /** Delivers it at this time, in ms since 1970, and not before (brokers from 5.0). */
   readonly deliverAtMs?: number
   /** Whether the broker answers only when the message is as safe as it promises; default true. */
   readonly waitStored?: boolean
@@ -45,6 +47,8 @@ export interface SendResult {
   /** Offset of the message in the queue; of a batch, of its first message. */
   readonly queueOffset: number
   readonly transactionId: string | undefined
+  /** By which `recall` calls the message off; undefined when it does not wait for a time. */
+  readonly recallHandle: string | undefined
   /** Region that the broker belongs to. */
   readonly regionId: string
 }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '@rockhopper/host'
 import { type BatchEntry, encodeBatch, isRetryTopic, type UniqueKeys } from '@rockhopper/protocol'
-import { contentOf, type DraftRules, draftOf } from './draft.ts'
+import { contentOf, type DraftRules, draftOf, isDelayed } from './draft.ts'
 import { badMessage } from './errors.ts'
 import type { Message } from './message.ts'
 import { NEW_TOPIC_TEMPLATE } from './routes.ts'
@@ -158,7 +158,8 @@ function memberProblem(message: Message, first: Message): string | undefined {
 }
 
 /** Why a message can be in no batch, if it cannot. */
-function standsAlone({ topic, delayLevel, deliverAtMs }: Message): string | undefined {
-  if (delayLevel !== undefined || deliverAtMs !== undefined) return 'with a delay'
+function standsAlone(message: Message): string | undefined {
+  const { topic } = message
+  if (isDelayed(message)) return 'with a delay'
   return isRetryTopic(topic) ? 'to a retry topic' : undefined
 }

@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import { type HeartbeatData, UniqueKeys } from '@rockhopper/protocol'
 import { Router } from '@rockhopper/remoting'
 import { AutoBatch } from './auto-batch.ts'
+import { BrokerFaults } from './broker-faults.ts'
 import type { BrokerLink } from './broker-link.ts'
 import { NO_ADDRESS, newClientId } from './client-id.ts'
 import { Cluster } from './cluster.ts'
@@ -16,6 +17,7 @@ import { Heartbeats } from './heartbeats.ts'
 import type { Message, SendOptions, SendResult } from './message.ts'
 import { Parcels } from './parcel.ts'
 import { PublishTable } from './publish-table.ts'
+import { readRecallHandle, recallMessage } from './recall.ts'
 import { Room } from './room.ts'
 import { MASTER_ID, NEW_TOPIC_TEMPLATE } from './routes.ts'
 import { destinationOf, type Order, type Parcel, Sender } from './sender.ts'
@@ -50,6 +52,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   readonly #parcels: Parcels
   readonly #sender: Sender
   readonly #room: Room
+  readonly #faults: BrokerFaults | undefined
   readonly #carrier: Pick<Sender, 'deliver'>
   #state: State = 'new'
   #closing: Promise<void> | undefined
@@ -86,12 +89,18 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       maxCount: config.maxInFlight,
       maxBytes: config.maxInFlightBytes,
     })
+    if (config.avoidSlowBrokers) {
+      const probe = config.probeBrokers ? (name: string) => this.#publish.probe(name) : undefined
+      this.#faults = new BrokerFaults({ clock: host.clock, logger: host.logger, probe })
+    }
     this.#sender = new Sender({
       clock: host.clock,
       publish: this.#publish,
       room: this.#room,
       retries: config.retries,
       attemptTimeoutMs: config.attemptTimeoutMs,
+      retryLessSafe: config.retryLessSafe,
+      faults: this.#faults,
       onRetry: (attempt, topic) => this.emit('retry', { topic, ...attempt }),
     })
     this.#carrier = config.autoBatch ? this.#autoBatch() : this.#sender
@@ -119,6 +128,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     if (this.#closing !== undefined) throw closed()
     this.#cluster.start()
     this.#heartbeats.start()
+    this.#faults?.start()
     this.#state = 'started'
   }
 
@@ -151,6 +161,21 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * Calls off a message that waits for its time, by the `recallHandle` of its `SendResult`. Resolves
+   * with the unique key of the message when its broker has taken note; rejects with `ClientError`, also
+   * when the message was due before.
+   */
+  async recall(topic: string, recallHandle: string): Promise<string> {
+    if (this.#state !== 'started') throw this.#notRunning()
+    const handle = readRecallHandle(topic, recallHandle)
+    if (this.#publish.get(topic) === undefined) await this.#publish.find(topic)
+    const { group, sendTimeoutMs } = this.#config
+    return recallMessage(this.#cluster.link(handle.brokerName), topic, recallHandle, {
+      ...{ group, timeoutMs: sendTimeoutMs },
+    })
   }
 
   /** Resolves when `sendAsync` has room for another message. */
@@ -230,6 +255,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     const wasStarted = this.#state === 'started'
     this.#state = 'closed'
     await this.#room.idle()
+    await this.#faults?.stop()
     if (wasStarted) await this.#heartbeats.stop({ producerGroup: this.#config.group })
     await this.#cluster.close()
   }

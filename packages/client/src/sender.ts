@@ -12,6 +12,7 @@ import {
   SEND_MESSAGE_V2,
 } from '@rockhopper/protocol'
 import { type Answer, RemoteError } from '@rockhopper/remoting'
+import type { AttemptEnd, BrokerFaults } from './broker-faults.ts'
 import { badOption } from './errors.ts'
 import { within } from './give-up.ts'
 import type { Message, SendOptions, SendResult, SendStatus } from './message.ts'
@@ -78,6 +79,10 @@ export interface SenderParts {
   readonly retries: number
   /** Longest time of an attempt that another one may follow. */
   readonly attemptTimeoutMs: number
+  /** Whether a message that was stored less safely than it should be is sent to another broker too. */
+  readonly retryLessSafe: boolean
+  /** Which brokers to keep away from; undefined: none but the one that just failed. */
+  readonly faults: BrokerFaults | undefined
   /** Told of each attempt that failed and is followed by another. */
   readonly onRetry: (attempt: FailedAttempt, topic: string) => void
 }
@@ -96,27 +101,35 @@ export class Sender {
    */
   async deliver(order: Order): Promise<SendResult> {
     const { parcel, destination } = order
-    const { publish, clock, room } = this.#parts
+    const { publish, clock, room, faults, retryLessSafe } = this.#parts
     let failed: FailedAttempt[] | undefined
+    let stored: SendResult | undefined
     try {
       const entry = publish.get(parcel.topic) ?? (await this.#find(order))
       let attemptsLeft = destination === undefined ? 1 + this.#parts.retries : 1
       while (attemptsLeft > 0) {
         attemptsLeft--
         const way = this.#choose(entry, destination, failed)
-        const leftMs = order.startMs + order.timeoutMs - clock.monotonicMs()
+        const askedMs = clock.monotonicMs()
+        const leftMs = order.startMs + order.timeoutMs - askedMs
         if (leftMs <= 0) break
         try {
           const answer = await this.#ask(parcel, way, leftMs, attemptsLeft)
           const status = statusOf(answer.code)
-          if (status !== undefined) return resultOf(parcel, way.queue, status, answer)
+          if (status !== undefined) {
+            stored = resultOf(parcel, way.queue, status, answer)
+            faults?.note(way.brokerName, clock.monotonicMs() - askedMs, 'answered')
+            if (status === 'SEND_OK' || !retryLessSafe) return stored
+          }
           throw refusalOf(way, answer)
         } catch (error) {
+          faults?.note(way.brokerName, clock.monotonicMs() - askedMs, endOf(error))
           const attempt = { brokerName: way.brokerName, error }
           failed = failed === undefined ? [attempt] : [...failed, attempt]
           if (!this.#goesOn(order, attempt, attemptsLeft)) break
         }
       }
+      if (stored !== undefined) return stored
       throw this.#failure(order, failed)
     } finally {
       if (order.holdsRoom) room.leave(parcel.sizeBytes)
@@ -153,7 +166,9 @@ export class Sender {
 
   /** Whether there is another attempt after one that failed. */
   #goesOn({ parcel, signal }: Order, attempt: FailedAttempt, attemptsLeft: number): boolean {
-    if (attemptsLeft === 0 || !isWorthAnotherAttempt(attempt.error)) return false
+    const { error } = attempt
+    if (attemptsLeft === 0) return false
+    if (!isWorthAnotherAttempt(error) && !isStoredLessSafely(error)) return false
     signal?.throwIfAborted()
     this.#parts.onRetry(attempt, parcel.topic)
     return true
@@ -177,10 +192,36 @@ export class Sender {
     if (destination !== undefined) return this.#parts.publish.way(destination(entry))
     const lastBroker = failed?.at(-1)?.brokerName
     const { chooser } = entry
-    const way = lastBroker === undefined ? chooser.next() : chooser.nextAvoiding(lastBroker)
+    const { faults } = this.#parts
+    const spared =
+      faults === undefined || faults.isEmpty ? undefined : sparing(chooser, faults, lastBroker)
+    const way =
+      spared ?? (lastBroker === undefined ? chooser.next() : chooser.nextAvoiding(lastBroker))
     if (way === undefined) throw new RangeError('a publish entry has no queue')
     return way
   }
+}
+
+/** A queue of a broker that is well, else of one that is at least there; undefined: of none. */
+function sparing(
+  chooser: PublishEntry['chooser'],
+  faults: BrokerFaults,
+  lastBroker: string | undefined,
+): PublishQueue | undefined {
+  return (
+    chooser.nextOn((name) => name !== lastBroker && faults.isAvailable(name)) ??
+    chooser.nextOn((name) => name !== lastBroker && faults.isReachable(name))
+  )
+}
+
+/** What the end of an attempt says of the broker: a message that is at fault says nothing. */
+function endOf(error: unknown): AttemptEnd {
+  if (!isWorthAnotherAttempt(error)) return 'answered'
+  return error instanceof RemoteError ? 'refused' : 'unanswered'
+}
+
+function isStoredLessSafely(error: unknown): boolean {
+  return error instanceof RemoteError && LESS_SAFE.has(error.code)
 }
 
 /** Writes the queue into the request. It is encoded before another attempt can change it. */
@@ -214,6 +255,7 @@ function resultOf(
       stored.queueId === asked.queueId ? asked : { topic, brokerName, queueId: stored.queueId },
     queueOffset: stored.queueOffset,
     transactionId: stored.transactionId,
+    recallHandle: stored.recallHandle,
     regionId: stored.regionId ?? DEFAULT_REGION,
   }
 }
