@@ -12,6 +12,7 @@ import {
   propertyPair,
   sysFlag,
 } from '@rockhopper/protocol'
+import { isDelayed } from './draft.ts'
 import { badMessage } from './errors.ts'
 import type { Message, SendOptions, SendResult } from './message.ts'
 import type { ReceivedMessage } from './received-message.ts'
@@ -64,7 +65,7 @@ export function asHalf(
   group: string,
   { immunityS }: TransactionOptions,
 ): Parcel {
-  if (message.delayLevel !== undefined || message.deliverAtMs !== undefined) {
+  if (isDelayed(message)) {
     const sentence = `a message to "${message.topic}" has a delay, and begins a transaction`
     throw badMessage(sentence, 'leave out one of them')
   }
