@@ -23,6 +23,8 @@ export const IDLE_LIMIT_MS = 30_000
 export const UNOWNED_LIMIT_MS = 10_000
 /** What is under way when a trouble ends is explained by it, too. */
 const AFTERMATH_MS = 10_000
+/** Who joined while a broker was away learns of it with the next look at the routes (30 s). */
+export const BROKER_AFTERMATH_MS = 35_000
 
 type Rule = (evidence: StormEvidence) => string[]
 
@@ -113,7 +115,8 @@ function explains(
   return troubles.some(({ who, fromMs, untilMs }) => {
     const isCut = untilMs > fromMs && others?.has(who) === true
     if (!isBroker(who) && !isCut && who !== before.member && who !== again.member) return false
-    return fromMs <= again.atMs && untilMs + AFTERMATH_MS >= before.atMs
+    const aftermathMs = isBroker(who) ? BROKER_AFTERMATH_MS : AFTERMATH_MS
+    return fromMs <= again.atMs && untilMs + aftermathMs >= before.atMs
   })
 }
 

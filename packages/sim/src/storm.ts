@@ -10,7 +10,7 @@ import type { Finding } from './checker.ts'
 import type { SimRandom } from './random.ts'
 import type { ServerProcess } from './server-process.ts'
 import type { Incident } from './simulation.ts'
-import { judgeStorm, longest, repeats } from './storm-checker.ts'
+import { BROKER_AFTERMATH_MS, judgeStorm, longest, repeats } from './storm-checker.ts'
 import { StormCluster } from './storm-cluster.ts'
 import { StormHistory } from './storm-history.ts'
 import { StormMember } from './storm-member.ts'
@@ -37,7 +37,7 @@ const START_LIMIT_MS = 60_000
 /** The first members are there before the storm begins. */
 const CALM_MS = 5_000
 const LOOK_MS = 500
-/** Time in which clients learn that a broker is back, or that one of them is. */
+/** Time in which a client that was cut off takes part again. */
 const RECOVERY_MS = 10_000
 /** Brokers count a member that vanished for two minutes, and look for such ones every 10 s. */
 const GHOST_MS = 135_000
@@ -379,7 +379,7 @@ class Storm {
   /** Whether no broker ended a moment ago: each of them knows who the members are. */
   #isWell(nowMs: number): boolean {
     return this.#history.troubles.every(({ fromMs, untilMs, who }) => {
-      const isOver = fromMs > nowMs || untilMs + RECOVERY_MS < nowMs
+      const isOver = fromMs > nowMs || untilMs + BROKER_AFTERMATH_MS < nowMs
       return isOver || !this.#cluster.hostNames.includes(who)
     })
   }
