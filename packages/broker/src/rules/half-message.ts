@@ -25,11 +25,17 @@ import { withoutChecksum } from './delayed-copy.ts'
 export const HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC'
 export const HALF_QUEUE = 0
 export const GIVEN_UP_TOPIC = 'TRANS_CHECK_MAX_TIME_TOPIC'
-export const GIVEN_UP_QUEUE = 0
+const GIVEN_UP_QUEUE = 0
 
 const FIRST_OFFSET = 'TRAN_PREPARED_QUEUE_OFFSET'
 const CHECKS = 'TRANSACTION_CHECK_TIMES'
 const WHOLE_NUMBER = /^\d{1,15}$/
+
+/** Where a copy of a half message lies. */
+export interface HalfPlace {
+  readonly queueOffset: number
+  readonly logOffset: number
+}
 
 /** The properties that a half message has beside its own. */
 export function halfProperties(uniqueKey: string, topic: string, queueId: number): Buffer[] {

@@ -13,8 +13,7 @@ import {
   writeRecord,
 } from '@rockhopper/protocol'
 import type { MessageToStore } from '@rockhopper/store'
-import type { HalfPlace } from '../tables/transactions.ts'
-import { HALF_TOPIC, type Half } from './half-message.ts'
+import { HALF_TOPIC, type Half, type HalfPlace } from './half-message.ts'
 
 /** Its producer is asked; that is put off, as it wishes; or nobody is asked any more. */
 export type CheckDecision = 'ask' | 'put-off' | 'too-often' | 'too-old'

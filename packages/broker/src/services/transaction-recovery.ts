@@ -9,11 +9,18 @@
 import type { Clock, Logger } from '@rockhopper/host'
 import { isCommitted, type StoredRecord } from '@rockhopper/protocol'
 import { CorruptionError, type Store } from '@rockhopper/store'
-import { GIVEN_UP_TOPIC, HALF_QUEUE, HALF_TOPIC, type Half, halfOf } from '../rules/half-message.ts'
+import {
+  GIVEN_UP_TOPIC,
+  HALF_QUEUE,
+  HALF_TOPIC,
+  type Half,
+  type HalfPlace,
+  halfOf,
+} from '../rules/half-message.ts'
 import { OP_QUEUE, OP_TOPIC, opOf } from '../rules/op-message.ts'
 import { TRANSACTION_GROUP } from '../rules/system-topics.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
-import type { HalfPlace, OpenTransactions } from '../tables/transactions.ts'
+import type { OpenTransactions } from '../tables/transactions.ts'
 import type { OpLog } from './op-log.ts'
 import { type QueueStretch, queueRecords } from './queue-records.ts'
 

@@ -16,13 +16,14 @@ import {
   HALF_QUEUE,
   HALF_TOPIC,
   type Half,
+  type HalfPlace,
   halfOf,
 } from '../rules/half-message.ts'
 import { OP_QUEUE, OP_TOPIC } from '../rules/op-message.ts'
 import { TRANSACTION_GROUP } from '../rules/system-topics.ts'
 import { type EndHeader, type EndRefusal, refusal, refusalOfEnd } from '../rules/transaction-end.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
-import { type HalfPlace, type OpenTransaction, OpenTransactions } from '../tables/transactions.ts'
+import { type OpenTransaction, OpenTransactions } from '../tables/transactions.ts'
 import { CheckBack, type CheckBackParts } from './check-back.ts'
 import { OpLog, type OpLogParts } from './op-log.ts'
 import type { TrafficCounters } from './traffic.ts'

@@ -8,12 +8,7 @@
 
 import type { Clock } from '@rockhopper/host'
 import { Watermark } from '@rockhopper/store'
-
-/** Where a copy of a half message lies. */
-export interface HalfPlace {
-  readonly queueOffset: number
-  readonly logOffset: number
-}
+import type { HalfPlace } from '../rules/half-message.ts'
 
 /** One transaction; only the table changes it. */
 export interface OpenTransaction {
