@@ -28,7 +28,7 @@ const BODY_BYTES = 1_024
 const COLD_BYTES = 128 * MIB
 const HOT_BYTES = 16 * MIB
 const WAVE = 256
-/** What a broker gives to one pull at the most. Source: Apache class MessageStoreConfig. */
+/** What Apache's broker gives to one pull at the most: class MessageStoreConfig. */
 const PULL = { maxMessages: 32, maxBytes: 256 * 1_024 }
 const RANDOM_READS = 1_000
 const RAW_READ_BYTES = MIB

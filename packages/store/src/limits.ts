@@ -51,8 +51,11 @@ export const UNITS_AT_FIRST = 256
 export const UNITS_PER_WINDOW = 2_048
 export const MAX_UNIT_WINDOWS = 256
 
-/** After so many reads of pieces of a window it is read whole; a long piece counts for several. */
-export const PIECES_PER_WINDOW = 4
+/**
+ * After so many reads of pieces of a window it is read whole, which costs as much as they do; a long
+ * piece counts for several.
+ */
+export const PIECES_PER_WINDOW = 12
 export const COLD_PIECE_BYTES = 64 * KIB
 
 /** Windows of which it is known how many pieces were read; the one read first is forgotten. */
