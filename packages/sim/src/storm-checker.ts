@@ -18,9 +18,9 @@ export interface StormEvidence {
 }
 
 /** A queue that has messages is not left alone for longer. */
-export const IDLE_LIMIT_MS = 30_000
+const IDLE_LIMIT_MS = 30_000
 /** The members hear of a change from the brokers, and do not wait for their next turn (20 s). */
-export const UNOWNED_LIMIT_MS = 10_000
+const UNOWNED_LIMIT_MS = 10_000
 /** What is under way when a trouble ends is explained by it, too. */
 const AFTERMATH_MS = 10_000
 /** Who joined while a broker was away learns of it with the next look at the routes (30 s). */
