@@ -26,10 +26,15 @@ export class QueueChooser<Q extends OnBroker> {
 
   /** The next queue that is not on `brokerName`; where all are, simply the next. */
   nextAvoiding(brokerName: string): Q | undefined {
+    return this.nextOn((name) => name !== brokerName) ?? this.next()
+  }
+
+  /** The next queue on a broker that is wanted; undefined when there is none. */
+  nextOn(isWanted: (brokerName: string) => boolean): Q | undefined {
     for (let tries = 0; tries < this.queues.length; tries++) {
       const queue = this.next()
-      if (queue?.brokerName !== brokerName) return queue
+      if (queue !== undefined && isWanted(queue.brokerName)) return queue
     }
-    return this.next()
+    return undefined
   }
 }

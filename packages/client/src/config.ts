@@ -33,6 +33,21 @@ export interface ProducerOptions extends ClientOptions {
   readonly attemptTimeoutMs?: number
   /** Further attempts after a failed one, on another broker where there is one: 0 … 100, default 2. */
   readonly retries?: number
+  /**
+   * Whether a message that was stored with another status than SEND_OK is sent to a further broker,
+   * as if the attempt had failed: then it is stored twice. Default false.
+   */
+  readonly retryLessSafe?: boolean
+  /**
+   * Whether brokers that were slow or failed get no messages for a while (2 to 30 s), as long as
+   * others do better. Default false.
+   */
+  readonly avoidSlowBrokers?: boolean
+  /**
+   * Whether a broker that did not answer, or that refused, is asked every 3 s whether it is there;
+   * until it is, it comes last. Only with `avoidSlowBrokers`. Default false.
+   */
+  readonly probeBrokers?: boolean
   /** Longest body in bytes: 1 … 16 MiB, default 4 MiB. The broker has a limit of its own. */
   readonly maxMessageBytes?: number
   /** Bodies from this size in bytes are compressed: 1 … 2^31, default 4096. */
@@ -212,6 +227,9 @@ export interface ClientConfig {
 export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges> {
   readonly whenFull: 'wait' | 'fail'
   readonly autoBatch: boolean
+  readonly retryLessSafe: boolean
+  readonly avoidSlowBrokers: boolean
+  readonly probeBrokers: boolean
 }
 
 export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges> {
@@ -230,11 +248,19 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
   if (whenFull !== 'wait' && whenFull !== 'fail') {
     throw badOption(`whenFull is "${String(whenFull)}"`, 'use "wait" or "fail"')
   }
+  const avoidSlowBrokers = switchOf('avoidSlowBrokers', options.avoidSlowBrokers)
+  const probeBrokers = switchOf('probeBrokers', options.probeBrokers)
+  if (probeBrokers && !avoidSlowBrokers) {
+    throw badOption('probeBrokers is set without avoidSlowBrokers', 'set both, or neither')
+  }
   return {
     ...clientConfig(options),
     ...numbers(producerRanges, options),
     whenFull,
     autoBatch: switchOf('autoBatch', options.autoBatch),
+    retryLessSafe: switchOf('retryLessSafe', options.retryLessSafe),
+    avoidSlowBrokers,
+    probeBrokers,
   }
 }
 

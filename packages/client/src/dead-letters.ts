@@ -103,6 +103,8 @@ export class DeadLetters {
       room: this.#room,
       retries: RETRIES,
       attemptTimeoutMs: SEND_MS,
+      retryLessSafe: false,
+      faults: undefined,
       onRetry: () => {},
     })
   }

@@ -4,13 +4,22 @@
  */
 import type { Random } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
-import { isSendForbidden, type TopicRouteData, topicNameProblem } from '@rockhopper/protocol'
+import {
+  GET_MAX_OFFSET,
+  isSendForbidden,
+  type TopicRouteData,
+  topicNameProblem,
+} from '@rockhopper/protocol'
+import type { ProbeResult } from './broker-faults.ts'
 import type { BrokerLink } from './broker-link.ts'
 import { QueueChooser } from './choose-queue.ts'
 import type { Cluster } from './cluster.ts'
 import { badMessage } from './errors.ts'
 import { missingRoute, nobodyToAsk, unusableRoute } from './no-route.ts'
 import { NEW_TOPIC_TEMPLATE, newTopicRoute, publishQueues } from './routes.ts'
+
+/** Source: Apache detectTimeout. */
+const PROBE_TIMEOUT_MS = 200
 
 /** A queue and the way to its broker. */
 export interface PublishQueue {
@@ -73,6 +82,19 @@ export class PublishTable {
   way(queue: MessageQueue): PublishQueue {
     const { brokerName } = queue
     return { queue, brokerName, link: this.#cluster.link(brokerName) }
+  }
+
+  /** Asks the master of a broker for a sign of life: any answer is one. */
+  async probe(brokerName: string): Promise<ProbeResult> {
+    const link = this.#cluster.link(brokerName)
+    if (link.address === undefined) return 'gone'
+    const [topic = NEW_TOPIC_TEMPLATE] = this.#entries.keys()
+    try {
+      await link.call(GET_MAX_OFFSET, { topic, queueId: 0 }, { timeoutMs: PROBE_TIMEOUT_MS })
+      return 'alive'
+    } catch {
+      return 'silent'
+    }
   }
 
   /** The route of the topic, or the one that it will have when the first message creates it. */
