@@ -28,6 +28,12 @@ async function held(scene: Scene, options: Parameters<Scene['consumer']>[0]): Pr
 }
 
 describe('a limit', () => {
+  test('for a queue bounds what one pull asks for', async () => {
+    const scene = await Scene.open({ queues: 2 })
+    for (let i = 0; i < 400; i++) scene.broker().put(TOPIC, i % 2, `${i}`)
+    expect(await held(scene, { maxCachedMessages: 20 })).toEqual([20, 20])
+  })
+
   test('for a topic is divided over the queues that this consumer has', async () => {
     const scene = await Scene.open({ queues: 4 })
     for (let i = 0; i < 400; i++) scene.broker().put(TOPIC, i % 4, `${i}`)
