@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * `npm run bench -- codec | store | send | consume`: how fast the parts and the whole are on this machine.
+ * `npm run bench -- codec | store | send | produce | consume`: how fast the parts and the whole are on this machine.
  * Figures of shared machines are noisy: compare only those of one run.
  */
 const benches = {
   codec: 'heads and frames, encoded and decoded',
   store: 'append, sync, read, query, recovery, topics: the store alone beside its physical limits',
   send: 'messages through a broker process, with latency and server CPU',
+  produce: 'ways of sending: one by one, sharing requests, in batches, synchronously',
   consume: 'a consumer far behind: its rate, and what it costs the others; latency',
 }
 
