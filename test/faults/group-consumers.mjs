@@ -8,12 +8,13 @@
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PushConsumer } from '@rockhopper/client'
+import { ClientError, PushConsumer } from '@rockhopper/client'
 
 const SLOW_SHARE = 0.3
 const SLOW_MS = 50
 const SLUGGISH_SHARE = 0.005
 const SLUGGISH_MS = 1_500
+const START_AGAIN_MS = 500
 
 /** @type {Map<string, PushConsumer>} */
 const consumers = new Map()
@@ -48,12 +49,17 @@ async function begin(name, group, orderly) {
     else if (chance < SLOW_SHARE) await sleep(Math.random() * SLOW_MS)
     say({ done: message.body.toString(), ...place })
   })
-  try {
-    await consumer.start()
-    say({ joined: name })
-  } catch (error) {
-    // It was told to leave meanwhile.
-    if (consumers.get(name) === consumer) throw error
+  while (consumers.get(name) === consumer) {
+    try {
+      await consumer.start()
+      say({ joined: name })
+      return
+    } catch (error) {
+      // It may have been told to leave meanwhile; or the machine is too busy for an answer.
+      if (consumers.get(name) !== consumer) return
+      if (!(error instanceof ClientError && error.retryable)) throw error
+      await sleep(START_AGAIN_MS)
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AdminClient, consumerProgress, updateTopic } from '@rockhopper/admin'
-import { DefaultProducer } from '@rockhopper/client'
+import { ClientError, DefaultProducer } from '@rockhopper/client'
 import { type Host, nodeHost, pause } from '@rockhopper/host'
 import { topicConfig } from '@rockhopper/protocol'
 import {
@@ -115,7 +115,7 @@ class GroupStorm {
   async play(): Promise<GroupStormReport> {
     const startMs = nowMs()
     await this.#startServers()
-    const sending = this.#send()
+    const sending = this.#send(await this.#producer())
     for (const slot of this.#slots.slice(0, this.#usualCount)) this.#join(slot)
     await pause(this.#host.clock, 2_000)
     for (let event = 0; event < this.#options.events; event++) {
@@ -163,13 +163,25 @@ class GroupStorm {
     return new AdminClient(this.#host, { nameServers: [this.#namesrvAddr] })
   }
 
-  async #send(): Promise<void> {
-    const { clock } = this.#host
+  /** A producer that has started; on a busy machine that may take several tries. */
+  async #producer(): Promise<DefaultProducer> {
     const producer = new DefaultProducer({
       ...{ group: 'storm-senders', host: this.#host, namesrvAddr: this.#namesrvAddr },
-      sendTimeoutMs: 30_000,
+      sendTimeoutMs: 60_000,
     })
-    await producer.start()
+    for (;;) {
+      try {
+        await producer.start()
+        return producer
+      } catch (error) {
+        if (!(error instanceof ClientError && error.retryable)) throw error
+        await pause(this.#host.clock, LOOK_MS)
+      }
+    }
+  }
+
+  async #send(producer: DefaultProducer): Promise<void> {
+    const { clock } = this.#host
     for (let number = 1; !this.#stopping.signal.aborted; number++) {
       const key = `sender-1/${number}`
       const { queue, queueOffset } = await producer.send({ topic: TOPIC, body: key })

@@ -8,6 +8,7 @@
  * go of, which the member that takes it over waits for (`handover.ts`): a quiet change repeats
  * nothing.
  */
+import { setMaxListeners } from 'node:events'
 import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
 import type { MessageQueue, TopicRouteData } from '@rockhopper/protocol'
 import type { AllocationStrategy } from './allocate.ts'
@@ -90,6 +91,8 @@ export class Rebalance {
 
   constructor(parts: RebalanceParts) {
     this.#parts = parts
+    // Each queue that is being given up listens: Node would warn of a leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /** The queues that are read at present. */
