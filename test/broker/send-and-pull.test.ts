@@ -124,6 +124,17 @@ describe('a pull', () => {
     expect(bodiesOf(await client.pull('T', 2))).toEqual(['c'])
   })
 
+  test('gives as many as it asks for, unless the broker is told to give fewer', async () => {
+    const pulled = async (settings: string): Promise<number> => {
+      const scene = await BrokerScene.started(settings)
+      const client = scene.client()
+      for (let i = 0; i < 50; i++) await client.send('T', `${i}`)
+      return bodiesOf(await client.pull('T', 0, { maxMsgNums: 40 })).length
+    }
+    expect(await pulled('')).toBe(40)
+    expect(await pulled('maxTransferCountOnMessageInMemory=32')).toBe(32)
+  })
+
   test.each([
     ['at the end', 3, 19, 3],
     ['beyond the end', 9, 21, 3],
