@@ -100,6 +100,18 @@ describe('a message', () => {
     expect(wrong.message).toContain('was to go to a queue of the topic "another"')
   })
 
+  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'with %d ms to be sent in is refused before anything is sent',
+    async (timeoutMs) => {
+      const scene = await Scene.open()
+      const producer = await scene.startedProducer()
+      const error = await scene.run(failure(producer.send(message(), { timeoutMs })))
+      expect(error).toMatchObject({ code: 'BAD_OPTION', retryable: false })
+      expect(error.message).toContain('timeoutMs of a send is')
+      expect([producer.inFlight, scene.broker().stored]).toEqual([0, []])
+    },
+  )
+
   test('may be sent without an answer', async () => {
     const scene = await Scene.open()
     const producer = await scene.startedProducer()

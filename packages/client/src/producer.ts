@@ -302,7 +302,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     return {
       parcel,
       startMs: this.#config.host.clock.monotonicMs(),
-      timeoutMs: options.timeoutMs ?? this.#config.sendTimeoutMs,
+      timeoutMs: timeoutOf(options) ?? this.#config.sendTimeoutMs,
       destination: destinationOf(message, options, this.#config.host.random),
       signal: options.signal,
       holdsRoom: true,
@@ -347,6 +347,13 @@ function keysOf({ host }: ProducerConfig): UniqueKeys {
     salt: host.random.bytes(4).readInt32BE(),
     nowMs: () => host.clock.nowMs(),
   })
+}
+
+function timeoutOf({ timeoutMs }: SendOptions): number | undefined {
+  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY)) {
+    return timeoutMs
+  }
+  throw badOption(`timeoutMs of a send is ${timeoutMs}`, 'use milliseconds above 0')
 }
 
 function closed(): ClientError {
