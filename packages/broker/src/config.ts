@@ -455,12 +455,12 @@ export function timerRulesOf(config: BrokerSettings): TimerRules {
   const { fileReservedTime, timerMaxDelaySec, timerPrecisionMs, timerRollWindowSlot } = config
   const precisionMs = PRECISIONS_MS.find((ms) => ms <= timerPrecisionMs) ?? 100
   // A message is stored again before its first copy may be removed.
-  const rollWindowMs = Math.min(timerRollWindowSlot * precisionMs, (fileReservedTime * HOUR_MS) / 2)
+  const safeMs = Math.max((fileReservedTime * HOUR_MS) / 2, LEAST_ROLL_WINDOW_MS)
   return {
     isEnabled: config.timerWheelEnable,
     precisionMs,
     maxDelayMs: timerMaxDelaySec * 1_000,
-    rollWindowMs: Math.max(rollWindowMs, LEAST_ROLL_WINDOW_MS),
+    rollWindowMs: Math.min(timerRollWindowSlot * precisionMs, safeMs),
   }
 }
 
