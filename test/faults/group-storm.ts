@@ -184,9 +184,14 @@ class GroupStorm {
     const { clock } = this.#host
     for (let number = 1; !this.#stopping.signal.aborted; number++) {
       const key = `sender-1/${number}`
-      const { queue, queueOffset } = await producer.send({ topic: TOPIC, body: key })
-      const name = `${queue.topic} ${queue.brokerName} ${queue.queueId}`
-      this.#sent.push({ key, atMs: nowMs(), queue: name, queueOffset })
+      try {
+        const { queue, queueOffset } = await producer.send({ topic: TOPIC, body: key })
+        const name = `${queue.topic} ${queue.brokerName} ${queue.queueId}`
+        this.#sent.push({ key, atMs: nowMs(), queue: name, queueOffset })
+      } catch (error) {
+        // A machine that is too busy for an answer; what is not acknowledged is not judged.
+        if (!(error instanceof ClientError)) throw error
+      }
       await pause(clock, SEND_PAUSE_MS, this.#stopping.signal)
     }
     await producer.close()
