@@ -45,6 +45,7 @@ test('a broker begins with the topics that Apache 5.3.3 writes into its topics.j
     clusterTopicEnable: true,
     brokerTopicEnable: true,
     defaultTopicQueueNums: 8,
+    timerWheelEnable: true,
   })
   const rows = topics.map((t) => `${t.topicName} ${t.perm} ${t.readQueueNums} ${t.writeQueueNums}`)
   expect(rows.sort()).toEqual([
@@ -58,5 +59,6 @@ test('a broker begins with the topics that Apache 5.3.3 writes into its topics.j
     'SELF_TEST_TOPIC 6 1 1',
     'TBW102 7 8 8',
     'broker-a 7 1 1',
+    'rmq_sys_wheel_timer 6 1 1',
   ])
 })
