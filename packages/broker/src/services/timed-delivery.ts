@@ -84,6 +84,7 @@ export class TimedDelivery {
   #running: Promise<void> | undefined
   #isLoaded = false
   #queueOffset = 0
+  #round = { endOffset: 0, startMs: 0 }
   #enqueuedTotal = 0
   #samples: readonly [Sample, Sample]
   #deliveredTotal = 0
@@ -196,19 +197,26 @@ export class TimedDelivery {
     return this.#queueOffset > 0 || store.queueBounds(TIMER_TOPIC, 0).maxOffset > 0
   }
 
-  /** Takes what came and delivers what is due, not too much of it. Whether there may be more. */
+  /**
+   * Takes what came, or else delivers what is due, not too much of it. Whether there may be more.
+   *
+   * A round takes all that was there at its beginning, and delivers what was due by then: so nothing
+   * that calls a message off is seen too late, and those that come cannot keep off those that are due.
+   */
   async #step(): Promise<boolean> {
     const { clock, rules, store, timers } = this.#parts
-    const { maxOffset } = store.queueBounds(TIMER_TOPIC, 0)
-    if (this.#queueOffset < maxOffset) {
+    if (this.#queueOffset < this.#round.endOffset) {
       await this.#follow()
-      if (this.#queueOffset < maxOffset) return true
+      return true
     }
     this.#saveNowAndThen()
     this.#sample()
-    if (timers.firstWakeMs + rules.precisionMs > clock.nowMs()) return false
-    await this.#deliver(this.#takeDue())
-    return true
+    const isDue = timers.firstWakeMs + rules.precisionMs <= this.#round.startMs
+    if (isDue) await this.#deliver(this.#takeDue())
+    const { maxOffset } = store.queueBounds(TIMER_TOPIC, 0)
+    this.#round = { endOffset: maxOffset, startMs: clock.nowMs() }
+    const isDueNow = timers.firstWakeMs + rules.precisionMs <= this.#round.startMs
+    return isDue || isDueNow || this.#queueOffset < maxOffset
   }
 
   /** Waits for a message, or until the first one is due. False when the store has closed. */
@@ -251,9 +259,9 @@ export class TimedDelivery {
   }
 
   #takeDue(): PendingTimer[] {
-    const { clock, rules, timers } = this.#parts
+    const { rules, timers } = this.#parts
     const due: PendingTimer[] = []
-    const untilMs = clock.nowMs() - rules.precisionMs
+    const untilMs = this.#round.startMs - rules.precisionMs
     let bytes = 0
     while (timers.firstWakeMs <= untilMs && due.length < MAX_DUE_MESSAGES) {
       if (bytes > MAX_DUE_BYTES) break

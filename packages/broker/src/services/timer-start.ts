@@ -5,12 +5,13 @@
  * Owns nothing.
  */
 import type { Logger } from '@rockhopper/host'
-import { findProperty, readRecord, type StoredRecord, TIMER_TOPIC } from '@rockhopper/protocol'
+import { findProperty, type StoredRecord, TIMER_TOPIC } from '@rockhopper/protocol'
 import { CorruptionError, type Store } from '@rockhopper/store'
 import { MAX_DUE_BYTES, MAX_DUE_MESSAGES } from '../limits.ts'
 import { type TimerRules, waitOf } from '../rules/timed.ts'
 import { timedOriginOf } from '../rules/timed-copy.ts'
 import type { PendingTimer, PendingTimers } from '../tables/pending-timers.ts'
+import { recordsIn } from './queue-records.ts'
 import type { TimerCheck, TimerCheckFiles } from './timer-check.ts'
 import type { TimerFile, TimerState } from './timer-file.ts'
 
@@ -126,16 +127,7 @@ export async function readTimers(
   const size = { maxMessages: MAX_DUE_MESSAGES, maxBytes: MAX_DUE_BYTES }
   const place = { topic: TIMER_TOPIC, queueId: 0, offset }
   const { nextOffset, slices } = await store.read({ ...place, ...size })
-  const records: StoredRecord[] = []
-  for (const slice of slices) {
-    for (let at = 0; at < slice.length; ) {
-      const record = readRecord(slice, at)
-      if (record === undefined) break
-      records.push(record)
-      at += record.sizeBytes
-    }
-  }
-  return { records, nextOffset }
+  return { records: [...recordsIn(slices)], nextOffset }
 }
 
 /** Undefined when the record does not say when it is due. */
