@@ -212,6 +212,23 @@ describe('sends', () => {
     for (const request of requests) expect(request.length).toBeLessThanOrEqual(5)
   })
 
+  test('that no longer fit gather with later ones behind the full request', async () => {
+    const { scene, producer, requests, note } = await opened({
+      autoBatchBytes: 1000,
+      autoBatchHoldMs: 1000,
+    })
+    scene.broker().script.onSend = async ({ batch }, body) => {
+      note(batch, body)
+      await scene.pause('broker-a', 50)
+      return undefined
+    }
+    const sends = sendAll(producer, new Array(7).fill('x'.repeat(100)))
+    await scene.world.clock.advance(20)
+    sends.push(producer.sendAsync(message('later')))
+    await scene.run(Promise.all(sends))
+    expect(requests.map((request) => request.length)).toEqual([5, 3])
+  })
+
   test.each<[string, Partial<Message>]>([
     ['delays', { delayLevel: 1 }],
     ['times', { deliverAtMs: 1e12 }],
