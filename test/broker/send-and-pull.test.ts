@@ -50,15 +50,6 @@ describe('a send', () => {
     ['a queue that is not there', 'T', { queueId: 4 }, '', 'body', 29, /queue 4 .* has 4 queues/],
     ['a name with a blank', 'T x', {}, '', 'body', 29, /not allowed/],
     ['a topic of the system', 'SCHEDULE_TOPIC_XXXX', {}, '', 'body', 16, /forbidden/],
-    [
-      'half a transaction',
-      'T',
-      {},
-      'TRAN_MSG\x01true\x02',
-      'body',
-      13,
-      /TRAN_MSG: .* was not stored/,
-    ],
     ['no body', 'T', {}, '', '', 13, /no body/],
     ['too large a body', 'T', {}, '', 'x'.repeat(1_001), 13, /1001/],
   ])(

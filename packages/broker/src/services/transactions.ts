@@ -211,8 +211,8 @@ export class Transactions {
   #isNoted(half: number, op: number): boolean {
     const { offsets } = this.#parts
     return (
-      offsets.get(TRANSACTION_GROUP, HALF_TOPIC, HALF_QUEUE) === half &&
-      offsets.get(TRANSACTION_GROUP, OP_TOPIC, OP_QUEUE) === op
+      (offsets.get(TRANSACTION_GROUP, HALF_TOPIC, HALF_QUEUE) ?? 0) === half &&
+      (offsets.get(TRANSACTION_GROUP, OP_TOPIC, OP_QUEUE) ?? 0) === op
     )
   }
 
