@@ -13,9 +13,9 @@ import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 export type JarSet = 'apache-4' | 'apache-5'
 
 const programs: Readonly<Record<JarSet, readonly string[]>> = {
-  'apache-4': ['InteropClient.java', 'Consumers.java'],
+  'apache-4': ['InteropClient.java', 'Consumers.java', 'Transactions.java'],
   'apache-5': [
-    ...['InteropClient.java', 'Consumers.java'],
+    ...['InteropClient.java', 'Consumers.java', 'Transactions.java'],
     ...['Leash.java', 'AdminShell.java', 'Traveller.java'],
   ],
 }

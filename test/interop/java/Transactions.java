@@ -1,0 +1,96 @@
+/*
+ * A transaction producer around the unmodified Java client of Apache RocketMQ, for the interop tests:
+ *
+ *   --namesrv A --group G --topic T --from I --count N
+ *
+ * Begins transactions I to I + N - 1, then answers questions until its standard input ends. Of every
+ * three transactions the first is committed at once, the second rolled back, and the third is unknown:
+ * when it is asked about, the even ones are committed and the odd ones rolled back. It prints one JSON
+ * object per line on standard output; `event` says what the line is about.
+ */
+
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.rocketmq.client.producer.LocalTransactionState;
+import org.apache.rocketmq.client.producer.TransactionListener;
+import org.apache.rocketmq.client.producer.TransactionMQProducer;
+import org.apache.rocketmq.client.producer.TransactionSendResult;
+import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageExt;
+
+public final class Transactions {
+
+    private static final int SEND_TIMEOUT_MS = 10_000;
+
+    public static void main(String[] args) throws Exception {
+        Map<String, String> options = new HashMap<>();
+        for (int i = 0; i + 1 < args.length; i += 2) {
+            options.put(args[i].substring(2), args[i + 1]);
+        }
+        try {
+            run(options);
+            System.exit(0);
+        } catch (Throwable failure) {
+            failure.printStackTrace();
+            print("failed", -1, failure.toString());
+            System.exit(1);
+        }
+    }
+
+    private static void run(Map<String, String> options) throws Exception {
+        TransactionMQProducer producer = new TransactionMQProducer(options.get("group"));
+        producer.setNamesrvAddr(options.get("namesrv"));
+        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        producer.setTransactionListener(new Verdicts());
+        producer.start();
+        int from = Integer.parseInt(options.get("from"));
+        int end = from + Integer.parseInt(options.get("count"));
+        for (int i = from; i < end; i++) {
+            byte[] body = ("transaction " + i).getBytes(StandardCharsets.UTF_8);
+            Message message = new Message(options.get("topic"), "TagA", "k" + i, body);
+            message.putUserProperty("index", String.valueOf(i));
+            TransactionSendResult result = producer.sendMessageInTransaction(message, i);
+            print("sent", i, result.getLocalTransactionState() + " " + result.getSendStatus());
+        }
+        print("done", end, "");
+        while (System.in.read() != -1) {
+            continue;
+        }
+        producer.shutdown();
+    }
+
+    private static final class Verdicts implements TransactionListener {
+
+        @Override
+        public LocalTransactionState executeLocalTransaction(Message message, Object index) {
+            switch ((Integer) index % 3) {
+                case 0:
+                    return LocalTransactionState.COMMIT_MESSAGE;
+                case 1:
+                    return LocalTransactionState.ROLLBACK_MESSAGE;
+                default:
+                    return LocalTransactionState.UNKNOW;
+            }
+        }
+
+        @Override
+        public LocalTransactionState checkLocalTransaction(MessageExt message) {
+            int index = Integer.parseInt(message.getUserProperty("index"));
+            print("asked", index, message.getTopic() + " " + new String(message.getBody()));
+            boolean isCommitted = index % 3 == 0 || index % 3 == 2 && index % 2 == 0;
+            return isCommitted
+                ? LocalTransactionState.COMMIT_MESSAGE
+                : LocalTransactionState.ROLLBACK_MESSAGE;
+        }
+    }
+
+    private static void print(String event, int index, String text) {
+        String escaped = text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " ");
+        synchronized (System.out) {
+            System.out.println("{\"event\":\"" + event + "\",\"index\":" + index
+                + ",\"text\":\"" + escaped + "\"}");
+            System.out.flush();
+        }
+    }
+}
