@@ -177,17 +177,17 @@ export class PendingTimers {
   }
 
   #swap(one: number, other: number): void {
-    for (const column of [this.#wakes, this.#logOffsets, this.#sizes, this.#topicIds]) {
-      const value = column[one] ?? 0
-      column[one] = column[other] ?? 0
-      column[other] = value
-    }
+    swapIn(this.#wakes, one, other)
+    swapIn(this.#logOffsets, one, other)
+    swapIn(this.#sizes, one, other)
+    swapIn(this.#topicIds, one, other)
   }
 
   #move(from: number, to: number): void {
-    for (const column of [this.#wakes, this.#logOffsets, this.#sizes, this.#topicIds]) {
-      column[to] = column[from] ?? 0
-    }
+    this.#wakes[to] = this.#wakes[from] ?? 0
+    this.#logOffsets[to] = this.#logOffsets[from] ?? 0
+    this.#sizes[to] = this.#sizes[from] ?? 0
+    this.#topicIds[to] = this.#topicIds[from] ?? 0
   }
 
   #grow(): void {
@@ -203,4 +203,10 @@ export class PendingTimers {
     this.#sizes = sizes
     this.#topicIds = topicIds
   }
+}
+
+function swapIn(column: Float64Array | Uint32Array, one: number, other: number): void {
+  const value = column[one] ?? 0
+  column[one] = column[other] ?? 0
+  column[other] = value
 }
