@@ -171,3 +171,28 @@ describe('when the wall clock is set', () => {
     expect((await scene.bodies()).toSorted()).toEqual(sent.toSorted())
   })
 })
+
+test('over days of kills and of a clock that jumps, all come, none early and none twice', async () => {
+  const minuteMs = 60_000
+  const scene = new TimedScene('fileReservedTime=4\nflushDelayOffsetInterval=60000\n', 11)
+  await scene.start()
+  const dueMs = new Map<string, number>()
+  for (let round = 0; round < 16; round++) {
+    const delays = delaysOf(11, round, 20).map((delay) => delay * 10_000)
+    const nowMs = scene.nowMs
+    const sent = await scene.sendWave(dueMs.size, delays)
+    for (const [i, body] of sent.entries()) dueMs.set(body, nowMs + (delays[i] ?? 0))
+    await scene.pass(70 * minuteMs)
+    scene.world.clock.jumpWall(((round % 3) - 1) * 9 * minuteMs)
+    if (round % 2 === 0) await (round % 4 === 0 ? kill : stop)(scene)
+    await scene.pass(30 * minuteMs)
+  }
+  await scene.pass(15 * 60 * minuteMs)
+  const messages = await scene.messages()
+  expect(messages.map(({ body }) => body.toString()).toSorted()).toEqual(
+    [...dueMs.keys()].toSorted(),
+  )
+  for (const { body, storeTimestamp } of messages) {
+    expect(storeTimestamp).toBeGreaterThanOrEqual(dueMs.get(body.toString()) ?? 0)
+  }
+}, 60_000)

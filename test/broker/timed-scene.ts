@@ -3,7 +3,14 @@ import { RECALL_MESSAGE } from '@rockhopper/protocol'
 import { DelayedScene } from './delayed-scene.ts'
 import { timeoutMs } from './scene.ts'
 
+/** Size of a file of the timer log that is left for Apache's broker. */
+export const TIMER_LOG_BYTES = 1_048_576
+
 export class TimedScene extends DelayedScene {
+  constructor(settings = '', seed = 3) {
+    super(`mappedFileSizeTimerLog=${TIMER_LOG_BYTES}\n${settings}`, seed)
+  }
+
   static override async started(settings = ''): Promise<TimedScene> {
     const scene = new TimedScene(settings)
     await scene.start()

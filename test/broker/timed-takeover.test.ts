@@ -5,11 +5,9 @@ import { openStore } from '@rockhopper/store'
 import { describe, expect, test } from 'vitest'
 import { storeConfigOf, timerRulesOf } from '../../packages/broker/src/config.ts'
 import { timedPlacementOf } from '../../packages/broker/src/rules/timed.ts'
-import { TimedScene } from './timed-scene.ts'
+import { TIMER_LOG_BYTES, TimedScene } from './timed-scene.ts'
 
 const CHECK = '/store/config/timercheck'
-const LOG_BYTES = 1_048_576
-const SETTINGS = `mappedFileSizeTimerLog=${LOG_BYTES}\n`
 
 function bytesOf(disk: SimDisk, path: string): Buffer {
   const file = disk.open(path, 'read')
@@ -47,7 +45,7 @@ function unitsOf(disk: SimDisk) {
 
 describe('a store that Apache had', () => {
   test('goes on with the messages that were not delivered, and with no others', async () => {
-    const scene = await TimedScene.started(SETTINGS)
+    const scene = await TimedScene.started()
     const startMs = scene.nowMs
     const sent = await scene.sendWave(0, [1_000, 3_000, 60_000, 61_000])
     await scene.sendWave(4, [2_000])
@@ -63,7 +61,7 @@ describe('a store that Apache had', () => {
   })
 
   test('does not deliver again what Apache put behind the others', async () => {
-    const scene = await TimedScene.started(`${SETTINGS}timerRollWindowSlot=30\n`)
+    const scene = await TimedScene.started('timerRollWindowSlot=30\n')
     await scene.sendTimed('late', 'TIMER_DELAY_SEC\x0145', 'UNIQ_KEY\x01ID\x02')
     await scene.pass(31_500)
     expect(await scene.messages('rmq_sys_wheel_timer')).toHaveLength(2)
@@ -75,7 +73,7 @@ describe('a store that Apache had', () => {
   })
 
   test('is read from the beginning where Apache has left no numbers', async () => {
-    const scene = await TimedScene.started(SETTINGS)
+    const scene = await TimedScene.started()
     const sent = await scene.sendWave(0, [5_000, 6_000])
     await scene.stop()
     const { disk } = scene.world.host('broker')
@@ -88,7 +86,7 @@ describe('a store that Apache had', () => {
 
 describe('a store that Apache may get', () => {
   test('has what waits in the timer log, each slot linked backwards, and where to go on', async () => {
-    const scene = await TimedScene.started(SETTINGS)
+    const scene = await TimedScene.started()
     const dueMs = Math.ceil(scene.nowMs / 1_000) * 1_000 + 60_000
     await scene.sendWave(0, [1_000])
     for (const ms of [dueMs, dueMs + 1_000, dueMs]) {
@@ -102,7 +100,7 @@ describe('a store that Apache may get', () => {
     expect(check).toHaveLength(4_096)
     const [readTimeMs, flushed, seen, master] = [0, 8, 16, 24].map((at) => readInt64(check, at))
     expect([flushed, seen, master]).toEqual([0, 6, 6])
-    expect(disk.stat(`/store/timerlog/${'0'.repeat(20)}`)?.sizeBytes).toBe(LOG_BYTES)
+    expect(disk.stat(`/store/timerlog/${'0'.repeat(20)}`)?.sizeBytes).toBe(TIMER_LOG_BYTES)
     const units = unitsOf(disk)
     const slotMs = dueMs - 1_000
     expect(units.map(({ previous, magic, wakeMs }) => [previous, magic, wakeMs])).toEqual([
@@ -123,7 +121,7 @@ describe('a store that Apache may get', () => {
   })
 
   test('has nothing of this kind when no message ever waited', async () => {
-    const scene = await TimedScene.started(SETTINGS)
+    const scene = await TimedScene.started()
     await scene.producer.send('T', 'now')
     await scene.stop()
     const { disk } = scene.world.host('broker')
