@@ -165,6 +165,20 @@ describe('a transaction that nobody ends', () => {
     expect(await scene.bodies()).toEqual([])
   })
 
+  test('is committed all the same, and once, when its producer says so later', async () => {
+    const scene = await TransactionScene.started('transactionCheckMax=1\n')
+    const producer = await scene.joined()
+    const half = await producer.begin('body')
+    await scene.pass(40_000)
+    expect(await scene.bodies(GIVEN_UP_TOPIC)).toEqual(['body'])
+    for (let i = 0; i < 2; i++) await producer.end(half, COMMIT)
+    expect(await scene.bodies()).toEqual(['body'])
+    await scene.pass(5_000)
+    await scene.killAndRestart()
+    await (await scene.joined()).end(half, COMMIT)
+    expect(await scene.bodies()).toEqual(['body'])
+  })
+
   test('is given up unasked when it is older than messages are kept', async () => {
     const scene = await TransactionScene.started('fileReservedTime=1\n')
     const producer = await scene.joined()

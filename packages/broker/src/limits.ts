@@ -54,6 +54,9 @@ export const DELIVER_AGAIN_MS = 100
 /** Transactions that are open at a time; beyond it a half message is refused as of a busy broker. */
 export const MAX_OPEN_TRANSACTIONS = 1_000_000
 
+/** Transactions that can still be committed though they were given up; the oldest goes first. */
+export const MAX_GIVEN_UP = 10_000
+
 /** Producers that are asked about transactions before other work gets its turn. */
 export const MAX_CHECKS_PER_TURN = 64
 

@@ -165,7 +165,7 @@ export class CheckBack {
     const { logger, ops, topics, transactions } = this.#parts
     topics.obtain(topicConfig(GIVEN_UP_TOPIC, { readQueueNums: 1, writeQueueNums: 1 }))
     if (this.#append(givenUpCopyOf(record)) === undefined) return false
-    transactions.close(first)
+    transactions.giveUp(first)
     ops.note(newest.queueOffset)
     const sentence =
       'A transaction is given up: its producers never said what becomes of it. Its message is in the ' +

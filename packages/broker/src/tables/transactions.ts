@@ -8,6 +8,7 @@
 
 import type { Clock } from '@rockhopper/host'
 import { Watermark } from '@rockhopper/store'
+import { MAX_GIVEN_UP } from '../limits.ts'
 import type { HalfPlace } from '../rules/half-message.ts'
 
 /** One transaction; only the table changes it. */
@@ -39,6 +40,8 @@ export class OpenTransactions {
   readonly #open = new Map<number, MutableTransaction>()
   readonly #fresh = new LookList()
   readonly #known = new LookList()
+  /** Nobody is asked about them any more; in the order in which they were given up. */
+  readonly #givenUp = new Map<number, OpenTransaction>()
   #end = 0
 
   constructor(clock: Clock) {
@@ -83,9 +86,12 @@ export class OpenTransactions {
     return looks.find((look) => look !== undefined && look.dueMs <= nowMs)?.transaction
   }
 
-  /** The open transaction that is known by a queue offset. */
+  /**
+   * The transaction that is known by a queue offset, if it can be ended: it is open, or was given up
+   * not long ago.
+   */
   get(first: number): OpenTransaction | undefined {
-    return this.#open.get(first)
+    return this.#open.get(first) ?? this.#givenUp.get(first)
   }
 
   /** Takes in a half message that was just sent, or found; it is looked at after `waitMs`. */
@@ -120,7 +126,18 @@ export class OpenTransactions {
     this.#end = Math.max(this.#end, queueOffset)
   }
 
+  /** Its producer is not asked any more, and may still end it. */
+  giveUp(first: number): void {
+    const transaction = this.#open.get(first)
+    this.close(first)
+    if (transaction === undefined) return
+    this.#givenUp.set(first, transaction)
+    const [oldest] = this.#givenUp.keys()
+    if (this.#givenUp.size > MAX_GIVEN_UP && oldest !== undefined) this.#givenUp.delete(oldest)
+  }
+
   close(first: number): void {
+    this.#givenUp.delete(first)
     const transaction = this.#open.get(first)
     if (transaction === undefined) return
     transaction.isOver = true
