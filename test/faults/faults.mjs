@@ -5,6 +5,7 @@
  *   npm run test:faults -- --kills 200 [--flush SYNC_FLUSH] [--seed 7]
  *   npm run test:faults -- --power 50                                      (as root, on Linux)
  *   npm run test:faults -- --group 200          consumers join, leave and are killed (about 3 min)
+ *   npm run test:faults -- --timers 100000      messages that have times of their own (about 3 min)
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -20,15 +21,16 @@ const { values } = parseArgs({
     kills: { type: 'string' },
     power: { type: 'string' },
     group: { type: 'string' },
+    timers: { type: 'string' },
     flush: { type: 'string', default: 'both' },
     seed: { type: 'string', default: '1' },
   },
 })
-const { flush, group = '0', power = '0', seed } = values
-const isOther = values.power !== undefined || values.group !== undefined
+const { flush, group = '0', power = '0', seed, timers = '0' } = values
+const isOther = [values.power, values.group, values.timers].some((value) => value !== undefined)
 const { kills = isOther ? '0' : '100' } = values
-if (![group, kills, power, seed].every((value) => /^\d+$/.test(value))) {
-  end(1, 'faults: --kills, --power, --group and --seed take whole numbers')
+if (![group, kills, power, seed, timers].every((value) => /^\d+$/.test(value))) {
+  end(1, 'faults: --kills, --power, --group, --timers and --seed take whole numbers')
 }
 if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
   end(1, `faults: --flush is ASYNC_FLUSH, SYNC_FLUSH or both, not "${flush}"`)
@@ -61,6 +63,7 @@ const run = spawnSync(process.execPath, [join(bundle, 'faults.run.js')], {
       FAULTS_KILLS: kills,
       FAULTS_POWER: power,
       FAULTS_GROUP: group,
+      FAULTS_TIMERS: timers,
       FAULTS_FLUSH: flush,
       FAULTS_SEED: seed,
       FAULTS_RESULT: resultFile,

@@ -4,7 +4,11 @@
  */
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
+import { verdictOnTimers } from './timer-storm.ts'
 import { type Verdict, verdictOnGroups, verdictOnKills, verdictOnPower } from './verdict.ts'
+
+/** The longest time that a message of a storm waits. */
+const MAX_DELAY_MS = 120_000
 
 const { FAULTS_FLUSH, FAULTS_KILLS, FAULTS_POWER, FAULTS_RESULT = '', FAULTS_SEED } = process.env
 
@@ -28,6 +32,8 @@ async function run(): Promise<void> {
   }
   const events = Number(process.env['FAULTS_GROUP'])
   if (events > 0) say(await verdictOnGroups({ events, seed }))
+  const messages = Number(process.env['FAULTS_TIMERS'])
+  if (messages > 0) say(await verdictOnTimers({ messages, maxDelayMs: MAX_DELAY_MS, seed }))
   writeFileSync(FAULTS_RESULT, JSON.stringify(verdicts))
 }
 
