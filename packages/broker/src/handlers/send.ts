@@ -149,6 +149,8 @@ class Sender {
         properties: place.properties,
         tagsCode: place.tagsCode,
         delayMs: place.delayMs,
+        // The store time of what is due already is not before its time.
+        isTimed: sent.timed !== undefined,
       }),
     )
     this.#parts.traffic.notePut(place.topic, 1, context.body.length)
