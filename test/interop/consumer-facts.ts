@@ -223,6 +223,8 @@ async function checkLiteAssign(stage: Stage, maker: MemberMaker): Promise<void> 
   const wanted = [...range(0, 20).filter((index) => index % 2 === 1), 14, 16, 18]
   const seen = (): Set<number> => new Set(numbersOf(first.messages))
   await pollUntil([first], () => wanted.every((index) => seen().has(index)))
+  // A member tells of its queues by itself, maybe later than of its first messages.
+  await until('both queues', () => first.queues.length === 2)
   expect(first.queues).toEqual([0, 1].map((queueId) => `${stage.servers.brokerName}:${queueId}`))
   await first.commit()
   await first.close()
