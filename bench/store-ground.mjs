@@ -13,9 +13,9 @@ import {
   writeRecord,
 } from '@rockhopper/protocol'
 import { openStore } from '@rockhopper/store'
-// The settings of a store are the broker's to derive, and its index does not show them.
-import { storeConfigOf } from '../packages/broker/dist/config.js'
 import { brokerConfigTable } from '../packages/broker/dist/index.js'
+// The settings of a store are the broker's to derive, and its index does not show them.
+import { storeConfigOf } from '../packages/broker/dist/parts-config.js'
 
 export const MIB = 2 ** 20
 export const TOPIC = 'BenchmarkTopic'

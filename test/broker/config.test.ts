@@ -6,9 +6,9 @@ import {
   brokerConfigTable,
   completeBrokerConfig,
   readBrokerConfig,
-  storeConfigOf,
 } from '../../packages/broker/src/config.ts'
 import { foreignKeys } from '../../packages/broker/src/foreign-keys.ts'
+import { storeConfigOf } from '../../packages/broker/src/parts-config.ts'
 
 const { doors } = createWorld(1).host('machine')
 

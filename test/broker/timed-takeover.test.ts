@@ -3,7 +3,7 @@ import { hostAddress, readInt64, writeInt64 } from '@rockhopper/protocol'
 import type { SimDisk } from '@rockhopper/sim'
 import { openStore } from '@rockhopper/store'
 import { describe, expect, test } from 'vitest'
-import { storeConfigOf, timerRulesOf } from '../../packages/broker/src/config.ts'
+import { storeConfigOf, timerRulesOf } from '../../packages/broker/src/parts-config.ts'
 import { timedPlacementOf } from '../../packages/broker/src/rules/timed.ts'
 import { TIMER_LOG_BYTES, TimedScene } from './timed-scene.ts'
 

@@ -2,26 +2,21 @@
  * The broker's configuration: Apache's keys, as a table. A key that only Apache's broker has is in
  * `foreign-keys.ts`, with the reason why it has no effect here.
  */
-import assert from 'node:assert/strict'
 import type { Host } from '@rockhopper/host'
 import {
   type ConfigOf,
   configTable,
   DEFAULT_DELAY_LEVELS,
-  type DelayLevels,
   delayLevelsOf,
   type ReadConfig,
   readConfig,
   setting,
 } from '@rockhopper/protocol'
-import type { StoreConfig } from '@rockhopper/store'
 import { foreignKeys, oldSpellings } from './foreign-keys.ts'
-import type { TimerRules } from './rules/timed.ts'
 
 const { bool, choice, int, text } = setting
 
 const MIB = 1024 * 1024
-const HOUR_MS = 3_600_000
 
 export const brokerConfigTable = configTable({
   brokerClusterName: text({ default: 'DefaultCluster', meaning: 'cluster this broker belongs to' }),
@@ -448,93 +443,18 @@ export function completeBrokerConfig(settings: BrokerSettings, host: Host): Brok
   }
 }
 
-const PRECISIONS_MS = [1_000, 500, 200, 100]
-
-/** How messages wait that have a time of their own. */
-export function timerRulesOf(config: BrokerSettings): TimerRules {
-  const { fileReservedTime, timerMaxDelaySec, timerPrecisionMs, timerRollWindowSlot } = config
-  const precisionMs = PRECISIONS_MS.find((ms) => ms <= timerPrecisionMs) ?? 100
-  // A message is stored again before its first copy may be removed.
-  const safeMs = Math.max((fileReservedTime * HOUR_MS) / 2, LEAST_ROLL_WINDOW_MS)
-  return {
-    isEnabled: config.timerWheelEnable,
-    precisionMs,
-    maxDelayMs: timerMaxDelaySec * 1_000,
-    rollWindowMs: Math.min(timerRollWindowSlot * precisionMs, safeMs),
-  }
-}
-
-/** Where nothing is kept, messages must not be stored again all the time. */
-const LEAST_ROLL_WINDOW_MS = 60_000
-
-/** How long messages of each level of delay wait. */
-export function delaysOf({ messageDelayLevel }: BrokerSettings): DelayLevels {
-  const delays = delayLevelsOf(messageDelayLevel)
-  assert(delays !== undefined, `messageDelayLevel was read, and is "${messageDelayLevel}"`)
-  return delays
-}
-
-/** The part of the configuration that is the store's. */
-export function storeConfigOf(config: BrokerConfig): StoreConfig {
-  return {
-    rootDirectory: config.storePathRootDir,
-    ...(config.storePathCommitLog === '' ? {} : { commitLogDirectory: config.storePathCommitLog }),
-    commitLogSegmentBytes: config.mappedFileSizeCommitLog,
-    consumeQueueSegmentBytes: Math.ceil(config.mappedFileSizeConsumeQueue / 20) * 20,
-    flushDisk: config.flushDiskType === 'SYNC_FLUSH' ? 'sync' : 'async',
-    flushIntervalMs: config.flushIntervalCommitLog,
-    flushLeastPages: config.flushCommitLogLeastPages,
-    flushThoroughMs: config.flushCommitLogThoroughInterval,
-    flushesAtOnce: config.wakeFlushWhenPutMessage && !config.flushCommitLogTimed,
-    maxColdMessages: config.maxTransferCountOnMessageInDisk,
-    maxColdBytes: config.maxTransferBytesOnMessageInDisk,
-    maxUnitsPerRead: Math.ceil(config.maxFilterMessageSize / 20),
-    syncFlushTimeoutMs: config.syncFlushTimeout,
-    maxMessageBytes: config.maxMessageSize,
-    appendWholeCrc: config.enabledAppendPropCRC,
-    verifyWholeCrc: config.forceVerifyPropCRC,
-    delays: delaysOf(config),
-    tailMemoryBytes: TAIL_MEMORY_BYTES,
-    keyIndex: {
-      enabled: config.messageIndexEnable,
-      slotCount: config.maxHashSlotNum,
-      entryLimit: config.maxIndexNum,
-      maxMessages: config.maxMsgsNumBatch,
-    },
-    retention: retentionOf(config),
-  }
-}
-
-function retentionOf(config: BrokerConfig): NonNullable<StoreConfig['retention']> {
-  return {
-    reservedMs: config.fileReservedTime * HOUR_MS,
-    deleteHours: hoursOf(config.deleteWhen) ?? [],
-    cleanAbovePercent: config.diskMaxUsedSpaceRatio,
-    forceAbovePercent: config.diskSpaceCleanForciblyRatio,
-    refuseAbovePercent: config.diskSpaceWarningLevelRatio,
-    mayForce: config.cleanFileForciblyEnable,
-    periodMs: config.cleanResourceInterval,
-    maxFilesPerRun: config.deleteFileBatchMax,
-    logPauseMs: config.deleteCommitLogFilesInterval,
-    queuePauseMs: config.deleteConsumeQueueFilesInterval,
-  }
-}
-
-/** The hours in a list such as `04;16`; undefined when one of them is no hour of the day. */
-function hoursOf(list: string): number[] | undefined {
-  const hours = list.split(';').flatMap((hour) => hour.trim() || [])
-  return hours.length > 0 && hours.every((hour) => /^([01]?\d|2[0-3])$/.test(hour))
-    ? hours.map(Number)
-    : undefined
-}
-
-/** The newest part of the log that is served to consumers without touching a file. */
-const TAIL_MEMORY_BYTES = 32 * MIB
-
 function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === 'localhost' || address === '::1'
 }
 
 function isAnyAddress(address: string): boolean {
   return address === '0.0.0.0' || address === '::'
+}
+
+/** The hours in a list such as `04;16`; undefined when one of them is no hour of the day. */
+export function hoursOf(list: string): number[] | undefined {
+  const hours = list.split(';').flatMap((hour) => hour.trim() || [])
+  return hours.length > 0 && hours.every((hour) => /^([01]?\d|2[0-3])$/.test(hour))
+    ? hours.map(Number)
+    : undefined
 }

@@ -4,7 +4,7 @@
  * LocalFileOffsetStore and OffsetSerializeWrapper; `client.md` section 6.6. Owns the table of
  * offsets and the file.
  */
-import { type Disk, readWholeFile, replaceFile } from '@rockhopper/host'
+import { type Disk, readWholeFile, replaceFile, writeBytes } from '@rockhopper/host'
 import { decodeResetOffsets, type MessageQueue } from '@rockhopper/protocol'
 import { badOption } from './errors.ts'
 import { queueKey } from './message-queue.ts'
@@ -90,7 +90,8 @@ export class LocalOffsets implements OffsetStore {
     const rows = new Map((this.#read() ?? []).map((row) => [queueKey(row.queue), row]))
     for (const [key, row] of this.#table) rows.set(key, row)
     disk.makeDirectory(this.path.slice(0, this.path.lastIndexOf('/')))
-    await replaceFile(disk, this.path, Buffer.from(offsetsText([...rows.values()])))
+    const text = Buffer.from(offsetsText([...rows.values()]))
+    await replaceFile(disk, this.path, 'kept', (file) => writeBytes(file, text, 0))
   }
 
   /** What the file or its backup says; undefined when both are broken. */

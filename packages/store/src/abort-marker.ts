@@ -3,8 +3,7 @@
  * a crash. Owns nothing but the layout: the process id, as Apache (class DefaultMessageStore) writes
  * it, and on a second line the id of the system's boot, which Apache does not look at.
  */
-import type { Host } from '@rockhopper/host'
-import { readWhole, writeBytes } from './file-bytes.ts'
+import { type Host, readWholeFile, writeBytes } from '@rockhopper/host'
 
 /** How a store was left. */
 export interface LastEnd {
@@ -15,7 +14,7 @@ export interface LastEnd {
 }
 
 export function readAbortMarker({ disk, machine }: Host, path: string): LastEnd {
-  const marker = readWhole(disk, path)
+  const marker = readWholeFile(disk, path)
   if (marker === undefined) return { wasKilled: false, systemCrashed: false }
   const [, bootId = ''] = marker.toString().split('\n')
   return { wasKilled: true, systemCrashed: bootId === '' || bootId !== machine.bootId }

@@ -21,7 +21,7 @@
  * written with, since Apache, which ignores them, changes those.
  */
 import { crc32 } from 'node:zlib'
-import type { Disk } from '@rockhopper/host'
+import { type Disk, readWholeFile, writeBytes } from '@rockhopper/host'
 import {
   type IndexHeader,
   readIndexHeader,
@@ -29,7 +29,6 @@ import {
   writeIndexHeader,
   writeInt64,
 } from '@rockhopper/protocol'
-import { readWhole, writeBytes } from './file-bytes.ts'
 
 const FILE_BYTES = 4096
 const HEAD_BYTES = 8
@@ -144,7 +143,7 @@ export async function writeCheckpoint(
 
 function readPage(disk: Disk, path: string): Buffer {
   const page = Buffer.alloc(FILE_BYTES)
-  readWhole(disk, path)?.copy(page)
+  readWholeFile(disk, path)?.copy(page)
   return page
 }
 

@@ -7,11 +7,10 @@
  * missing or broken.
  * Source: Apache class ConfigManager; `store-format.md` section 16.1.
  */
-import type { Disk } from '@rockhopper/host'
+import { type Disk, readWholeFile, replaceFile, writeBytes } from '@rockhopper/host'
 import { parseFastjson } from '@rockhopper/protocol'
 import { makeDurableFolder, parentOf } from './durable-folder.ts'
 import { CorruptionError } from './errors.ts'
-import { readWhole, writeBytes } from './file-bytes.ts'
 
 /**
  * The value in a file, in standard JSON or fastjson's dialect; undefined when there is neither the
@@ -38,24 +37,13 @@ export function readJsonFile(disk: Disk, path: string): unknown {
 
 /** Replaces the file by the JSON of `value`. Rejects with `DiskError`; the former value is kept. */
 export async function writeJsonFile(disk: Disk, path: string, value: unknown): Promise<void> {
-  const directory = parentOf(path)
-  const fresh = `${path}.new`
-  await makeDurableFolder(disk, directory)
-  disk.remove(fresh)
-  const file = disk.open(fresh, 'create')
-  try {
-    writeBytes(file, Buffer.from(JSON.stringify(value, undefined, 1)), 0)
-    await file.syncData()
-  } finally {
-    file.close()
-  }
-  if (disk.stat(path) !== undefined) disk.rename(path, `${path}.bak`)
-  disk.rename(fresh, path)
-  await disk.syncDirectory(directory)
+  await makeDurableFolder(disk, parentOf(path))
+  const text = Buffer.from(JSON.stringify(value, undefined, 1))
+  await replaceFile(disk, path, 'kept', (file) => writeBytes(file, text, 0))
 }
 
 function readText(disk: Disk, path: string): string {
-  return readWhole(disk, path)?.toString('utf8') ?? ''
+  return readWholeFile(disk, path)?.toString('utf8') ?? ''
 }
 
 /** No file of metadata holds `null` or nothing; undefined stands for "not readable". */

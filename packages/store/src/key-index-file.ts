@@ -11,7 +11,7 @@
  * Source: Apache class IndexFile; `store-format.md` section 11.
  */
 import assert from 'node:assert/strict'
-import { type Clock, DiskError, type DiskFile } from '@rockhopper/host'
+import { type Clock, DiskError, type DiskFile, writeBytes } from '@rockhopper/host'
 import {
   FIRST_INDEX_ENTRY,
   INDEX_ENTRY_BYTES,
@@ -29,7 +29,7 @@ import {
   writeIndexHeader,
 } from '@rockhopper/protocol'
 import { CorruptionError } from './errors.ts'
-import { readBytes, writeBytes } from './file-bytes.ts'
+import { readBytes } from './file-bytes.ts'
 import { KeyIndexSlots } from './key-index-slots.ts'
 import { hasSum, type KeyIndexSums, pageEnd, pageStart, SLOT_PAGE_BYTES } from './key-index-sums.ts'
 import {

@@ -10,7 +10,7 @@
  * says so last (`key-index-file.ts`). Apache ignores the folder.
  */
 import { crc32 } from 'node:zlib'
-import type { Disk } from '@rockhopper/host'
+import { type Disk, readWholeFile, writeBytes } from '@rockhopper/host'
 import {
   FIRST_INDEX_ENTRY,
   INDEX_ENTRY_BYTES,
@@ -18,7 +18,6 @@ import {
   type IndexShape,
 } from '@rockhopper/protocol'
 import { parentOf } from './durable-folder.ts'
-import { readWhole, writeBytes } from './file-bytes.ts'
 import { INDEX_PAGE_ENTRIES } from './limits.ts'
 import type { OpenFiles } from './open-files.ts'
 
@@ -169,7 +168,7 @@ export class KeyIndexSums {
 
   #load(): Buffer {
     const sums = Buffer.alloc(this.#sizeBytes)
-    readWhole(this.#disk, this.#path)?.copy(sums)
+    readWholeFile(this.#disk, this.#path)?.copy(sums)
     if (this.#covered === undefined) return sums
     // What is behind was of entries that a crash took back.
     const { nextEntry, pageSum } = this.#covered

@@ -12,8 +12,7 @@
  * after the death of a process all that was acknowledged is covered. Apache ignores the folder.
  */
 import { crc32 } from 'node:zlib'
-import { type Disk, DiskError } from '@rockhopper/host'
-import { writeBytes } from './file-bytes.ts'
+import { type Disk, DiskError, writeBytes } from '@rockhopper/host'
 import type { OpenFiles } from './open-files.ts'
 import { segmentName } from './segment-folder.ts'
 

@@ -13,10 +13,9 @@
  * it is replaced by one part with all queues. Apache ignores it.
  */
 import { crc32 } from 'node:zlib'
-import type { Disk } from '@rockhopper/host'
+import { type Disk, readWholeFile, writeBytes } from '@rockhopper/host'
 import { readInt64, writeInt64 } from '@rockhopper/protocol'
 import { parentOf } from './durable-folder.ts'
-import { readWhole, writeBytes } from './file-bytes.ts'
 import { QUEUE_ENDS_SLACK_BYTES } from './limits.ts'
 import { mergeSums, NO_SUMS, type StoredSums } from './unit-sums.ts'
 
@@ -157,7 +156,7 @@ export class QueueEnds {
 
   /** Believes all of it or nothing: with a part less queues would seem shorter than they are. */
   #load(fileBytes: number): void {
-    const bytes = (readWhole(this.#disk, this.#path) ?? Buffer.alloc(0)).subarray(0, fileBytes)
+    const bytes = (readWholeFile(this.#disk, this.#path) ?? Buffer.alloc(0)).subarray(0, fileBytes)
     const ends: QueueEnd[] = []
     let at = 0
     for (let end = partEnd(bytes, at); end !== undefined; end = partEnd(bytes, at)) {

@@ -13,7 +13,7 @@
  * Source: Apache classes TimerCheckpoint, TimerLog, TimerMessageStore (recover); `store-format.md` 16.11.
  */
 import { crc32 } from 'node:zlib'
-import type { Disk, DiskFile } from '@rockhopper/host'
+import { type Disk, readWholeFile, replaceFile, writeBytes } from '@rockhopper/host'
 import { readInt64, writeInt64 } from '@rockhopper/protocol'
 import type { PendingTimer, PendingTimers } from '../tables/pending-timers.ts'
 
@@ -49,13 +49,13 @@ export class TimerCheckFiles {
 
   /** A sum of the file, 0 when there is none or when it is this broker's mark. Throws `DiskError`. */
   mark(): number {
-    const bytes = this.#read()
+    const bytes = readWholeFile(this.#disk, this.#path)
     return bytes === undefined || bytes.equals(markBytes()) ? 0 : crc32(bytes)
   }
 
   /** What Apache's broker left; undefined when it left nothing. Throws `DiskError`. */
   read(): TimerCheck | undefined {
-    const bytes = this.#read()
+    const bytes = readWholeFile(this.#disk, this.#path)
     if (bytes === undefined || bytes.length < COUNTED_BYTES) return undefined
     return { readTimeMs: readInt64(bytes, 0), queueOffset: readInt64(bytes, 16) }
   }
@@ -95,7 +95,7 @@ export class TimerCheckFiles {
       const name = String(i * this.#logFileBytes).padStart(20, '0')
       const file = this.#disk.open(`${directory}/${name}`, 'create')
       try {
-        writeAll(file, bytes)
+        writeBytes(file, bytes, 0)
         file.setLength(this.#logFileBytes)
         await file.syncData()
       } finally {
@@ -106,34 +106,14 @@ export class TimerCheckFiles {
     await this.#disk.syncDirectory(this.#root)
   }
 
-  #read(): Buffer | undefined {
-    const path = `${this.#root}/config/timercheck`
-    if (this.#disk.stat(path)?.kind !== 'file') return undefined
-    const file = this.#disk.open(path, 'read')
-    try {
-      const bytes = Buffer.alloc(file.sizeBytes())
-      const count = file.readSync(bytes, 0)
-      return bytes.subarray(0, count)
-    } finally {
-      file.close()
-    }
-  }
-
   /** Apache maps the file and does not take a shorter one. */
   async #write(bytes: Buffer): Promise<void> {
-    const directory = `${this.#root}/config`
-    this.#disk.makeDirectory(directory)
-    const fresh = `${directory}/timercheck.new`
-    this.#disk.remove(fresh)
-    const file = this.#disk.open(fresh, 'create')
-    try {
-      writeAll(file, bytes)
-      await file.syncData()
-    } finally {
-      file.close()
-    }
-    this.#disk.rename(fresh, `${directory}/timercheck`)
-    await this.#disk.syncDirectory(directory)
+    this.#disk.makeDirectory(`${this.#root}/config`)
+    await replaceFile(this.#disk, this.#path, 'dropped', (file) => writeBytes(file, bytes, 0))
+  }
+
+  get #path(): string {
+    return `${this.#root}/config/timercheck`
   }
 }
 
@@ -202,10 +182,4 @@ function writeUnit(
 function writeBlank(bytes: Buffer, at: number, fileBytes: number): void {
   bytes.writeInt32BE(fileBytes - at, at)
   bytes.writeInt32BE(BLANK_MAGIC | 0, at + 12)
-}
-
-function writeAll(file: DiskFile, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += file.writeSync([bytes.subarray(done)], done)
-  }
 }

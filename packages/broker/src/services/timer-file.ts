@@ -10,7 +10,14 @@
  * Numbers are in the order of the machine: a file from another one is not known as such, and ignored.
  */
 import { crc32 } from 'node:zlib'
-import type { Clock, Disk, DiskFile } from '@rockhopper/host'
+import {
+  type Clock,
+  type Disk,
+  type DiskFile,
+  readWholeFile,
+  replaceFile,
+  writeBytes,
+} from '@rockhopper/host'
 import type { PendingTimersImage } from '../tables/pending-timers.ts'
 
 const MAGIC = 0x726b_7477
@@ -43,31 +50,15 @@ export class TimerFile {
 
   /** Undefined when there is none that is whole. Throws `DiskError`. */
   read(): TimerState | undefined {
-    if (this.#disk.stat(this.#path)?.kind !== 'file') return undefined
-    const file = this.#disk.open(this.#path, 'read')
-    try {
-      return stateOf(readAll(file))
-    } finally {
-      file.close()
-    }
+    const bytes = readWholeFile(this.#disk, this.#path)
+    return bytes && stateOf(bytes)
   }
 
   /** Puts a state in the place of the former one. Rejects with `DiskError`. */
   async write(state: TimerState): Promise<void> {
-    const fresh = `${this.#path}.new`
-    const directory = this.#path.slice(0, this.#path.lastIndexOf('/'))
     const pieces = piecesOf(state)
-    this.#disk.makeDirectory(directory)
-    this.#disk.remove(fresh)
-    const file = this.#disk.open(fresh, 'create')
-    try {
-      await this.#writeParts(file, pieces)
-      await file.syncData()
-    } finally {
-      file.close()
-    }
-    this.#disk.rename(fresh, this.#path)
-    await this.#disk.syncDirectory(directory)
+    this.#disk.makeDirectory(this.#path.slice(0, this.#path.lastIndexOf('/')))
+    await replaceFile(this.#disk, this.#path, 'dropped', (file) => this.#writeParts(file, pieces))
   }
 
   /** The sum is written last. */
@@ -78,12 +69,12 @@ export class TimerFile {
       for (let at = 0; at < piece.length; at += PART_BYTES) {
         const part = piece.subarray(at, at + PART_BYTES)
         sum = crc32(part, sum)
-        writeAll(file, part, position)
+        writeBytes(file, part, position)
         position += part.length
         await new Promise<void>((resolve) => this.#clock.soon(resolve))
       }
     }
-    writeAll(file, Buffer.from(Uint32Array.of(sum).buffer), CRC_AT)
+    writeBytes(file, Buffer.from(Uint32Array.of(sum).buffer), CRC_AT)
   }
 }
 
@@ -124,20 +115,4 @@ function stateOf(bytes: Buffer): TimerState | undefined {
 
 function viewOf({ buffer, byteLength, byteOffset }: Float64Array | Uint32Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength)
-}
-
-function readAll(file: DiskFile): Buffer {
-  const bytes = Buffer.alloc(file.sizeBytes())
-  for (let done = 0; done < bytes.length; ) {
-    const count = file.readSync(bytes.subarray(done), done)
-    if (count === 0) return bytes.subarray(0, done)
-    done += count
-  }
-  return bytes
-}
-
-function writeAll(file: DiskFile, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += file.writeSync([bytes.subarray(done)], position + done)
-  }
 }

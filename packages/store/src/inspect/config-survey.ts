@@ -2,9 +2,8 @@
  * Looks over the metadata of a broker, the files `config/*.json`: which can be read, and how much is
  * in them. Owns nothing. Source: `store-format.md` section 16.
  */
-import type { ReadOnlyDisk } from '@rockhopper/host'
+import { type ReadOnlyDisk, readWholeFile } from '@rockhopper/host'
 import { parseFastjson } from '@rockhopper/protocol'
-import { readWhole } from '../file-bytes.ts'
 import { DryDisk } from './dry-disk.ts'
 
 export interface ConfigSurvey {
@@ -35,7 +34,7 @@ function surveyFile(disk: ReadOnlyDisk, directory: string, name: string): Config
 
 function valueIn(disk: ReadOnlyDisk, path: string): object | undefined {
   try {
-    const value = parseFastjson(readWhole(new DryDisk(disk), path)?.toString() ?? '')
+    const value = parseFastjson(readWholeFile(new DryDisk(disk), path)?.toString() ?? '')
     return typeof value === 'object' && value !== null ? value : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined

@@ -3,13 +3,12 @@
  * their offsets, what is damaged is replaced, and queues, index and checkpoint are made anew by
  * opening the result. The source is only read. Owns nothing.
  */
-import type { Disk, DiskFile, Host } from '@rockhopper/host'
+import { type Disk, type DiskFile, type Host, readWholeFile, writeBytes } from '@rockhopper/host'
 import { UNIT_BYTES } from '@rockhopper/protocol'
 import { readAbortMarker } from '../abort-marker.ts'
 import { readCheckpoint } from '../checkpoint-file.ts'
 import { makeDurableFolder } from '../durable-folder.ts'
 import { CorruptionError } from '../errors.ts'
-import { readWhole, writeBytes } from '../file-bytes.ts'
 import { openStore } from '../open-store.ts'
 import { segmentName } from '../segment-folder.ts'
 import type { Store } from '../store.ts'
@@ -249,7 +248,7 @@ function copyConfig({ folder, into, source, target }: RebuildOrder): void {
     .filter((name) => source.disk.stat(`${folder.config}/${name}`)?.kind === 'file')
   if (names.length > 0) target.disk.makeDirectory(`${into}/config`)
   for (const name of names) {
-    const bytes = readWhole(new DryDisk(source.disk), `${folder.config}/${name}`)
+    const bytes = readWholeFile(new DryDisk(source.disk), `${folder.config}/${name}`)
     if (bytes !== undefined) putFile(target.disk, `${into}/config/${name}`, bytes)
   }
 }

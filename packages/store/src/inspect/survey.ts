@@ -2,7 +2,7 @@
  * Looks over a store: what lies in its folder, how it was left, and what a start would make of it.
  * Owns nothing and changes nothing. Values only; `survey-text.ts` makes them readable.
  */
-import type { FolderUse, ReadOnlyDisk } from '@rockhopper/host'
+import { type FolderUse, type ReadOnlyDisk, readWholeFile } from '@rockhopper/host'
 import {
   FIRST_INDEX_ENTRY,
   INDEX_HEADER_BYTES,
@@ -16,7 +16,6 @@ import {
 import { readAbortMarker } from '../abort-marker.ts'
 import { firstWhere } from '../binary-search.ts'
 import { readCheckpoint } from '../checkpoint-file.ts'
-import { readWhole } from '../file-bytes.ts'
 import { type ConfigSurvey, surveyConfig } from './config-survey.ts'
 import { DryDisk } from './dry-disk.ts'
 import { type Restart, tryRestart } from './restart.ts'
@@ -134,12 +133,12 @@ function writerOf(checkpoint: CheckpointSurvey | undefined): StoreSurvey['lastWr
 function lastExitOf(host: ReadingHost, { abort }: StoreFolder): LastExit {
   const disk = new DryDisk(host.disk)
   const { systemCrashed, wasKilled } = readAbortMarker({ ...host, disk }, abort)
-  const [pid] = readWhole(disk, abort)?.toString().split('\n') ?? []
+  const [pid] = readWholeFile(disk, abort)?.toString().split('\n') ?? []
   return { kind: wasKilled ? 'killed' : 'clean', pid, systemCrashed }
 }
 
 function surveyCheckpoint(disk: ReadOnlyDisk, folder: StoreFolder): CheckpointSurvey | undefined {
-  const bytes = readWhole(new DryDisk(disk), folder.checkpoint)
+  const bytes = readWholeFile(new DryDisk(disk), folder.checkpoint)
   if (bytes === undefined || bytes.length < 24) return undefined
   return {
     physicMsgTimestamp: readInt64(bytes, 0),

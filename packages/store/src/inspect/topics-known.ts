@@ -1,16 +1,15 @@
 /**
  * Which topics a broker knows, by its own metadata. Owns nothing.
  */
-import type { ReadOnlyDisk } from '@rockhopper/host'
+import { type ReadOnlyDisk, readWholeFile } from '@rockhopper/host'
 import { parseFastjson } from '@rockhopper/protocol'
-import { readWhole } from '../file-bytes.ts'
 import { DryDisk } from './dry-disk.ts'
 import type { StoreFolder } from './store-folder.ts'
 
 /** Names in `config/topics.json`; none when it cannot be read. */
 export function topicsIn(disk: ReadOnlyDisk, { config }: StoreFolder): Set<string> {
   try {
-    const text = readWhole(new DryDisk(disk), `${config}/topics.json`)?.toString() ?? '{}'
+    const text = readWholeFile(new DryDisk(disk), `${config}/topics.json`)?.toString() ?? '{}'
     const value = parseFastjson(text) as { topicConfigTable?: object } | null
     return new Set(Object.keys(value?.topicConfigTable ?? {}))
   } catch (error) {
