@@ -21,17 +21,9 @@ type End = (scene: DelayedScene) => Promise<void>
 
 const kill: End = (scene) => scene.killAndRestart()
 
-const losePower: End = async (scene) => {
-  const host = scene.world.host('broker')
-  host.crash()
-  host.restart()
-  await scene.start()
-}
+const losePower: End = (scene) => scene.losePowerAndRestart()
 
-const stop: End = async (scene) => {
-  await scene.stop()
-  await scene.start()
-}
+const stop: End = (scene) => scene.stopAndStart()
 
 /** Sends for some seconds and ends the broker now and then, at times that the seed says. */
 async function live(settings: string, seed: number, end: End): Promise<void> {

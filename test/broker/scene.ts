@@ -68,6 +68,18 @@ export class BrokerScene {
     await this.start()
   }
 
+  async losePowerAndRestart(): Promise<void> {
+    const host = this.world.host('broker')
+    host.crash()
+    host.restart()
+    await this.start()
+  }
+
+  async stopAndStart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
   client(router?: Router): TestClient {
     this.#clients++
     const { doors } = this.world.host(`client-${this.#clients}`)

@@ -9,17 +9,9 @@ type End = (scene: TimedScene) => Promise<void>
 
 const kill: End = (scene) => scene.killAndRestart()
 
-const losePower: End = async (scene) => {
-  const host = scene.world.host('broker')
-  host.crash()
-  host.restart()
-  await scene.start()
-}
+const losePower: End = (scene) => scene.losePowerAndRestart()
 
-const stop: End = async (scene) => {
-  await scene.stop()
-  await scene.start()
-}
+const stop: End = (scene) => scene.stopAndStart()
 
 /** Delays of 1 ms to 5 s. */
 function delaysOf(seed: number, round: number, count: number): number[] {

@@ -160,17 +160,9 @@ type End = (scene: TransactionScene) => Promise<void>
 
 const kill: End = (scene) => scene.killAndRestart()
 
-const losePower: End = async (scene) => {
-  const host = scene.world.host('broker')
-  host.crash()
-  host.restart()
-  await scene.start()
-}
+const losePower: End = (scene) => scene.losePowerAndRestart()
 
-const stop: End = async (scene) => {
-  await scene.stop()
-  await scene.start()
-}
+const stop: End = (scene) => scene.stopAndStart()
 
 /** Whether a transaction is committed, and when its producer says so, as its number has it. */
 function isCommitted(i: number): boolean {

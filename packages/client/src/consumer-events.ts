@@ -4,7 +4,7 @@
 import type { MessageQueue } from '@rockhopper/protocol'
 import type { AfterFailure } from './consumption.ts'
 import type { ReceivedMessage } from './received-message.ts'
-import type { StallReason } from './stall-watch.ts'
+import type { QueueStall } from './stall-watch.ts'
 
 /** What a consumer tells those who listen. */
 export interface ConsumerEvents {
@@ -24,7 +24,7 @@ export interface ConsumerEvents {
    * anew), another member of an orderly group does not give it up (`lock`), or handlers do not
    * finish its oldest message (`handling`). Told once of each stall.
    */
-  queueStalled: [stall: { queue: MessageQueue; reason: StallReason; forMs: number }]
+  queueStalled: [stall: QueueStall]
   /**
    * Something keeps the consumer from consuming; it goes on trying. `queue` is absent where a whole
    * topic is concerned. Told once, and again when it comes back after it was over.

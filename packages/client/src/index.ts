@@ -37,7 +37,7 @@ export type { ReceivedMessage } from './received-message.ts'
 export { selectByHash } from './select-by-hash.ts'
 export { selectByIndex, selectByMachineRoom, selectByRandom } from './select-queue.ts'
 export { splitBatch } from './split-batch.ts'
-export type { StallReason } from './stall-watch.ts'
+export type { QueueStall, StallReason } from './stall-watch.ts'
 export { TransactionProducer, type TransactionProducerOptions } from './transaction-producer.ts'
 export type {
   LocalState,

@@ -218,17 +218,11 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   #newStallWatch(): StallWatch {
     const { host, stalledAfterMs } = this.#config
     return new StallWatch({
-      clock: host.clock,
+      host,
       stalledAfterMs,
       owned: () => this.#rebalance.owned,
-      onStalled: (owned, reason, forMs) => {
-        const { queue } = owned
-        host.logger.warn('A queue does not go on.', { queue, reason, forMs })
-        this.emit('queueStalled', { queue, reason, forMs })
-        if (reason === 'pull') this.#rebalance.repull(owned)
-      },
-      onError: (error) =>
-        host.logger.error('The watch over queues failed for a reason nobody foresaw.', { error }),
+      repull: (owned) => this.#rebalance.repull(owned),
+      onStalled: (stall) => this.emit('queueStalled', stall),
     })
   }
 

@@ -1,9 +1,10 @@
 /**
  * Notices queues that do not go on: nothing was heard from the broker for too long, or the oldest
- * message in hand is not done. Source: Apache ProcessQueue.isPullExpired; `client.md` section 5. Owns
+ * message in hand is not done. Says so, and has them pulled anew where that may help. Source: Apache ProcessQueue.isPullExpired; `client.md` section 5. Owns
  * what it saw of each queue when it looked last.
  */
-import { type Clock, every, type Loop } from '@rockhopper/host'
+import { every, type Host, type Loop } from '@rockhopper/host'
+import type { MessageQueue } from '@rockhopper/protocol'
 import type { OwnedQueue } from './owned-queue.ts'
 
 /** Looks per time after which a queue counts as stalled. */
@@ -19,12 +20,20 @@ export type StallReason =
   | 'handling'
 
 export interface StallWatchParts {
-  readonly clock: Clock
+  readonly host: Host
   readonly stalledAfterMs: number
   readonly owned: () => readonly OwnedQueue[]
+  /** Makes the pull of a queue anew. */
+  readonly repull: (owned: OwnedQueue) => void
   /** Told once of each stall. */
-  readonly onStalled: (owned: OwnedQueue, reason: StallReason, forMs: number) => void
-  readonly onError: (error: unknown) => void
+  readonly onStalled: (stall: QueueStall) => void
+}
+
+/** A queue that does not go on. */
+export interface QueueStall {
+  readonly queue: MessageQueue
+  readonly reason: StallReason
+  readonly forMs: number
 }
 
 interface Seen {
@@ -43,8 +52,14 @@ export class StallWatch {
 
   constructor(parts: StallWatchParts) {
     this.#parts = parts
-    const periodMs = parts.stalledAfterMs / LOOKS
-    this.#loop = every(parts.clock, periodMs, () => this.#look(), parts.onError)
+    const { clock, logger } = parts.host
+    this.#loop = every(
+      clock,
+      parts.stalledAfterMs / LOOKS,
+      () => this.#look(),
+      (error) =>
+        logger.error('The watch over queues failed for a reason nobody foresaw.', { error }),
+    )
   }
 
   stop(): Promise<void> {
@@ -52,17 +67,25 @@ export class StallWatch {
   }
 
   #look(): void {
-    const { clock, owned, stalledAfterMs, onStalled } = this.#parts
-    const nowMs = clock.monotonicMs()
+    const { host, owned, stalledAfterMs } = this.#parts
+    const nowMs = host.clock.monotonicMs()
     for (const each of owned()) {
       const seen = this.#update(each, nowMs)
       const stall = stallOf(each, seen, nowMs - stalledAfterMs)
       if (stall === undefined) seen.told = undefined
       else if (seen.told !== stall.reason) {
         seen.told = stall.reason
-        onStalled(each, stall.reason, nowMs - stall.sinceMs)
+        this.#tell(each, stall.reason, nowMs - stall.sinceMs)
       }
     }
+  }
+
+  #tell(owned: OwnedQueue, reason: StallReason, forMs: number): void {
+    const { host, onStalled, repull } = this.#parts
+    const stall = { queue: owned.queue, reason, forMs }
+    host.logger.warn('A queue does not go on.', stall)
+    onStalled(stall)
+    if (reason === 'pull') repull(owned)
   }
 
   #update(owned: OwnedQueue, nowMs: number): Seen {
