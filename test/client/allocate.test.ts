@@ -1,7 +1,7 @@
 /** Every queue goes to one member, in Apache's way. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { allocateAveragely } from '../../packages/client/src/allocate.ts'
+import { allocateAveragely } from '../../packages/client/src/balance/allocate.ts'
 
 const queuesOf = (count: number) =>
   Array.from({ length: count }, (_, queueId) => ({ topic: 't', brokerName: 'b', queueId }))

@@ -4,7 +4,7 @@ import { silentLogger } from '@rockhopper/host'
 import { responseCode } from '@rockhopper/protocol'
 import { SimClock } from '@rockhopper/sim'
 import { describe, expect, test } from 'vitest'
-import { type AttemptEnd, BrokerFaults } from '../../packages/client/src/broker-faults.ts'
+import { type AttemptEnd, BrokerFaults } from '../../packages/client/src/produce/broker-faults.ts'
 import { Scene, TOPIC } from './scene.ts'
 
 const message: Message = { topic: TOPIC, body: 'hello' }

@@ -1,7 +1,7 @@
 /** Messages go round the queues, and after a failure round those of other brokers. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { QueueChooser } from '../../packages/client/src/choose-queue.ts'
+import { QueueChooser } from '../../packages/client/src/produce/choose-queue.ts'
 
 const queue = (brokerName: string, queueId: number) => ({ brokerName, queueId })
 

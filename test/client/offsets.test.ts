@@ -3,9 +3,9 @@ import type { ConsumeFromWhere } from '@rockhopper/client'
 import { retryTopicOf } from '@rockhopper/protocol'
 import { RemoteError } from '@rockhopper/remoting'
 import { describe, expect, test } from 'vitest'
-import type { BrokerOffsets } from '../../packages/client/src/broker-offsets.ts'
-import { Offsets } from '../../packages/client/src/offsets.ts'
-import { OwnedQueue } from '../../packages/client/src/owned-queue.ts'
+import { OwnedQueue } from '../../packages/client/src/balance/owned-queue.ts'
+import type { BrokerOffsets } from '../../packages/client/src/cluster/broker-offsets.ts'
+import { Offsets } from '../../packages/client/src/offsets/offsets.ts'
 import { GROUP, Scene, TOPIC } from './scene.ts'
 
 const PLACES = { brokerName: 'broker-a', queueId: 0 }

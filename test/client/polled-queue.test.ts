@@ -1,9 +1,9 @@
 /** What is held of a queue counts until it is consumed, forgotten by a seek, or given up. */
 import { beforeEach, expect, test } from 'vitest'
-import { CacheBudget } from '../../packages/client/src/cache-budget.ts'
-import { type Entry, OwnedQueue } from '../../packages/client/src/owned-queue.ts'
-import { PolledQueue } from '../../packages/client/src/polled-queue.ts'
-import type { ReceivedMessage } from '../../packages/client/src/received-message.ts'
+import { type Entry, OwnedQueue } from '../../packages/client/src/balance/owned-queue.ts'
+import { PolledQueue } from '../../packages/client/src/fetch/polled-queue.ts'
+import { CacheBudget } from '../../packages/client/src/pull/cache-budget.ts'
+import type { ReceivedMessage } from '../../packages/client/src/pull/received-message.ts'
 
 const LIMITS = { maxMessages: 100, maxBytes: 10_000, maxSpan: 100 }
 

@@ -1,10 +1,10 @@
 /** What was read waits in order, queue by queue in turn, and of queues that are given up no more. */
 import { NodeClock } from '@rockhopper/host'
 import { expect, test } from 'vitest'
-import { type Entry, OwnedQueue } from '../../packages/client/src/owned-queue.ts'
-import { PolledQueue, type Reading } from '../../packages/client/src/polled-queue.ts'
-import { ReadyMessages } from '../../packages/client/src/ready-messages.ts'
-import type { ReceivedMessage } from '../../packages/client/src/received-message.ts'
+import { type Entry, OwnedQueue } from '../../packages/client/src/balance/owned-queue.ts'
+import { PolledQueue, type Reading } from '../../packages/client/src/fetch/polled-queue.ts'
+import { ReadyMessages } from '../../packages/client/src/fetch/ready-messages.ts'
+import type { ReceivedMessage } from '../../packages/client/src/pull/received-message.ts'
 
 const clock = new NodeClock()
 

@@ -2,7 +2,7 @@
 import { deflateSync } from 'node:zlib'
 import { encodeProperties, hostAddress, recordBytes, writeRecord } from '@rockhopper/protocol'
 import { expect, test } from 'vitest'
-import { decodeMessages } from '../../packages/client/src/received-message.ts'
+import { decodeMessages } from '../../packages/client/src/pull/received-message.ts'
 
 interface Given {
   readonly body?: Buffer

@@ -2,7 +2,7 @@
 import { SimClock } from '@rockhopper/sim'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { MAX_WAITING_SENDS, Room } from '../../packages/client/src/room.ts'
+import { MAX_WAITING_SENDS, Room } from '../../packages/client/src/produce/room.ts'
 
 const LATER_MS = 1_000_000
 

@@ -8,7 +8,7 @@ import {
   publishQueues,
   replicaAddress,
   subscribeQueues,
-} from '../../packages/client/src/routes.ts'
+} from '../../packages/client/src/cluster/routes.ts'
 
 const broker = (brokerName: string, addresses: Record<number, string>): BrokerData => ({
   brokerAddrs: new Map(Object.entries(addresses).map(([id, address]) => [Number(id), address])),

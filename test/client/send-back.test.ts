@@ -1,7 +1,7 @@
 /** A message that fails finds its way back to the group, and tells there why it failed. */
 import { retryTopicOf } from '@rockhopper/protocol'
 import { expect, test } from 'vitest'
-import { errorTextOf } from '../../packages/client/src/retry-message.ts'
+import { errorTextOf } from '../../packages/client/src/handle/retry-message.ts'
 import { GROUP, Scene, TOPIC } from './scene.ts'
 
 const RETRY_TOPIC = retryTopicOf(GROUP)

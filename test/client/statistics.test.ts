@@ -2,8 +2,8 @@
 import { createWorld } from '@rockhopper/sim'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ConsumeStatistics } from '../../packages/client/src/consume-statistics.ts'
-import { SlidingSum } from '../../packages/client/src/sliding-sum.ts'
+import { ConsumeStatistics } from '../../packages/client/src/handle/consume-statistics.ts'
+import { SlidingSum } from '../../packages/client/src/handle/sliding-sum.ts'
 
 describe('a sliding sum', () => {
   test('has everything of the last eleven twelfths of its span, and nothing older than it', () => {

@@ -1,7 +1,7 @@
 /** The offset that may be committed is that of the first message that is not done. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Window, type WindowEntry } from '../../packages/client/src/window.ts'
+import { Window, type WindowEntry } from '../../packages/client/src/pull/window.ts'
 
 const LIMITS = { maxMessages: 1000, maxBytes: 1_000_000, maxSpan: 2000 }
 

@@ -8,7 +8,7 @@ import {
   refusesAt,
   removalReason,
   type Situation,
-} from '../../packages/store/src/retention-rules.ts'
+} from '../../packages/store/src/retention/retention-rules.ts'
 
 const HOUR_MS = 3_600_000
 const NOW_MS = 1_704_067_200_000

@@ -4,9 +4,9 @@
  */
 import { type Host, nodeHost } from '@rockhopper/host'
 import { groupNameProblem, type Serialization, serialization } from '@rockhopper/protocol'
-import { type AllocationStrategy, allocateAveragely } from './allocate.ts'
+import { type AllocationStrategy, allocateAveragely } from './balance/allocate.ts'
+import { nameServerAddresses } from './cluster/name-servers.ts'
 import { badOption } from './errors.ts'
-import { nameServerAddresses } from './name-servers.ts'
 
 /** What producers and consumers have in common. */
 export interface ClientOptions {

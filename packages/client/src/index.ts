@@ -8,40 +8,47 @@ export {
   allocateAveragely,
   allocateByCircle,
   allocateByConfiguration,
-} from './allocate.ts'
-export { allocateByConsistentHash } from './allocate-by-hash.ts'
-export { allocateByMachineRoom, allocateNearby, type MachineRooms } from './allocate-by-room.ts'
+} from './balance/allocate.ts'
+export { allocateByConsistentHash } from './balance/allocate-by-hash.ts'
+export {
+  allocateByMachineRoom,
+  allocateNearby,
+  type MachineRooms,
+} from './balance/allocate-by-room.ts'
+export type { QueuesListener } from './cluster/queue-watch.ts'
 export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions } from './config.ts'
-export type { ConsumerEvents } from './consumer-events.ts'
-export type { AfterFailure } from './consumption.ts'
-export { type DeadLetter, type DeadLetterRange, DeadLetters } from './dead-letters.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
-export type { BatchHandler, ConsumeContext, MessageHandler } from './handlers.ts'
-export { LitePullConsumer, type LitePullEvents } from './lite-pull-consumer.ts'
+export { type DeadLetter, type DeadLetterRange, DeadLetters } from './fetch/dead-letters.ts'
+export { LitePullConsumer, type LitePullEvents } from './fetch/lite-pull-consumer.ts'
+export type { QueueOffset } from './fetch/polled-queues.ts'
+export type { LitePullOptions, PullOptions } from './fetch/pull-config.ts'
+export { PullConsumer, type Pulled } from './fetch/pull-consumer.ts'
+export type { ConsumerEvents } from './handle/consumer-events.ts'
+export type { AfterFailure } from './handle/consumption.ts'
+export type { BatchHandler, ConsumeContext, MessageHandler } from './handle/handlers.ts'
+export type { MessageStream } from './handle/message-stream.ts'
+export { PushConsumer } from './handle/push-consumer.ts'
+export type { QueueStall, StallReason } from './handle/stall-watch.ts'
 export type {
   Message,
   QueueSelector,
   SendOptions,
   SendResult,
   SendStatus,
-} from './message.ts'
-export { bySql, byTags, type MessageFilter, type SqlValue } from './message-filter.ts'
-export type { MessageStream } from './message-stream.ts'
-export type { QueueOffset } from './polled-queues.ts'
-export { DefaultProducer, type ProducerEvents } from './producer.ts'
-export type { LitePullOptions, PullOptions } from './pull-config.ts'
-export { PullConsumer, type Pulled } from './pull-consumer.ts'
-export { PushConsumer } from './push-consumer.ts'
-export type { QueuesListener } from './queue-watch.ts'
-export type { ReceivedMessage } from './received-message.ts'
-export { selectByHash } from './select-by-hash.ts'
-export { selectByIndex, selectByMachineRoom, selectByRandom } from './select-queue.ts'
-export { splitBatch } from './split-batch.ts'
-export type { QueueStall, StallReason } from './stall-watch.ts'
-export { TransactionProducer, type TransactionProducerOptions } from './transaction-producer.ts'
+} from './produce/message.ts'
+export { DefaultProducer, type ProducerEvents } from './produce/producer.ts'
+export { selectByHash } from './produce/select-by-hash.ts'
+export { selectByIndex, selectByMachineRoom, selectByRandom } from './produce/select-queue.ts'
+export { splitBatch } from './produce/split-batch.ts'
+export {
+  TransactionProducer,
+  type TransactionProducerOptions,
+} from './produce/transaction-producer.ts'
 export type {
   LocalState,
   TransactionListener,
   TransactionOptions,
   TransactionResult,
-} from './transactions.ts'
+} from './produce/transactions.ts'
+export { bySql, byTags, type MessageFilter, type SqlValue } from './pull/message-filter.ts'
+export type { ReceivedMessage } from './pull/received-message.ts'

@@ -3,7 +3,7 @@
  * the names in brackets are Apache's. Source: `store-runtime.md` section 17.1.
  */
 import type { DelayLevels } from '@rockhopper/protocol'
-import type { RetentionRules } from './retention-rules.ts'
+import type { RetentionRules } from './retention/retention-rules.ts'
 
 /** When and how what is old is removed. */
 export interface RetentionConfig extends RetentionRules {

@@ -3,7 +3,7 @@
  * accepted any more, and nothing is tried again: a failed sync may have lost what it was to save.
  */
 import type { Logger } from '@rockhopper/host'
-import type { Marks } from './marks.ts'
+import type { Marks } from './log/marks.ts'
 
 export class Failure {
   /** Resolves with the first error; never when none happens. */

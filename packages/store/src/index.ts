@@ -3,8 +3,8 @@
  */
 export type { KeyIndexConfig, RetentionConfig, StoreConfig } from './config.ts'
 export { CorruptionError } from './errors.ts'
-export { readJsonFile, writeJsonFile } from './json-file.ts'
-export type { Marks } from './marks.ts'
+export { readJsonFile, writeJsonFile } from './files/json-file.ts'
+export type { Marks } from './log/marks.ts'
 export { openStore } from './open-store.ts'
 export type * from './outcome.ts'
 export type { Store } from './store.ts'

@@ -6,19 +6,17 @@
  */
 import { type Disk, DiskError, type DiskLock, type Logger } from '@rockhopper/host'
 import type { QueueUnit, RecordView } from '@rockhopper/protocol'
-import type { Appender } from './appender.ts'
-import type { Checkpointer } from './checkpointer.ts'
-import type { CommitLog } from './commit-log.ts'
 import type { StoreConfig } from './config.ts'
-import type { DiskUsage } from './disk-usage.ts'
 import type { Failure } from './failure.ts'
-import type { KeyIndexReader } from './key-index-reader.ts'
-import type { KeyIndexWriter } from './key-index-writer.ts'
-import type { LogFlusher } from './log-flusher.ts'
-import type { LogReader } from './log-reader.ts'
-import type { LogWriter } from './log-writer.ts'
-import type { Marks } from './marks.ts'
-import type { OpenFiles } from './open-files.ts'
+import type { OpenFiles } from './files/open-files.ts'
+import type { KeyIndexReader } from './keys/key-index-reader.ts'
+import type { KeyIndexWriter } from './keys/key-index-writer.ts'
+import type { Appender } from './log/appender.ts'
+import type { CommitLog } from './log/commit-log.ts'
+import type { LogFlusher } from './log/log-flusher.ts'
+import type { LogReader } from './log/log-reader.ts'
+import type { LogWriter } from './log/log-writer.ts'
+import type { Marks } from './log/marks.ts'
 import type {
   AppendOutcome,
   BatchEntryToStore,
@@ -36,13 +34,15 @@ import type {
   StoreFigures,
   TimeBoundary,
 } from './outcome.ts'
-import type { QueueReader } from './queue-reader.ts'
-import type { QueuePlace, QueueTable } from './queue-table.ts'
+import type { QueueReader } from './queues/queue-reader.ts'
+import type { QueuePlace, QueueTable } from './queues/queue-table.ts'
+import { searchByTime } from './queues/time-search.ts'
+import { unitsFrom } from './queues/unit-reader.ts'
 import type { Readers } from './readers.ts'
-import { despiteRemovals } from './removed-files.ts'
-import type { Retention } from './retention.ts'
-import { searchByTime } from './time-search.ts'
-import { unitsFrom } from './unit-reader.ts'
+import type { Checkpointer } from './recovery/checkpointer.ts'
+import type { DiskUsage } from './retention/disk-usage.ts'
+import { despiteRemovals } from './retention/removed-files.ts'
+import type { Retention } from './retention/retention.ts'
 import type { Watermark } from './watermark.ts'
 
 /** What finds messages by their keys. */

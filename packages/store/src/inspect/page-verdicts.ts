@@ -3,7 +3,7 @@
  * lists.
  */
 import type { ReadOnlyDisk } from '@rockhopper/host'
-import { SUM_PAGE_BYTES } from '../log-sums.ts'
+import { SUM_PAGE_BYTES } from '../log/log-sums.ts'
 import { Findings } from './findings.ts'
 import { flippedBit } from './flipped-bit.ts'
 import type { StoreFolder } from './store-folder.ts'

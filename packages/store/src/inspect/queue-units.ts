@@ -3,7 +3,7 @@
  */
 import type { ReadOnlyDisk } from '@rockhopper/host'
 import { isLive, type QueueUnit, readUnit, UNIT_BYTES } from '@rockhopper/protocol'
-import { firstWhere } from '../binary-search.ts'
+import { firstWhere } from '../queues/binary-search.ts'
 import { SegmentFiles } from './segment-files.ts'
 import type { StoreFolder } from './store-folder.ts'
 

@@ -17,7 +17,7 @@ import {
   scanView,
 } from '@rockhopper/protocol'
 import { MAX_RECORD_BYTES } from '../limits.ts'
-import { isInQueue } from '../recovery.ts'
+import { isInQueue } from '../recovery/recovery.ts'
 import { hasCrcProperty } from './crc-place.ts'
 import { type LogEnd, scanWholeLog } from './log-scan.ts'
 import type { PageVerdicts } from './page-verdicts.ts'

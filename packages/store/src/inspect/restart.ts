@@ -4,8 +4,8 @@
  */
 import { DiskError, type Logger } from '@rockhopper/host'
 import { CorruptionError } from '../errors.ts'
-import { OpenFiles } from '../open-files.ts'
-import { type Recovered, recoverStore } from '../recover-store.ts'
+import { OpenFiles } from '../files/open-files.ts'
+import { type Recovered, recoverStore } from '../recovery/recover-store.ts'
 import { DryDisk } from './dry-disk.ts'
 import { SegmentFiles } from './segment-files.ts'
 import { configOf, type ReadingHost, type StoreFolder } from './store-folder.ts'

@@ -11,7 +11,7 @@ import {
   UNIT_BYTES,
 } from '@rockhopper/protocol'
 import type { StoreConfig } from '../config.ts'
-import { isIndexName } from '../key-index-name.ts'
+import { isIndexName } from '../keys/key-index-name.ts'
 import { pathsOf, type StorePaths } from '../store-paths.ts'
 
 /** Apache's mappedFileSizeCommitLog, mappedFileSizeConsumeQueue, maxHashSlotNum and maxIndexNum. */

@@ -13,9 +13,9 @@ import {
   readUnit,
   UNIT_BYTES,
 } from '@rockhopper/protocol'
-import { readAbortMarker } from '../abort-marker.ts'
-import { firstWhere } from '../binary-search.ts'
-import { readCheckpoint } from '../checkpoint-file.ts'
+import { firstWhere } from '../queues/binary-search.ts'
+import { readAbortMarker } from '../recovery/abort-marker.ts'
+import { readCheckpoint } from '../recovery/checkpoint-file.ts'
 import { type ConfigSurvey, surveyConfig } from './config-survey.ts'
 import { DryDisk } from './dry-disk.ts'
 import { type Restart, tryRestart } from './restart.ts'

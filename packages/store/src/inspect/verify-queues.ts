@@ -15,10 +15,10 @@ import {
   scanRecord,
   UNIT_BYTES,
 } from '@rockhopper/protocol'
-import { OpenFiles } from '../open-files.ts'
-import { isFolderName } from '../queue-table.ts'
-import { isInQueue } from '../recovery.ts'
-import { segmentName } from '../segment-folder.ts'
+import { OpenFiles } from '../files/open-files.ts'
+import { segmentName } from '../files/segment-folder.ts'
+import { isFolderName } from '../queues/queue-table.ts'
+import { isInQueue } from '../recovery/recovery.ts'
 import { DryDisk } from './dry-disk.ts'
 import { ADVICE, type Findings } from './findings.ts'
 import type { SegmentFiles } from './segment-files.ts'

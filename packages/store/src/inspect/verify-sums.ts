@@ -2,7 +2,7 @@
  * Holds the log against the checksums of its pages, where Rockhopper wrote them. Owns nothing.
  */
 import type { ReadOnlyDisk } from '@rockhopper/host'
-import { coveredIn, judgePage, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from '../log-sums.ts'
+import { coveredIn, judgePage, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from '../log/log-sums.ts'
 import { ADVICE, type Findings } from './findings.ts'
 import { type Bit, flippedBit } from './flipped-bit.ts'
 import { SegmentFiles } from './segment-files.ts'

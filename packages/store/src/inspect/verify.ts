@@ -5,8 +5,8 @@
  * finding but a note.
  */
 import { hasSoundCrcProperty } from '@rockhopper/protocol'
-import { readAbortMarker } from '../abort-marker.ts'
-import { type Checkpoint, readCheckpoint } from '../checkpoint-file.ts'
+import { readAbortMarker } from '../recovery/abort-marker.ts'
+import { type Checkpoint, readCheckpoint } from '../recovery/checkpoint-file.ts'
 import { surveyConfig } from './config-survey.ts'
 import { hasCrcProperty } from './crc-place.ts'
 import { DryDisk } from './dry-disk.ts'

@@ -1,0 +1,164 @@
+/**
+ * The cluster as one client sees it: the routes of the topics it uses, asked for again every 30 s,
+ * and the brokers' addresses that follow from them. Source: Apache class MQClientInstance;
+ * `client.md` sections 1.5, 2.1 and 2.2.
+ */
+import { every, type Host, type Loop } from '@rockhopper/host'
+import {
+  decodeTopicRoute,
+  GET_ROUTEINFO_BY_TOPIC,
+  responseCode,
+  type Serialization,
+  type TopicRouteData,
+} from '@rockhopper/protocol'
+import { ConnectionError, RemotingClient, type Router } from '@rockhopper/remoting'
+import { ClientError } from '../errors.ts'
+import { BrokerLink } from './broker-link.ts'
+import { NameServers } from './name-servers.ts'
+import {
+  type BrokerAddresses,
+  brokerAddresses,
+  isSameRoute,
+  MASTER_ID,
+  NEW_TOPIC_TEMPLATE,
+  type Replica,
+  replicaAddress,
+} from './routes.ts'
+
+/** How often the routes in use are asked for again (Apache: pollNameServerInterval). */
+const ROUTE_POLL_MS = 30_000
+
+export interface ClusterParts {
+  readonly host: Host
+  readonly nameServers: readonly string[]
+  readonly serialization: Serialization
+  /** Takes what brokers ask of this client. */
+  readonly router: Router
+  /** Told after the route of a topic in use has become another one. */
+  readonly onRouteChanged: (topic: string) => void
+  /** Told when a connection to a broker or name server is gone. */
+  readonly onConnectionClosed: (address: string) => void
+}
+
+export class Cluster {
+  readonly remoting: RemotingClient
+  readonly nameServers: NameServers
+  readonly #parts: ClusterParts
+  readonly #routes = new Map<string, TopicRouteData>()
+  readonly #asking = new Map<string, Promise<TopicRouteData | undefined>>()
+  readonly #links = new Map<string, BrokerLink>()
+  #addresses: BrokerAddresses = new Map()
+  #poll: Loop | undefined
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts
+    this.remoting = new RemotingClient(parts.host, {
+      router: parts.router,
+      onConnectionClosed: parts.onConnectionClosed,
+      serialization: parts.serialization,
+    })
+    this.nameServers = new NameServers(parts.host, this.remoting, parts.nameServers)
+  }
+
+  /** Addresses of all brokers that serve a topic in use. */
+  get addresses(): BrokerAddresses {
+    return this.#addresses
+  }
+
+  /** Throws `ClientError` NAME_SERVER_UNREACHABLE when no name server answers. */
+  async checkNameServers(): Promise<void> {
+    await this.nameServers.call(GET_ROUTEINFO_BY_TOPIC, { topic: NEW_TOPIC_TEMPLATE })
+  }
+
+  /** Begins to ask for the routes in use every 30 s. */
+  start(): void {
+    const { clock, logger } = this.#parts.host
+    this.#poll = every(
+      clock,
+      ROUTE_POLL_MS,
+      () => this.#pollRoutes(),
+      (error) => logger.warn('The routes of topics could not be renewed.', { error }),
+    )
+  }
+
+  /** The route of a topic as known at present. */
+  route(topic: string): TopicRouteData | undefined {
+    return this.#routes.get(topic)
+  }
+
+  /**
+   * Asks a name server for the route of a topic and keeps it, so that it stays known and is renewed.
+   * Undefined when the topic has none; then an older route stays. Throws `ClientError`.
+   */
+  findRoute(topic: string): Promise<TopicRouteData | undefined> {
+    const asking = this.#asking.get(topic)
+    if (asking !== undefined) return asking
+    const question = this.#find(topic).finally(() => this.#asking.delete(topic))
+    this.#asking.set(topic, question)
+    return question
+  }
+
+  /** The route of a topic, asked for and not kept. Throws `ClientError`. */
+  async askRoute(topic: string): Promise<TopicRouteData | undefined> {
+    const header = { topic, acceptStandardJsonOnly: true }
+    const answer = await this.nameServers.call(GET_ROUTEINFO_BY_TOPIC, header)
+    if (answer.code === responseCode.SUCCESS) return decodeTopicRoute(answer.body)
+    if (answer.code === responseCode.TOPIC_NOT_EXIST) return undefined
+    throw new ClientError(
+      'NAME_SERVER_UNREACHABLE',
+      `the name server gave no route of "${topic}" but code ${answer.code} (${answer.remark})`,
+      { retryable: true, hint: 'look at its log', responseCode: answer.code },
+    )
+  }
+
+  /** Takes over a route that was found in another way. */
+  keepRoute(topic: string, route: TopicRouteData): void {
+    const known = this.#routes.get(topic)
+    if (known !== undefined && isSameRoute(known, route)) return
+    // Of two routes that name a broker, the one that changed last is believed: it comes last.
+    this.#routes.delete(topic)
+    this.#routes.set(topic, route)
+    this.#addresses = brokerAddresses(this.#routes.values())
+    for (const [brokerName, link] of this.#links) {
+      link.moveTo(this.#addresses.get(brokerName)?.get(MASTER_ID))
+    }
+    this.#parts.onRouteChanged(topic)
+  }
+
+  /** The way to the master of a broker. */
+  link(brokerName: string): BrokerLink {
+    let link = this.#links.get(brokerName)
+    if (link === undefined) {
+      link = new BrokerLink(this.remoting, brokerName)
+      link.moveTo(this.#addresses.get(brokerName)?.get(MASTER_ID))
+      this.#links.set(brokerName, link)
+    }
+    return link
+  }
+
+  /**
+   * Where to read from a broker: that replica, else another. Throws `ConnectionError` when none is
+   * known.
+   */
+  replica(brokerName: string, brokerId: number): Replica {
+    const replica = replicaAddress(this.#addresses, brokerName, brokerId)
+    if (replica !== undefined) return replica
+    throw new ConnectionError(brokerName, `the broker "${brokerName}" is in no route at present`)
+  }
+
+  /** Stops asking, sends what is pending and closes every connection. */
+  async close(): Promise<void> {
+    await this.#poll?.stop()
+    this.remoting.close()
+  }
+
+  async #find(topic: string): Promise<TopicRouteData | undefined> {
+    const route = await this.askRoute(topic)
+    if (route !== undefined) this.keepRoute(topic, route)
+    return route
+  }
+
+  async #pollRoutes(): Promise<void> {
+    for (const topic of [...this.#routes.keys()]) await this.findRoute(topic)
+  }
+}

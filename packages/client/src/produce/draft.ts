@@ -1,0 +1,190 @@
+/**
+ * From an application's message to the parts of a request: checked, with its unique key, its
+ * properties as bytes, its body compressed when that pays. Source: Apache classes Validators and
+ * DefaultMQProducerImpl; `client.md` sections 3.1, 3.4 and 3.13. Owns nothing.
+ */
+import { constants, deflateSync } from 'node:zlib'
+import {
+  encodeProperties,
+  MAX_PROPERTIES_BYTES,
+  type UniqueKeys,
+  ZLIB_COMPRESSED,
+} from '@rockhopper/protocol'
+import { badMessage } from '../errors.ts'
+import { isReserved } from '../reserved-properties.ts'
+import type { Message } from './message.ts'
+
+/** Source: Apache compressLevel. */
+const COMPRESSION_LEVEL = 5
+
+const NAME_END = '\x01'
+const VALUE_END = '\x02'
+
+/** A message ready for the wire. */
+export interface Draft {
+  readonly msgId: string
+  /** As it is sent, compressed or not. */
+  readonly body: Buffer
+  readonly properties: Buffer
+  readonly flag: number
+  readonly sysFlag: number
+}
+
+export interface DraftRules {
+  readonly maxMessageBytes: number
+  readonly compressFromBytes: number
+}
+
+/** Body and properties of a message as a batch holds them. Throws `ClientError` BAD_MESSAGE. */
+export function contentOf(
+  message: Message,
+  msgId: string,
+): { readonly body: Buffer; readonly properties: Buffer } {
+  return { body: bodyOf(message), properties: propertiesOf(message, msgId) }
+}
+
+/** Checks a message and makes it ready. Throws `ClientError` BAD_MESSAGE. */
+export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): Draft {
+  if (typeof message.topic !== 'string') throw badMessage('a message has no topic', 'name one')
+  const plain = bodyOf(message)
+  checkSize(message, plain.length, rules.maxMessageBytes)
+  const packed = plain.length < rules.compressFromBytes ? undefined : compressed(plain)
+  const msgId = keys.next()
+  return {
+    msgId,
+    body: packed ?? plain,
+    properties: propertiesOf(message, msgId),
+    flag: flagOf(message),
+    sysFlag: packed === undefined ? 0 : ZLIB_COMPRESSED,
+  }
+}
+
+function bodyOf({ topic, body }: Message): Buffer {
+  if (Buffer.isBuffer(body)) return body
+  if (typeof body === 'string') return Buffer.from(body)
+  if (body instanceof Uint8Array) {
+    return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  }
+  throw badMessage(`a message to "${topic}" has no body`, 'give it a Uint8Array or a string')
+}
+
+function checkSize({ topic }: Message, sizeBytes: number, maxMessageBytes: number): void {
+  if (sizeBytes === 0) {
+    throw badMessage(`a message to "${topic}" has an empty body`, 'send at least one byte')
+  }
+  if (sizeBytes > maxMessageBytes) {
+    throw badMessage(
+      `a message to "${topic}" has ${sizeBytes} bytes, ${maxMessageBytes} are allowed`,
+      "make it smaller, or raise maxMessageBytes here and the broker's maxMessageSize",
+    )
+  }
+}
+
+/** The compressed body; undefined when it would not be smaller. */
+function compressed(body: Buffer): Buffer | undefined {
+  const packed = deflateSync(body, {
+    level: COMPRESSION_LEVEL,
+    strategy: constants.Z_DEFAULT_STRATEGY,
+  })
+  return packed.length < body.length ? packed : undefined
+}
+
+function flagOf({ topic, flag = 0 }: Message): number {
+  if ((flag | 0) === flag) return flag
+  throw badMessage(`a message to "${topic}" has the flag ${flag}`, 'use a whole number of 32 bits')
+}
+
+function propertiesOf(message: Message, msgId: string): Buffer {
+  const { tag, keys, properties } = message
+  let text = `UNIQ_KEY\x01${msgId}\x02WAIT\x01${message.waitStored ?? true}\x02`
+  if (tag !== undefined) text += pair(message, 'TAGS', tag)
+  if (keys !== undefined) {
+    text += pair(message, 'KEYS', typeof keys === 'string' ? keys : keys.join(' '))
+  }
+  if (isDelayed(message)) text += delayPair(message)
+  if (properties !== undefined) text += ownPairs(message, properties)
+  const bytes = Buffer.from(text)
+  if (bytes.length <= MAX_PROPERTIES_BYTES) return bytes
+  throw badMessage(
+    `the properties of a message to "${message.topic}" take ${bytes.length} bytes, ` +
+      `${MAX_PROPERTIES_BYTES} are allowed`,
+    'move some of them into the body',
+  )
+}
+
+function ownPairs(message: Message, properties: Readonly<Record<string, string>>): string {
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === '' || isReserved(name)) {
+      throw badMessage(
+        `a message to "${message.topic}" has a property named "${name}", which is reserved`,
+        'use another name, or the field of the message that sets it',
+      )
+    }
+    pair(message, name, value)
+  }
+  return encodeProperties(properties)
+}
+
+function pair(message: Message, name: string, value: string): string {
+  const problem = textProblem(name) ?? textProblem(value)
+  if (problem === undefined) return name + NAME_END + value + VALUE_END
+  throw badMessage(
+    `the property "${name}" of a message to "${message.topic}" ${problem}`,
+    'change it',
+  )
+}
+
+function textProblem(text: string): string | undefined {
+  if (typeof text !== 'string') return 'is not text'
+  if (text.trim() === '') return 'is empty'
+  if (!text.includes(NAME_END) && !text.includes(VALUE_END)) return undefined
+  return 'contains the character U+0001 or U+0002, which separates properties'
+}
+
+/** Whether a message is to be delivered later. */
+export function isDelayed({ delayLevel, delayMs, deliverAtMs }: Message): boolean {
+  return delayLevel !== undefined || delayMs !== undefined || deliverAtMs !== undefined
+}
+
+/** No message is sent for a time after it, as a number of ms: the year 33658. */
+const LAST_MS = 1e15
+
+function delayPair(message: Message): string {
+  const { delayLevel, delayMs, deliverAtMs, topic } = message
+  const wishes = [delayLevel, delayMs, deliverAtMs].filter((wish) => wish !== undefined)
+  if (wishes.length > 1) {
+    throw badMessage(
+      `a message to "${topic}" has more than one of delayLevel, delayMs and deliverAtMs`,
+      'keep one of them',
+    )
+  }
+  if (delayLevel !== undefined) {
+    if (isWhole(delayLevel)) return pairOf('DELAY', delayLevel)
+    throw badMessage(
+      `a message to "${topic}" has the delay level ${delayLevel}`,
+      'use a whole number from 1 to 18',
+    )
+  }
+  if (delayMs !== undefined) {
+    if (isWhole(delayMs)) return pairOf('TIMER_DELAY_MS', delayMs)
+    throw badMessage(
+      `a message to "${topic}" has delayMs ${delayMs}`,
+      'use whole milliseconds, 1 at the least',
+    )
+  }
+  if (deliverAtMs !== undefined && isWhole(deliverAtMs)) {
+    return pairOf('TIMER_DELIVER_MS', deliverAtMs)
+  }
+  throw badMessage(
+    `a message to "${topic}" has deliverAtMs ${deliverAtMs}`,
+    'use whole milliseconds since 1970',
+  )
+}
+
+function isWhole(value: number): boolean {
+  return Number.isInteger(value) && value > 0 && value < LAST_MS
+}
+
+function pairOf(name: string, value: number): string {
+  return name + NAME_END + value + VALUE_END
+}

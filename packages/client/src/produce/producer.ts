@@ -1,0 +1,364 @@
+/**
+ * The producer that applications use: it builds its parts, starts and closes them, and bounds what
+ * is in flight. How a message is made is in `draft.ts`, how it is delivered in `sender.ts`.
+ */
+import { EventEmitter } from 'node:events'
+import { type HeartbeatData, UniqueKeys } from '@rockhopper/protocol'
+import { Router } from '@rockhopper/remoting'
+import { NO_ADDRESS, newClientId } from '../client-id.ts'
+import type { BrokerLink } from '../cluster/broker-link.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import { Heartbeats } from '../cluster/heartbeats.ts'
+import { MASTER_ID, NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
+import { type ProducerConfig, type ProducerOptions, producerConfig } from '../config.ts'
+import { badMessage, badOption, ClientError } from '../errors.ts'
+import { unlessAborted } from '../give-up.ts'
+import { AutoBatch } from './auto-batch.ts'
+import { BrokerFaults } from './broker-faults.ts'
+import type { Message, SendOptions, SendResult } from './message.ts'
+import { Parcels } from './parcel.ts'
+import { PublishTable } from './publish-table.ts'
+import { readRecallHandle, recallMessage } from './recall.ts'
+import { Room } from './room.ts'
+import { destinationOf, type Order, type Parcel, Sender } from './sender.ts'
+import { asHalf, type LocalState, type TransactionOptions } from './transactions.ts'
+
+/** What a producer tells those who listen. */
+export interface ProducerEvents {
+  /** An attempt failed, and the message goes to another broker, or to the same one again. */
+  retry: [attempt: { topic: string; brokerName: string; error: unknown }]
+  /** The route of a topic that was sent to is another one now. */
+  routeChanged: [topic: string]
+  /**
+   * The listener of a transaction threw, or answered with no verdict: nobody knows what became of the
+   * transaction, and the broker asks.
+   */
+  listenerFailed: [failure: { during: 'execute' | 'check'; msgId: string; error: unknown }]
+  /** The broker could not be told how a transaction ended, and will ask. */
+  endLost: [end: { msgId: string; state: LocalState; error: unknown }]
+}
+
+const NO_OPTIONS: SendOptions = {}
+
+type State = 'new' | 'starting' | 'started' | 'closed'
+
+export class DefaultProducer extends EventEmitter<ProducerEvents> {
+  /** The name under which brokers know this producer. */
+  readonly clientId: string
+  readonly #config: ProducerConfig
+  readonly #cluster: Cluster
+  readonly #heartbeats: Heartbeats
+  readonly #publish: PublishTable
+  readonly #parcels: Parcels
+  readonly #sender: Sender
+  readonly #room: Room
+  readonly #faults: BrokerFaults | undefined
+  readonly #carrier: Pick<Sender, 'deliver'>
+  #state: State = 'new'
+  #closing: Promise<void> | undefined
+
+  /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
+  constructor(options: ProducerOptions) {
+    super()
+    const config = producerConfig(options)
+    const { host } = config
+    this.#config = config
+    this.clientId = newClientId(host)
+    this.#cluster = new Cluster({
+      host,
+      nameServers: config.nameServers,
+      serialization: config.serialization,
+      router: this.serve(new Router(host.logger)),
+      onRouteChanged: (topic) => this.#followRoute(topic),
+      onConnectionClosed: () => this.#heartbeats.soon(),
+    })
+    this.#heartbeats = new Heartbeats({
+      host,
+      remoting: this.#cluster.remoting,
+      targets: () => this.#masters(),
+      content: () => this.#heartbeat(),
+    })
+    this.#publish = new PublishTable(this.#cluster, host.random, config.newTopicQueues)
+    this.#parcels = new Parcels({
+      ...config,
+      clock: host.clock,
+      keys: keysOf(config),
+      rules: config,
+    })
+    this.#room = new Room(host.clock, {
+      maxCount: config.maxInFlight,
+      maxBytes: config.maxInFlightBytes,
+    })
+    if (config.avoidSlowBrokers) {
+      const probe = config.probeBrokers ? (name: string) => this.#publish.probe(name) : undefined
+      this.#faults = new BrokerFaults({ clock: host.clock, logger: host.logger, probe })
+    }
+    this.#sender = new Sender({
+      clock: host.clock,
+      publish: this.#publish,
+      room: this.#room,
+      retries: config.retries,
+      attemptTimeoutMs: config.attemptTimeoutMs,
+      retryLessSafe: config.retryLessSafe,
+      faults: this.#faults,
+      onRetry: (attempt, topic) => this.emit('retry', { topic, ...attempt }),
+    })
+    this.#carrier = config.autoBatch ? this.#autoBatch() : this.#sender
+  }
+
+  /** Messages in flight: handed to `send` or its sisters and not yet answered. */
+  get inFlight(): number {
+    return this.#room.count
+  }
+
+  /**
+   * Finds a name server. Rejects with `ClientError` NAME_SERVER_UNREACHABLE; `start` may then be
+   * called again. Which topics are sent to need not be known: their routes are found when needed.
+   */
+  async start(): Promise<void> {
+    if (this.#state === 'closed') throw closed()
+    if (this.#state !== 'new') throw badOption('the producer was started before', 'start once')
+    this.#state = 'starting'
+    try {
+      await this.#cluster.checkNameServers()
+    } catch (error) {
+      if (this.#closing === undefined) this.#state = 'new'
+      throw error
+    }
+    if (this.#closing !== undefined) throw closed()
+    this.#cluster.start()
+    this.#heartbeats.start()
+    this.#faults?.start()
+    this.#state = 'started'
+  }
+
+  /**
+   * Sends one message and waits until the broker has stored it. Failed attempts are repeated on
+   * another broker, so that in rare cases a message is stored twice. Rejects with `ClientError`, or
+   * with the reason of `options.signal`.
+   */
+  send(message: Message, options: SendOptions = NO_OPTIONS): Promise<SendResult> {
+    try {
+      const order = this.#order(this.#parcels.of(message), message, options)
+      this.#room.enter(order.parcel.sizeBytes)
+      return this.#launch(order)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * The same for those who do not wait for each message: at most `maxInFlight` messages and
+   * `maxInFlightBytes` are in flight. Beyond that a send waits for room, and its time runs
+   * (`whenFull: 'wait'`), or rejects at once with TOO_MANY_IN_FLIGHT. Await `room()` before a send
+   * to read no faster than you can send.
+   */
+  sendAsync(message: Message, options: SendOptions = NO_OPTIONS): Promise<SendResult> {
+    try {
+      const order = this.#order(this.#parcels.of(message), message, options)
+      if (this.#room.tryEnter(order.parcel.sizeBytes)) return this.#launch(order)
+      return this.#launchLater(order)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Calls off a message that waits for its time, by the `recallHandle` of its `SendResult`. Resolves
+   * with the unique key of the message when its broker has taken note; rejects with `ClientError`, also
+   * when the message was due before.
+   */
+  async recall(topic: string, recallHandle: string): Promise<string> {
+    if (this.#state !== 'started') throw this.#notRunning()
+    const handle = readRecallHandle(topic, recallHandle)
+    if (this.#publish.get(topic) === undefined) await this.#publish.find(topic)
+    const { group, sendTimeoutMs } = this.#config
+    return recallMessage(this.#cluster.link(handle.brokerName), topic, recallHandle, {
+      ...{ group, timeoutMs: sendTimeoutMs },
+    })
+  }
+
+  /** Resolves when `sendAsync` has room for another message. */
+  async room(): Promise<void> {
+    await this.#room.available()
+  }
+
+  /**
+   * Hands one message to a connection and waits for no answer: nobody learns whether it arrived.
+   * Rejects with `ClientError` when there is no connection. `options.signal` has no effect.
+   */
+  async sendOneway(message: Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+    const order = this.#order(this.#parcels.of(message), message, options)
+    this.#room.enter(order.parcel.sizeBytes)
+    await this.#sender.hand(order)
+  }
+
+  /**
+   * Sends several messages of one topic with one request: all are stored, one behind the other, or
+   * none. Together they may be `maxMessageBytes` long (`splitBatch` cuts what is longer); they are not
+   * compressed and have no delays.
+   * A selector gets the first message.
+   */
+  async sendBatch(
+    messages: readonly Message[],
+    options: SendOptions = NO_OPTIONS,
+  ): Promise<SendResult> {
+    const [first] = messages
+    if (first === undefined) throw badMessage('a batch is empty', 'send at least one message')
+    const order = this.#order(this.#parcels.ofBatch(first, messages), first, options)
+    this.#room.enter(order.parcel.sizeBytes)
+    return await this.#launch(order)
+  }
+
+  /** Takes no more messages, waits for the answers of those in flight, then leaves the cluster. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Names what brokers may ask of this kind of producer. */
+  protected serve(router: Router): Router {
+    return router
+  }
+
+  /** Sends the first half of a transaction. Rejects as `send` does. */
+  protected sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
+    try {
+      const half = asHalf(this.#parcels.of(message), message, this.#config.group, options)
+      const order = this.#order(half, message, options)
+      this.#room.enter(half.sizeBytes)
+      return this.#launch(order)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  protected linkTo(brokerName: string): BrokerLink {
+    return this.#cluster.link(brokerName)
+  }
+
+  /** Finds the brokers that take new topics, and tells them of this producer before it sends. */
+  protected meetBrokers(): void {
+    const { logger } = this.#config.host
+    this.#cluster.findRoute(NEW_TOPIC_TEMPLATE).catch((error: unknown) => {
+      const sentence =
+        'No broker knows this producer before it sends: until then none can ask it about transactions.'
+      if (this.#state === 'started') logger.warn(sentence, { error })
+    })
+  }
+
+  async #close(): Promise<void> {
+    const wasStarted = this.#state === 'started'
+    this.#state = 'closed'
+    await this.#room.idle()
+    await this.#faults?.stop()
+    if (wasStarted) await this.#heartbeats.stop({ producerGroup: this.#config.group })
+    await this.#cluster.close()
+  }
+
+  #autoBatch(): AutoBatch {
+    const { host, autoBatchBytes, autoBatchHoldMs, maxMessageBytes } = this.#config
+    return new AutoBatch({
+      clock: host.clock,
+      publish: this.#publish,
+      sender: this.#sender,
+      room: this.#room,
+      maxBytes: Math.min(autoBatchBytes, maxMessageBytes),
+      holdMs: autoBatchHoldMs,
+    })
+  }
+
+  /** Delivers an order that has taken its room, which is given back when it is over. */
+  #launch(order: Order): Promise<SendResult> {
+    const { signal } = order
+    const work = this.#carrier.deliver(order)
+    return signal === undefined ? work : unlessAborted(work, signal)
+  }
+
+  async #launchLater(order: Order): Promise<SendResult> {
+    if (this.#config.whenFull === 'fail') throw this.#room.full()
+    const { signal, startMs, timeoutMs, parcel } = order
+    const entered = this.#room.enterLater(parcel.sizeBytes, startMs + timeoutMs)
+    if (signal === undefined) await entered
+    else {
+      await unlessAborted(entered, signal).catch((error: unknown) => {
+        // Who gives up while waiting gives its room back when it comes.
+        entered.then(
+          () => this.#room.leave(parcel.sizeBytes),
+          () => undefined,
+        )
+        throw error
+      })
+    }
+    return await this.#launch(order)
+  }
+
+  #order(parcel: Parcel, message: Message, options: SendOptions): Order {
+    if (this.#state !== 'started') throw this.#notRunning()
+    return {
+      parcel,
+      startMs: this.#config.host.clock.monotonicMs(),
+      timeoutMs: timeoutOf(options) ?? this.#config.sendTimeoutMs,
+      destination: destinationOf(message, options, this.#config.host.random),
+      signal: options.signal,
+      holdsRoom: true,
+    }
+  }
+
+  #notRunning(): ClientError {
+    if (this.#state === 'closed') return closed()
+    return new ClientError('NOT_STARTED', 'the producer was not started', {
+      retryable: false,
+      hint: 'await start() first',
+    })
+  }
+
+  #followRoute(topic: string): void {
+    this.#publish.renew(topic)
+    this.#heartbeats.soon()
+    this.emit('routeChanged', topic)
+  }
+
+  #masters(): string[] {
+    return [...this.#cluster.addresses.values()]
+      .map((replicas) => replicas.get(MASTER_ID))
+      .filter((address) => address !== undefined)
+  }
+
+  #heartbeat(): HeartbeatData {
+    return {
+      clientID: this.clientId,
+      producerDataSet: [{ groupName: this.#config.group }],
+      consumerDataSet: [],
+      heartbeatFingerprint: 0,
+      withoutSub: false,
+    }
+  }
+}
+
+function keysOf({ host }: ProducerConfig): UniqueKeys {
+  return new UniqueKeys({
+    ip: host.machine.addresses[0] ?? NO_ADDRESS,
+    pid: host.machine.pid,
+    salt: host.random.bytes(4).readInt32BE(),
+    nowMs: () => host.clock.nowMs(),
+  })
+}
+
+function timeoutOf({ timeoutMs }: SendOptions): number | undefined {
+  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY)) {
+    return timeoutMs
+  }
+  throw badOption(`timeoutMs of a send is ${timeoutMs}`, 'use milliseconds above 0')
+}
+
+function closed(): ClientError {
+  return new ClientError('CLOSED', 'the producer was closed', {
+    retryable: false,
+    hint: 'make a new one',
+  })
+}
