@@ -87,7 +87,6 @@ test('each key of the flush that has no effect says why', () => {
     flushLeastPagesWhenWarmMapedFile: 'zeros ahead',
     writeWithoutMmap: 'never mapped',
     dataReadAheadEnable: 'read ahead where a consumer reads on',
-    accessMessageInMemoryMaxRatio: 'not guessed',
     travelCqFileNumWhenGetMessage: 'goes on in the next',
   }
   const text = Object.keys(reasons).map((key) => `${key}=1`)
@@ -96,6 +95,13 @@ test('each key of the flush that has no effect says why', () => {
     return expect.stringMatching(new RegExp(`${key} has no effect here: .*${why}`))
   })
   expect(warnings).toEqual(expected)
+})
+
+test('a master has the broker id 0 whatever its file says, a slave another one', () => {
+  expect(complete('brokerRole=SYNC_MASTER\nbrokerId=3').brokerId).toBe(0)
+  expect(complete('brokerRole=SLAVE\nbrokerId=3').brokerId).toBe(3)
+  expect(() => complete('brokerRole=SLAVE\nbrokerId=0')).toThrow(/needs a brokerId above 0/)
+  expect(() => complete('brokerRole=SLAVE')).toThrow(ConfigError)
 })
 
 test("levels beyond Apache's limits are taken for the limits, with a warning, as there", () => {

@@ -4,6 +4,7 @@
  */
 import type { Host } from '@rockhopper/host'
 import {
+  ConfigError,
   type ConfigOf,
   configTable,
   DEFAULT_DELAY_LEVELS,
@@ -25,11 +26,27 @@ export const brokerConfigTable = configTable({
     defaultShown: 'the host name',
     meaning: 'name shared by a master and its slaves',
   }),
-  brokerId: int({ default: 0, max: 0, meaning: '0 is the master; slaves are not possible so far' }),
+  brokerId: int({ default: 0, meaning: '0 is the master, which always has it; slaves are above' }),
   brokerRole: choice({
     default: 'ASYNC_MASTER',
-    choices: ['ASYNC_MASTER'],
-    meaning: 'role in replication; only a master without slaves is possible so far',
+    choices: ['ASYNC_MASTER', 'SYNC_MASTER', 'SLAVE'],
+    meaning: 'role in replication: whether it copies a master, or is one that waits for its slaves',
+  }),
+  slaveReadEnable: bool({
+    default: true,
+    meaning:
+      'whether a slave serves pulls, and a master sends those who read old messages to its slave; ' +
+      "Apache's default is false",
+  }),
+  offsetCheckInSlave: bool({
+    default: false,
+    meaning: 'whether a slave corrects offsets that its queue does not have, as a master does',
+  }),
+  accessMessageInMemoryMaxRatio: int({
+    default: 40,
+    max: 100,
+    unit: 'percent of the memory of the machine',
+    meaning: 'how far behind the end of the log messages are old, which a slave may serve',
   }),
   namesrvAddr: text({
     default: '',
@@ -360,6 +377,10 @@ export const brokerConfigTable = configTable({
     default: true,
     meaning: "whether such a message may be called off; Apache's default is false",
   }),
+  storeReplyMessageEnable: bool({
+    default: true,
+    meaning: 'whether replies to requests are stored as well as handed to who waits for them',
+  }),
   'rocketmq.broker.rebalance.lockMaxLiveTime': int({
     default: 60_000,
     min: 1_000,
@@ -425,8 +446,15 @@ export interface BrokerConfig extends BrokerSettings {
   readonly nameServers: readonly string[]
 }
 
+/** Throws `ConfigError` for a slave that has the broker id of masters. */
 export function completeBrokerConfig(settings: BrokerSettings, host: Host): BrokerConfig {
   const { machine } = host
+  const isSlave = settings.brokerRole === 'SLAVE'
+  if (isSlave && settings.brokerId === 0) {
+    throw new ConfigError([
+      'a broker with brokerRole=SLAVE needs a brokerId above 0, which no other slave of its master has',
+    ])
+  }
   const own = machine.addresses[0] ?? '127.0.0.1'
   const listensBeyondLoopback = settings.bindAddress !== '' && !isLoopback(settings.bindAddress)
   const specific = listensBeyondLoopback && !isAnyAddress(settings.bindAddress)
@@ -435,6 +463,7 @@ export function completeBrokerConfig(settings: BrokerSettings, host: Host): Brok
   const nameServers = settings.namesrvAddr || (machine.environment['NAMESRV_ADDR'] ?? '')
   return {
     ...settings,
+    brokerId: isSlave ? settings.brokerId : 0,
     brokerName: settings.brokerName || machine.hostname,
     brokerIP1,
     bindAddress: settings.bindAddress || (isLoopback(brokerIP1) ? '127.0.0.1' : '0.0.0.0'),

@@ -16,11 +16,11 @@ const reasons: readonly Reason[] = [
     keys: `
       storePathEpochFile storePathBrokerIdentity haListenPort haSendHeartbeatInterval
       haHousekeepingInterval haTransferBatchSize haMasterAddress haMaxGapNotInSync
-      slaveTimeout offsetCheckInSlave duplicationEnable enableDLegerCommitLog dLegerGroup
+      slaveTimeout duplicationEnable enableDLegerCommitLog dLegerGroup
       dLegerPeers dLegerSelfId preferredLeaderId enableBatchPush totalReplicas inSyncReplicas
       minInSyncReplicas allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable
       haMaxTimeSlaveNotCatchup syncMasterFlushOffsetWhenStartup maxChecksumRange
-      syncFromLastFile asyncLearner brokerIP2 sendHeartbeatTimeoutMillis slaveReadEnable
+      syncFromLastFile asyncLearner brokerIP2 sendHeartbeatTimeoutMillis
       brokerHeartbeatInterval brokerNotActiveTimeoutMillis syncBrokerMemberGroupPeriod
       enableSlaveActingMaster enableRemoteEscape skipPreOnline lockInStrictMode
       enableControllerMode controllerAddr fetchControllerAddrByDnsLookup
@@ -185,10 +185,6 @@ const reasons: readonly Reason[] = [
     keys: 'dataReadAheadEnable',
   },
   {
-    why: 'which messages are in memory is known here, not guessed from their distance to the end',
-    keys: 'accessMessageInMemoryMaxRatio',
-  },
-  {
     why: 'a pull that finds nothing in one file of a queue goes on in the next with its next request',
     keys: 'travelCqFileNumWhenGetMessage',
   },
@@ -216,7 +212,7 @@ const reasons: readonly Reason[] = [
       consumerFallbehindThreshold startAcceptSendRequestTimeStamp rejectPullConsumerEnable
       compressedRegister forceRegister updateNameServerAddrPeriod enableNetWorkFlowControl
       enableBroadcastOffsetStore broadcastOffsetExpireSecond broadcastOffsetExpireMaxSecond
-      realTimeNotifyConsumerChange litePullMessageEnable storeReplyMessageEnable
+      realTimeNotifyConsumerChange litePullMessageEnable
       forwardTimeout consumerOffsetUpdateVersionStep
       compatibleWithOldNameSrv validateSystemTopicWhenUpdateTopic channelExpiredTimeout
       subscriptionExpiredTimeout estimateAccumulation fetchNamesrvAddrInterval
