@@ -19,6 +19,7 @@ import { handleOffsets } from './handlers/offsets.ts'
 import { handlePulls } from './handlers/pull.ts'
 import { handleRelays } from './handlers/relays.ts'
 import { handleReplay } from './handlers/replay.ts'
+import { handleReplies } from './handlers/reply.ts'
 import { handleRetention } from './handlers/retention.ts'
 import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
@@ -284,13 +285,15 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   const timerRules = timerRulesOf(config)
   const peers = new PeerHosts()
   const putting = { config, delays, groups, random, savedTopics, store, storeHost, topics, traffic }
+  const idPrefix = offsetIdPrefix(storeHost)
   handleSends(router, {
     ...putting,
     locks,
     ...{ clock, peers, timerRules, timers, transactions },
-    offsetIdPrefix: offsetIdPrefix(storeHost),
+    offsetIdPrefix: idPrefix,
     uniqueKey: () => keys.next(),
   })
+  handleReplies(router, { ...putting, clients, clock, logger, offsetIdPrefix: idPrefix, peers })
   handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
   handleDelays(router, tables)

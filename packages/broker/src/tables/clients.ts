@@ -56,6 +56,8 @@ interface MutableConsumerGroup extends ConsumerGroup {
 export class ClientTable {
   readonly #clock: Clock
   readonly #producers = new Map<string, Map<Connection, Member>>()
+  /** Of each client that is a producer the newest connection. */
+  readonly #producerConnections = new Map<string, Connection>()
   readonly #consumers = new Map<string, MutableConsumerGroup>()
 
   constructor(clock: Clock) {
@@ -64,6 +66,11 @@ export class ClientTable {
 
   producersOf(group: string): Member[] {
     return [...(this.#producers.get(group)?.values() ?? [])]
+  }
+
+  /** Where a client is to be found that is in some producer group; undefined when it is in none. */
+  producer(clientId: string): Connection | undefined {
+    return this.#producerConnections.get(clientId)
   }
 
   consumersOf(group: string): ConsumerGroup | undefined {
@@ -104,6 +111,7 @@ export class ClientTable {
     const members = this.#producers.get(group) ?? new Map<Connection, Member>()
     members.set(member.connection, this.#seen(member))
     this.#producers.set(group, members)
+    this.#producerConnections.set(member.clientId, member.connection)
   }
 
   /**
@@ -125,8 +133,14 @@ export class ClientTable {
 
   removeProducer(group: string, connection: Connection): void {
     const members = this.#producers.get(group)
-    members?.delete(connection)
-    if (members?.size === 0) this.#producers.delete(group)
+    const member = members?.get(connection)
+    if (members === undefined || member === undefined) return
+    members.delete(connection)
+    if (members.size === 0) this.#producers.delete(group)
+    const { clientId } = member
+    if (this.#producerConnections.get(clientId) !== connection) return
+    const isLeft = [...this.#producers.values()].every((others) => !others.has(connection))
+    if (isLeft) this.#producerConnections.delete(clientId)
   }
 
   /** Returns whether the group lost a member. */

@@ -30,25 +30,24 @@ const stored = {
   recallHandle: optional(text('by which a message that waits for its time can be called off')),
 }
 
-export const SEND_MESSAGE = command(10, 'SEND_MESSAGE', {
-  request: {
-    producerGroup,
-    topic,
-    defaultTopic,
-    defaultTopicQueueNums,
-    queueId,
-    sysFlag,
-    bornTimestamp,
-    flag,
-    properties,
-    reconsumeTimes,
-    unitMode,
-    maxReconsumeTimes,
-    batch,
-    brokerName: renamed('bname', brokerName),
-  },
-  answer: stored,
-})
+const longRequest = {
+  producerGroup,
+  topic,
+  defaultTopic,
+  defaultTopicQueueNums,
+  queueId,
+  sysFlag,
+  bornTimestamp,
+  flag,
+  properties,
+  reconsumeTimes,
+  unitMode,
+  maxReconsumeTimes,
+  batch,
+  brokerName: renamed('bname', brokerName),
+}
+
+export const SEND_MESSAGE = command(10, 'SEND_MESSAGE', { request: longRequest, answer: stored })
 
 const shortRequest = {
   producerGroup: renamed('a', producerGroup),
@@ -76,6 +75,41 @@ export const SEND_MESSAGE_V2 = command(310, 'SEND_MESSAGE_V2', {
 export const SEND_BATCH_MESSAGE = command(320, 'SEND_BATCH_MESSAGE', {
   request: shortRequest,
   answer: stored,
+})
+
+/** The answer to a message that was sent as a request: the broker hands it to who waits for it. */
+export const SEND_REPLY_MESSAGE = command(324, 'SEND_REPLY_MESSAGE', {
+  request: longRequest,
+  answer: stored,
+})
+
+/** The same request with one-letter keys. */
+export const SEND_REPLY_MESSAGE_V2 = command(325, 'SEND_REPLY_MESSAGE_V2', {
+  request: shortRequest,
+  answer: stored,
+})
+
+/**
+ * Broker to client: a reply to one of its requests. Body: that of the message, compressed as
+ * `sysFlag` says. Source: Apache class ReplyMessageRequestHeader; `broker-api.md` section 7.7.
+ */
+export const PUSH_REPLY_MESSAGE_TO_CLIENT = command(326, 'PUSH_REPLY_MESSAGE_TO_CLIENT', {
+  request: {
+    producerGroup,
+    topic,
+    defaultTopic,
+    defaultTopicQueueNums,
+    queueId,
+    sysFlag,
+    bornTimestamp,
+    flag,
+    properties,
+    reconsumeTimes,
+    unitMode,
+    bornHost: optional(text('address of who replied, `ip:port`')),
+    storeHost: optional(text('address of the broker, `ip:port`')),
+    storeTimestamp: optional(int64('when the broker got the reply, ms since 1970')),
+  },
 })
 
 export const CONSUMER_SEND_MSG_BACK = command(36, 'CONSUMER_SEND_MSG_BACK', {
