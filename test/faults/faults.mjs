@@ -6,6 +6,7 @@
  *   npm run test:faults -- --power 50                                      (as root, on Linux)
  *   npm run test:faults -- --group 200          consumers join, leave and are killed (about 3 min)
  *   npm run test:faults -- --timers 100000      messages that have times of their own (about 3 min)
+ *   npm run test:faults -- --transactions 20000 [--kills 20]      broker and producers are killed
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -22,15 +23,18 @@ const { values } = parseArgs({
     power: { type: 'string' },
     group: { type: 'string' },
     timers: { type: 'string' },
+    transactions: { type: 'string' },
     flush: { type: 'string', default: 'both' },
     seed: { type: 'string', default: '1' },
   },
 })
-const { flush, group = '0', power = '0', seed, timers = '0' } = values
+const { flush, group = '0', power = '0', seed, timers = '0', transactions = '0' } = values
 const isOther = [values.power, values.group, values.timers].some((value) => value !== undefined)
-const { kills = isOther ? '0' : '100' } = values
-if (![group, kills, power, seed, timers].every((value) => /^\d+$/.test(value))) {
-  end(1, 'faults: --kills, --power, --group, --timers and --seed take whole numbers')
+const usualKills = values.transactions !== undefined ? '20' : isOther ? '0' : '100'
+const { kills = usualKills } = values
+if (![group, kills, power, seed, timers, transactions].every((value) => /^\d+$/.test(value))) {
+  const options = '--kills, --power, --group, --timers, --transactions and --seed'
+  end(1, `faults: ${options} take whole numbers`)
 }
 if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
   end(1, `faults: --flush is ASYNC_FLUSH, SYNC_FLUSH or both, not "${flush}"`)
@@ -64,6 +68,7 @@ const run = spawnSync(process.execPath, [join(bundle, 'faults.run.js')], {
       FAULTS_POWER: power,
       FAULTS_GROUP: group,
       FAULTS_TIMERS: timers,
+      FAULTS_TRANSACTIONS: transactions,
       FAULTS_FLUSH: flush,
       FAULTS_SEED: seed,
       FAULTS_RESULT: resultFile,

@@ -5,7 +5,13 @@
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { verdictOnTimers } from './timer-storm.ts'
-import { type Verdict, verdictOnGroups, verdictOnKills, verdictOnPower } from './verdict.ts'
+import {
+  type Verdict,
+  verdictOnGroups,
+  verdictOnKills,
+  verdictOnPower,
+  verdictOnTransactions,
+} from './verdict.ts'
 
 /** The longest time that a message of a storm waits. */
 const MAX_DELAY_MS = 120_000
@@ -23,7 +29,10 @@ async function run(): Promise<void> {
     verdicts.push(verdict)
     process.stdout.write(`${verdict.text}\n\n`)
   }
-  const kills = Math.ceil(Number(FAULTS_KILLS) / types.length)
+  const transactions = Number(process.env['FAULTS_TRANSACTIONS'])
+  const allKills = Number(FAULTS_KILLS)
+  if (transactions > 0) say(await verdictOnTransactions({ transactions, kills: allKills, seed }))
+  const kills = transactions > 0 ? 0 : Math.ceil(allKills / types.length)
   for (const flushDiskType of types) {
     if (kills > 0) say(await verdictOnKills({ kills, flushDiskType, seed }))
   }

@@ -65,6 +65,23 @@ export async function pull(
   throw new Error(`a pull of ${where} was answered with ${answer.code}: ${answer.remark}`)
 }
 
+/** All messages of a queue from an offset on, to where it ends when it is come by. */
+export async function* messagesOf(
+  place: PullOptions,
+  queueId: number,
+  from = 0,
+): AsyncGenerator<StoredRecord> {
+  for (let offset = from; ; ) {
+    const pulled = await pull(place, queueId, offset)
+    if (pulled.kind === 'nothing') return
+    if (pulled.kind === 'moved') offset = pulled.nextOffset
+    else {
+      yield* pulled.records
+      offset += pulled.records.length
+    }
+  }
+}
+
 /** The first offset of a queue, and the one behind its last. */
 export interface Bounds {
   readonly minOffset: number

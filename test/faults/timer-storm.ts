@@ -13,7 +13,7 @@ import { SimRandom } from '@rockhopper/sim'
 import type { Child } from '../processes/child.ts'
 import { launchOurServer, untilUp } from '../processes/our-server.ts'
 import { freePort } from '../processes/port.ts'
-import { type PullOptions, pull } from './queue-pulls.ts'
+import { messagesOf, type PullOptions } from './queue-pulls.ts'
 import { percentile } from './tally.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -186,18 +186,11 @@ class TimerStorm {
       ...{ remoting: this.#remoting, address: this.#address, topic: TOPIC, group: 'readers' },
     }
     const found = new Map<string, number[]>()
-    for (let offset = 0; ; ) {
-      const pulled = await pull(place, 0, offset)
-      if (pulled.kind === 'nothing') return found
-      if (pulled.kind === 'moved') offset = pulled.nextOffset
-      else {
-        for (const { body, storeTimestamp } of pulled.records) {
-          const times = found.get(body.toString()) ?? []
-          found.set(body.toString(), [...times, storeTimestamp])
-        }
-        offset += pulled.records.length
-      }
+    for await (const { body, storeTimestamp } of messagesOf(place, 0)) {
+      const times = found.get(body.toString()) ?? []
+      found.set(body.toString(), [...times, storeTimestamp])
     }
+    return found
   }
 }
 

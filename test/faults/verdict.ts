@@ -7,6 +7,7 @@ import { drawFates } from './plan.ts'
 import { losePower, type PowerLosses, type PowerOptions } from './power.ts'
 import { storm } from './storm.ts'
 import { percentile } from './tally.ts'
+import { type TransactionStormOptions, transactionStorm } from './transaction-storm.ts'
 
 export interface Verdict {
   readonly good: boolean
@@ -77,6 +78,31 @@ export async function verdictOnGroups(options: {
     return { good, summary, text: [...found, summary, ...hint].join('\n') }
   } catch (error) {
     return broken(error, 'a storm over groups', again)
+  }
+}
+
+/** So many producers run the transactions of a long storm. */
+const PRODUCERS = 4
+
+export async function verdictOnTransactions(
+  options: Omit<TransactionStormOptions, 'producers'>,
+): Promise<Verdict> {
+  const { kills, seed, transactions } = options
+  const again = `npm run test:faults -- --transactions ${transactions} --kills ${kills} --seed ${seed}`
+  try {
+    const report = await transactionStorm({ ...options, producers: PRODUCERS })
+    const good = report.findings.length === 0
+    const summary =
+      `${good ? 'passed' : 'failed'}: ${report.stored} transactions, the broker killed ` +
+      `${report.brokerKills} times, producers ${report.producerKills} times: ${report.committed} to ` +
+      `be committed, ${report.rolledBack} to be rolled back, ${report.unknown} of them known only ` +
+      `when asked; of ${report.begun} begun ${report.asked} were asked about, ${report.visible} are ` +
+      `seen, ${report.findings.length} promises broken, ${Math.round(report.durationMs / 1000)} s`
+    const found = report.findings.map(({ rule, sentence }) => `broken: ${rule}: ${sentence}`)
+    const hint = good ? [] : [`what is left is in ${report.folder}; again: ${again}`]
+    return { good, summary, text: [...found, summary, ...hint].join('\n') }
+  } catch (error) {
+    return broken(error, 'a storm of transactions', again)
   }
 }
 
