@@ -128,12 +128,12 @@ test('the old spellings of file sizes are understood', () => {
   expect(values.mappedFileSizeCommitLog).toBe(4_194_304)
 })
 
-test("the sample files of Apache's distribution are readable but for roles that are not there", () => {
+test("the sample files of Apache's distribution are readable, and a role that there is not is no role", () => {
   const sample =
     'brokerClusterName = DefaultCluster\nbrokerName = broker-a\nbrokerId = 0\ndeleteWhen = 04\n' +
     'fileReservedTime = 48\nbrokerRole = ASYNC_MASTER\nflushDiskType = ASYNC_FLUSH\n'
   expect(readBrokerConfig(sample, 'broker.conf').values.brokerName).toBe('broker-a')
-  expect(() => readBrokerConfig('brokerRole=SLAVE', 'broker.conf')).toThrow(/brokerRole/)
+  expect(() => readBrokerConfig('brokerRole=BOSS', 'broker.conf')).toThrow(/brokerRole/)
 })
 
 test('no key is both known and foreign', () => {
