@@ -37,16 +37,20 @@ test('the sentence says what to do in each case', () => {
   expect(noTopicSentence('a', true, false)).toMatch(/as many as it can keep/)
 })
 
+const settings = {
+  brokerName: 'broker-a',
+  brokerClusterName: 'DefaultCluster',
+  autoCreateTopicEnable: true,
+  clusterTopicEnable: true,
+  brokerTopicEnable: true,
+  defaultTopicQueueNums: 8,
+  timerWheelEnable: true,
+  traceTopicEnable: false,
+  msgTraceTopicName: 'RMQ_SYS_TRACE_TOPIC',
+}
+
 test('a broker begins with the topics that Apache 5.3.3 writes into its topics.json', () => {
-  const topics = systemTopics({
-    brokerName: 'broker-a',
-    brokerClusterName: 'DefaultCluster',
-    autoCreateTopicEnable: true,
-    clusterTopicEnable: true,
-    brokerTopicEnable: true,
-    defaultTopicQueueNums: 8,
-    timerWheelEnable: true,
-  })
+  const topics = systemTopics(settings)
   const rows = topics.map((t) => `${t.topicName} ${t.perm} ${t.readQueueNums} ${t.writeQueueNums}`)
   expect(rows.sort()).toEqual([
     'BenchmarkTest 6 1024 1024',
@@ -61,4 +65,14 @@ test('a broker begins with the topics that Apache 5.3.3 writes into its topics.j
     'broker-a 7 1 1',
     'rmq_sys_wheel_timer 6 1 1',
   ])
+})
+
+test('with traceTopicEnable a broker begins with a topic for traces, under the name it is given', () => {
+  const msgTraceTopicName = 'traces'
+  const named = (on: boolean): (string | number)[][] =>
+    systemTopics({ ...settings, traceTopicEnable: on, msgTraceTopicName })
+      .filter(({ topicName }) => topicName === msgTraceTopicName)
+      .map(({ topicName, perm, readQueueNums }) => [topicName, perm, readQueueNums])
+  expect(named(false)).toEqual([])
+  expect(named(true)).toEqual([['traces', 6, 1]])
 })

@@ -12,6 +12,7 @@ import {
   type ReadConfig,
   readConfig,
   setting,
+  TRACE_TOPIC,
 } from '@rockhopper/protocol'
 import { foreignKeys, oldSpellings } from './foreign-keys.ts'
 
@@ -89,6 +90,11 @@ export const brokerConfigTable = configTable({
   }),
   regionId: text({ default: 'DefaultRegion', meaning: 'region that messages and answers carry' }),
   traceOn: bool({ default: true, meaning: 'whether messages may be traced' }),
+  traceTopicEnable: bool({
+    default: false,
+    meaning: 'whether there is a topic for the traces of messages from the start',
+  }),
+  msgTraceTopicName: text({ default: TRACE_TOPIC, meaning: 'name of that topic' }),
   storePathRootDir: text({
     default: '',
     defaultShown: '~/store',

@@ -207,7 +207,7 @@ const reasons: readonly Reason[] = [
       autoMessageVersionOnTopicLen enableRunningFlagsInFlush
       maxAsyncPutMessageRequests maxConsumeQueueScan sampleCountThreshold
       enableBuildConsumeQueueConcurrently readUnCommitted brokerConfigPath rocketmqHome
-      messageStorePlugIn msgTraceTopicName traceTopicEnable fetchNameSrvAddrByDnsLookup
+      messageStorePlugIn fetchNameSrvAddrByDnsLookup
       fetchNamesrvAddrByAddressServer disableConsumeIfConsumerReadSlowly
       consumerFallbehindThreshold startAcceptSendRequestTimeStamp rejectPullConsumerEnable
       compressedRegister forceRegister updateNameServerAddrPeriod enableNetWorkFlowControl

@@ -55,6 +55,7 @@ export {
   isSystemTopic,
   RETRY_PREFIX,
   retryTopicOf,
+  TRACE_TOPIC,
   topicNameProblem,
 } from './names.ts'
 export {

@@ -45,3 +45,4 @@ export {
 export { type Property, parseProperties, withProperties } from './java-properties.ts'
 export { decodeRecallHandle, encodeRecallHandle, type RecallHandle } from './recall-handle.ts'
 export { type ResponseCode, responseCode, responseCodeName } from './response-code.ts'
+export * from './trace.ts'

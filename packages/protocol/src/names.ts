@@ -6,6 +6,9 @@
 export const RETRY_PREFIX = '%RETRY%'
 export const DEAD_LETTER_PREFIX = '%DLQ%'
 
+/** Topic to which clients send what they write down of messages, unless told another. */
+export const TRACE_TOPIC = 'RMQ_SYS_TRACE_TOPIC'
+
 const MAX_TOPIC_CHARS = 127
 /** Topics made of a prefix and a group may be longer. */
 const MAX_GROUP_TOPIC_CHARS = 255
@@ -26,7 +29,7 @@ const systemTopics: ReadonlySet<string> = new Set([
   ...forbiddenToSend,
   'TBW102',
   'BenchmarkTest',
-  'RMQ_SYS_TRACE_TOPIC',
+  TRACE_TOPIC,
   'CHECKPOINT_TOPIC',
 ])
 

@@ -14,6 +14,8 @@ export interface SystemTopicSettings {
   readonly brokerTopicEnable: boolean
   readonly defaultTopicQueueNums: number
   readonly timerWheelEnable: boolean
+  readonly traceTopicEnable: boolean
+  readonly msgTraceTopicName: string
 }
 
 const DELAY_LEVELS = 18
@@ -38,6 +40,7 @@ export function systemTopics(settings: SystemTopicSettings): TopicConfig[] {
     [`${clusterName}_REPLY_TOPIC`, 1, read | write],
   ]
   if (settings.timerWheelEnable) topics.push([TIMER_TOPIC, 1, read | write])
+  if (settings.traceTopicEnable) topics.push([settings.msgTraceTopicName, 1, read | write])
   if (settings.autoCreateTopicEnable) {
     topics.push([DEFAULT_TOPIC, settings.defaultTopicQueueNums, read | write | inherit])
   }
