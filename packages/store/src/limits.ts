@@ -177,3 +177,6 @@ export const UNITS_PER_SUM = 2_048
 
 /** So much of the file of queue ends may be out of date before it is made anew, besides a half. */
 export const QUEUE_ENDS_SLACK_BYTES = 256 * KIB
+
+/** A record of another log that has come in part is kept in memory; a longer one is not taken. */
+export const MAX_COPIED_RECORD_BYTES = 32 * MIB

@@ -11,18 +11,20 @@ import { KeyIndexReader } from './keys/key-index-reader.ts'
 import { KeyIndexWriter } from './keys/key-index-writer.ts'
 import { Appender } from './log/appender.ts'
 import { CommitLog } from './log/commit-log.ts'
+import { LogCopy } from './log/log-copy.ts'
 import { flushPolicyOf, LogFlusher } from './log/log-flusher.ts'
 import type { LogReader } from './log/log-reader.ts'
 import { LogTail } from './log/log-tail.ts'
 import { LogWriter } from './log/log-writer.ts'
 import type { Marks } from './log/marks.ts'
+import type { Replicas } from './outcome.ts'
 import { Dispatcher } from './queues/dispatcher.ts'
 import { makeReaders } from './readers.ts'
 import { Checkpointer } from './recovery/checkpointer.ts'
 import { type Recovered, recoverStore } from './recovery/recover-store.ts'
 import { DiskUsage } from './retention/disk-usage.ts'
 import { Retention } from './retention/retention.ts'
-import { type KeyLookup, Store } from './store.ts'
+import { type KeyLookup, Store, type StoreParts } from './store.ts'
 import { pathsOf, type StorePaths } from './store-paths.ts'
 import { Watermark } from './watermark.ts'
 
@@ -30,7 +32,11 @@ import { Watermark } from './watermark.ts'
  * Opens the store in the configured folder, which is made if it is not there. Rejects with
  * `DiskError`, also when another process has the folder, and with `CorruptionError`.
  */
-export async function openStore(host: Host, config: StoreConfig): Promise<Store> {
+export async function openStore(
+  host: Host,
+  config: StoreConfig,
+  replicas?: Replicas,
+): Promise<Store> {
   const { disk } = host
   const paths = pathsOf(config)
   for (const path of [paths.root, paths.commitLog, paths.queues]) {
@@ -47,7 +53,7 @@ export async function openStore(host: Host, config: StoreConfig): Promise<Store>
       checkpointOffset,
       endOffset,
     })
-    return start(host, config, paths, files, lock, recovered)
+    return new Store({ ...start(host, config, paths, files, lock, recovered), replicas })
   } catch (error) {
     files.closeAll()
     lock.release()
@@ -62,7 +68,7 @@ function start(
   files: OpenFiles,
   lock: DiskLock,
   recovered: Recovered,
-): Store {
+): Omit<StoreParts, 'replicas'> {
   const { clock, disk, logger } = host
   const { endOffset, folder, keyIndex: index, queues, sums } = recovered
   const marks = marksAt(host, config, endOffset)
@@ -78,7 +84,8 @@ function start(
   const appender = new Appender({ clock, log, queues, dispatcher, writer, ...limits })
   const { written } = marks
   const readers = { config, clock, logger, log, folder, sums, queues, written }
-  const { logReader, queueReader, unitRepair, walk } = makeReaders(readers)
+  const { logPieces, logReader, queueReader, unitRepair, walk } = makeReaders(readers)
+  const copy = new LogCopy({ log, queues, dispatcher, writer, delays: config.delays })
   const checkpointer = new Checkpointer(
     {
       disk,
@@ -101,7 +108,7 @@ function start(
   const derived = { sums, queues, keyIndex: index }
   const retentionParts = { disk, clock, logger, failure, folder, checkpointer, ...derived }
   const retention = usage && new Retention({ ...retentionParts, config: rules, usage })
-  return new Store({
+  return {
     config,
     disk,
     logger,
@@ -113,9 +120,11 @@ function start(
     log,
     queues,
     appender,
+    copy,
     writer,
     flusher,
     checkpointer,
+    logPieces,
     logReader,
     queueReader,
     unitRepair,
@@ -125,7 +134,7 @@ function start(
     lookup,
     flushing: flusher.run().catch(failure.report),
     dispatching: dispatcher.run().catch(failure.report),
-  })
+  }
 }
 
 interface LookupParts {

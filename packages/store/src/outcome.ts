@@ -40,8 +40,10 @@ export type BatchToStore = Omit<MessageToStore, keyof BatchEntryToStore | 'delay
 export type Rejected =
   | { readonly kind: 'message-illegal'; readonly reason: string }
   | { readonly kind: 'properties-too-long'; readonly reason: string }
-  /** The disk is full or failed, or the store is closing. */
+  /** The disk is full or failed, the store is closing, or it only copies another one. */
   | { readonly kind: 'not-writable'; readonly reason: string }
+  /** Too few others would have it. */
+  | { readonly kind: 'too-few-replicas'; readonly reason: string }
 
 export interface Appended {
   readonly kind: 'appended'
@@ -66,6 +68,12 @@ export interface BatchAppended {
 
 export type BatchOutcome = BatchAppended | Rejected
 
+/** What became of bytes of another log. `unsound`: they are not what belongs there. */
+export type CopyOutcome =
+  | { readonly kind: 'appended' }
+  | { readonly kind: 'unsound'; readonly reason: string }
+  | Rejected
+
 export interface SettleOptions {
   /** Whether the sender wants to wait for the device, where the store is so configured. */
   readonly waitForFlush: boolean
@@ -73,8 +81,22 @@ export interface SettleOptions {
   readonly timeoutMs?: number | undefined
 }
 
+/**
+ * Whether enough others have a message, too. `replica-timeout`: not yet. `replica-absent`: there are
+ * too few others that could have it soon.
+ */
+export type ReplicaOutcome = 'ok' | 'replica-timeout' | 'replica-absent'
+
 /** `flush-timeout`: stored, and not on the device yet. `failed`: the disk failed meanwhile. */
-export type SettleOutcome = 'ok' | 'flush-timeout' | 'failed'
+export type SettleOutcome = 'flush-timeout' | 'failed' | ReplicaOutcome
+
+/** Those who keep copies of the log. */
+export interface Replicas {
+  /** Why nothing is to be stored now, a whole sentence; undefined when something may be. */
+  readonly refusal: string | undefined
+  /** When enough of them have everything before `endOffset`, or it is clear that they will not. */
+  settled(endOffset: number): ReplicaOutcome | Promise<ReplicaOutcome>
+}
 
 /** Decides over messages by what their records say. Its answers hold for one read. */
 export interface RecordFilter {

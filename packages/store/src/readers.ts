@@ -8,6 +8,7 @@ import type { SegmentFolder } from './files/segment-folder.ts'
 import type { CommitLog } from './log/commit-log.ts'
 import { DamageNotices } from './log/damage-notices.ts'
 import { LogPages } from './log/log-pages.ts'
+import { LogPieces } from './log/log-pieces.ts'
 import { LogReader } from './log/log-reader.ts'
 import type { LogSums } from './log/log-sums.ts'
 import { walkLog } from './log/log-walk.ts'
@@ -30,6 +31,7 @@ interface ReaderParts {
 
 export interface Readers {
   readonly logReader: LogReader
+  readonly logPieces: LogPieces
   readonly queueReader: QueueReader
   readonly unitRepair: UnitRepair
   /** The records of the log between two offsets; see `walkLog`. */
@@ -53,5 +55,6 @@ export function makeReaders(parts: ReaderParts): Readers {
     config,
   })
   const walk: Readers['walk'] = (from, to) => walkLog(pages, notices, from, to)
-  return { logReader, queueReader, unitRepair, walk }
+  const logPieces = new LogPieces(log, pages, notices)
+  return { logReader, logPieces, queueReader, unitRepair, walk }
 }

@@ -4,6 +4,7 @@
  *
  *   append → tail of the log → writer → flusher → dispatcher → queues → readers
  */
+import assert from 'node:assert/strict'
 import { type Disk, DiskError, type DiskLock, type Logger } from '@rockhopper/host'
 import type { QueueUnit, RecordView } from '@rockhopper/protocol'
 import type { StoreConfig } from './config.ts'
@@ -13,7 +14,9 @@ import type { KeyIndexReader } from './keys/key-index-reader.ts'
 import type { KeyIndexWriter } from './keys/key-index-writer.ts'
 import type { Appender } from './log/appender.ts'
 import type { CommitLog } from './log/commit-log.ts'
+import type { LogCopy } from './log/log-copy.ts'
 import type { LogFlusher } from './log/log-flusher.ts'
+import type { LogPieces } from './log/log-pieces.ts'
 import type { LogReader } from './log/log-reader.ts'
 import type { LogWriter } from './log/log-writer.ts'
 import type { Marks } from './log/marks.ts'
@@ -22,6 +25,7 @@ import type {
   BatchEntryToStore,
   BatchOutcome,
   BatchToStore,
+  CopyOutcome,
   KeyAnswer,
   KeyQuery,
   MessageToStore,
@@ -29,6 +33,8 @@ import type {
   ReadOutcome,
   ReadRequest,
   Rejected,
+  ReplicaOutcome,
+  Replicas,
   SettleOptions,
   SettleOutcome,
   StoreFigures,
@@ -66,9 +72,11 @@ export interface StoreParts {
   readonly log: CommitLog
   readonly queues: QueueTable
   readonly appender: Appender
+  readonly copy: LogCopy
   readonly writer: LogWriter
   readonly flusher: LogFlusher
   readonly checkpointer: Checkpointer
+  readonly logPieces: LogPieces
   readonly logReader: LogReader
   readonly queueReader: QueueReader
   readonly unitRepair: Readers['unitRepair']
@@ -78,6 +86,8 @@ export interface StoreParts {
   readonly retention: Retention | undefined
   /** Absent when nothing is to be found by its key. */
   readonly lookup: KeyLookup | undefined
+  /** Absent when nobody else need have a message before it is acknowledged. */
+  readonly replicas: Replicas | undefined
   /** Ends when `written` is closed and flushed. */
   readonly flushing: Promise<void>
   /** Ends when `confirmed` is closed and dispatched. */
@@ -113,6 +123,14 @@ export class Store {
 
   /** When what was appended up to `endOffset` is as safe as its sender may expect. */
   settled(endOffset: number, options: SettleOptions): SettleOutcome | Promise<SettleOutcome> {
+    const local = this.#settledHere(endOffset, options)
+    const { replicas } = this.#parts
+    if (replicas === undefined || !options.waitForFlush) return local
+    const elsewhere = replicas.settled(endOffset)
+    return elsewhere === 'ok' ? local : settledBoth(local, elsewhere)
+  }
+
+  #settledHere(endOffset: number, options: SettleOptions): SettleOutcome | Promise<SettleOutcome> {
     const { written, flushed } = this.marks
     const reached =
       this.#syncFlush && options.waitForFlush
@@ -121,6 +139,36 @@ export class Store {
           })
         : written.reached(endOffset)
     return reached === true ? 'ok' : reached.then(settleOutcome, failedOutcome)
+  }
+
+  /**
+   * Takes bytes that have this offset in the log that this one is a copy of, where the next ones
+   * belong. Only a store that is configured as a copy takes them.
+   */
+  appendCopy(offset: number, bytes: Buffer): CopyOutcome {
+    assert(this.#parts.config.isCopy === true, 'a store with messages of its own copies no other')
+    return this.#broken() ?? this.#parts.copy.append(offset, bytes)
+  }
+
+  /** Forgets the record of which only a part has come; returns where the next bytes belong. */
+  dropCopiedPart(): number {
+    this.#parts.copy.dropPart()
+    return this.#parts.copy.nextOffset
+  }
+
+  /**
+   * Bytes of the log from `from` on, one at the least and those before `to` at the most; both must be
+   * written and lie in one segment. At once when they are in memory. Rejects when the disk fails or
+   * lies.
+   */
+  logBytes(from: number, to: number): Buffer | Promise<Buffer> {
+    const { files, logPieces } = this.#parts
+    return despiteRemovals(files, () => logPieces.read(from, to))
+  }
+
+  /** Offset of the first byte that the log still has. */
+  get minOffset(): number {
+    return this.#parts.log.minOffset
   }
 
   /** Messages of a queue, at once when they are in memory. Rejects when the disk fails or lies. */
@@ -319,15 +367,37 @@ export class Store {
   }
 
   #notWritable(): Rejected | undefined {
+    const { config, replicas, usage } = this.#parts
+    if (config.isCopy === true) return ONLY_COPIES
+    const reason = replicas?.refusal
+    if (reason !== undefined) return { kind: 'too-few-replicas', reason }
+    return this.#broken() ?? usage?.refusal
+  }
+
+  #broken(): Rejected | undefined {
     const { error } = this.#parts.failure
     if (error !== undefined) {
       const { message } = error
       const reason = `The store takes no messages since its disk failed: ${message}. Restart it.`
       return { kind: 'not-writable', reason }
     }
-    if (this.#closing === undefined) return this.#parts.usage?.refusal
+    if (this.#closing === undefined) return undefined
     return { kind: 'not-writable', reason: 'The store is closing: send to another broker.' }
   }
+}
+
+const ONLY_COPIES = {
+  kind: 'not-writable',
+  reason: 'This broker is a slave and takes no messages: send to its master, or to another one.',
+} as const
+
+/** What others lack counts before what the device lacks. Source: Apache class CommitLog. */
+async function settledBoth(
+  here: SettleOutcome | Promise<SettleOutcome>,
+  elsewhere: ReplicaOutcome | Promise<ReplicaOutcome>,
+): Promise<SettleOutcome> {
+  const [own, others] = await Promise.all([here, elsewhere])
+  return own === 'failed' || others === 'ok' ? own : others
 }
 
 function settleOutcome(reached: boolean): SettleOutcome {

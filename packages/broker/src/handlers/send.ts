@@ -323,6 +323,10 @@ function codeOf(outcome: SettleOutcome): number {
       return responseCode.SUCCESS
     case 'flush-timeout':
       return responseCode.FLUSH_DISK_TIMEOUT
+    case 'replica-timeout':
+      return responseCode.FLUSH_SLAVE_TIMEOUT
+    case 'replica-absent':
+      return responseCode.SLAVE_NOT_AVAILABLE
     case 'failed':
       throw new Refusal(
         responseCode.SERVICE_NOT_AVAILABLE,
@@ -341,6 +345,8 @@ function stored<T extends { readonly kind: 'appended' }>(outcome: T | Rejected):
       throw new Refusal(responseCode.MESSAGE_ILLEGAL, outcome.reason)
     case 'not-writable':
       throw new Refusal(responseCode.SERVICE_NOT_AVAILABLE, outcome.reason)
+    case 'too-few-replicas':
+      throw new Refusal(responseCode.SYSTEM_ERROR, outcome.reason)
   }
 }
 

@@ -333,7 +333,9 @@ export class TimedDelivery {
       return undefined
     }
     const outcome = store.append(copy)
-    if (outcome.kind === 'not-writable') return outcome.reason
+    if (outcome.kind === 'not-writable' || outcome.kind === 'too-few-replicas') {
+      return outcome.reason
+    }
     if (outcome.kind === 'appended') traffic.notePut(copy.topic, 1, copy.body.length)
     else logger.error('A timed message is dropped.', { logOffset, reason: outcome.reason })
     return undefined

@@ -7,6 +7,7 @@
  * still be refused: its place is filled with zeros in the file before it is accepted, unless there is
  * ample room. For synchronous flush it always is: syncing what overwrites zeros is quicker. Source: Apache class CommitLog; `store-format.md` sections 3 and 6.
  */
+import assert from 'node:assert/strict'
 import { type Clock, type Disk, DiskError } from '@rockhopper/host'
 import { BLANK_RECORD_BYTES, writeBlankRecord } from '@rockhopper/protocol'
 import type { SegmentFolder } from '../files/segment-folder.ts'
@@ -77,10 +78,52 @@ export class CommitLog {
    */
   place(sizeBytes: number): TailChunk | Rejected {
     const end = this.tail.endOffset
-    const neededEnd = end + sizeBytes + BLANK_RECORD_BYTES
+    const neededBytes = sizeBytes + BLANK_RECORD_BYTES
     if (!this.#isTurnBegun) this.#beginTurn()
-    if (neededEnd <= this.#preparedOffset) return this.tail.room(sizeBytes)
+    if (end + neededBytes <= this.#preparedOffset) return this.tail.room(sizeBytes)
+    return this.#prepare(end, neededBytes) ?? this.tail.room(sizeBytes)
+  }
+
+  /**
+   * The same for a record of another log, which has this very offset there: where a segment ends is
+   * for that log to say, by blank records of its own.
+   */
+  placeOfCopy(sizeBytes: number): TailChunk | Rejected {
+    const end = this.tail.endOffset
+    if (!this.#isTurnBegun) this.#beginTurn()
+    if (end + sizeBytes <= this.#preparedOffset) return this.tail.room(sizeBytes)
     return this.#prepare(end, sizeBytes) ?? this.tail.room(sizeBytes)
+  }
+
+  /** Lets an empty log begin with the segment at `start`. Refuses when the disk has no room for it. */
+  beginAt(start: number): Rejected | undefined {
+    assert(this.#folder.firstOffset === undefined, 'only an empty log begins somewhere else')
+    assert(start % this.#folder.segmentBytes === 0, `no segment begins at ${start}`)
+    try {
+      this.#folder.create(start)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      return { kind: 'not-writable', reason: this.#whyNot(error) }
+    }
+    this.#newNames = true
+    this.tail.skipTo(start)
+    this.#preparedOffset = start
+    this.#isRoomSeen = false
+    return undefined
+  }
+
+  /** Whether it has no segment yet. */
+  get isEmpty(): boolean {
+    return this.#folder.firstOffset === undefined
+  }
+
+  get segmentBytes(): number {
+    return this.#folder.segmentBytes
+  }
+
+  /** Bytes between the end of the log and that of its segment; of a whole one if that is to come. */
+  get restOfSegment(): number {
+    return this.segmentEnd(this.endOffset) - this.endOffset
   }
 
   /** Whether a record or a batch of this size can ever be stored. */
@@ -101,7 +144,8 @@ export class CommitLog {
   /** Makes what was written from `from` to `to` durable. Rejects with `DiskError`. */
   async sync(from: number, to: number): Promise<void> {
     const { segmentBytes } = this.#folder
-    for (let start = this.#folder.startOf(from); start < to; start += segmentBytes) {
+    const first = Math.max(this.#folder.startOf(from), this.minOffset)
+    for (let start = first; start < to; start += segmentBytes) {
       await this.#folder.file(start).syncData()
     }
     await this.syncNew(to)
@@ -138,13 +182,13 @@ export class CommitLog {
   }
 
   /** Gets the place ready, in the next segment if this one has no room; says why if it cannot. */
-  #prepare(end: number, sizeBytes: number): Rejected | undefined {
+  #prepare(end: number, neededBytes: number): Rejected | undefined {
     if (this.#refusal !== undefined && this.#clock.monotonicMs() < this.#retryAtMs) {
       return this.#refusal
     }
     try {
-      if (end + sizeBytes + BLANK_RECORD_BYTES > this.#folder.endOffset) this.#roll(end)
-      this.#fill(this.tail.endOffset + sizeBytes + BLANK_RECORD_BYTES)
+      if (end + neededBytes > this.#folder.endOffset) this.#roll(end)
+      this.#fill(this.tail.endOffset + neededBytes)
       this.#refusal = undefined
     } catch (error) {
       if (!(error instanceof DiskError)) throw error

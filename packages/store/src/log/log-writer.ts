@@ -27,6 +27,11 @@ export class LogWriter {
     return this.#scheduled
   }
 
+  /** Whether something was appended that is not written yet. */
+  get isBehind(): boolean {
+    return this.#log.endOffset > this.#written.value
+  }
+
   /** Called after each append: sees to it that it is written at the end of the turn. */
   wake(): void {
     if (this.#log.endOffset - this.#written.value > MAX_PENDING_BYTES) this.write()

@@ -163,6 +163,7 @@ export class ConsumeQueue {
     this.#savedOffset = queueOffset
     this.#sums = new UnitSums(this.#folder.segmentBytes, queueOffset)
     this.#minOffset = queueOffset
+    this.end.advance(queueOffset)
   }
 
   /** The bytes of units from `from` on, at the most `count`, of what is visible and in memory. */

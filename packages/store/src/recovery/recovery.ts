@@ -203,7 +203,7 @@ export function isInQueue({ sysFlag: flags, topic }: RecordView): boolean {
 }
 
 /** An offset that went back means that the topic was deleted and made anew: the later counts. */
-function queueFor(
+export function queueFor(
   queues: QueueTable,
   { topic, queueId, queueOffset }: RecordView,
   isAnew: boolean,
