@@ -24,6 +24,7 @@ import { handleRetention } from './handlers/retention.ts'
 import { handleRuntime } from './handlers/runtime.ts'
 import { handleSends } from './handlers/send.ts'
 import { handleSendBacks } from './handlers/send-back.ts'
+import { refuseAtSlave } from './handlers/slave-refusals.ts'
 import { handleStatistics } from './handlers/statistics.ts'
 import { handleTimers } from './handlers/timers.ts'
 import { handleTopics } from './handlers/topics.ts'
@@ -36,6 +37,7 @@ import { Progress } from './services/progress.ts'
 import { PullFilters } from './services/pull-filters.ts'
 import { ReaderAdmission } from './services/reader-admission.ts'
 import { Registration } from './services/registration.ts'
+import { SlaveSync } from './services/slave-sync.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
 import { TimedDelivery } from './services/timed-delivery.ts'
@@ -44,6 +46,7 @@ import { Transactions } from './services/transactions.ts'
 import { ClientTable } from './tables/clients.ts'
 import { DelayOffsetTable } from './tables/delay-offsets.ts'
 import { GroupTable } from './tables/groups.ts'
+import { MasterAddress } from './tables/master-address.ts'
 import { OffsetTable } from './tables/offsets.ts'
 import { PeerHosts } from './tables/peer-hosts.ts'
 import { PendingTimers } from './tables/pending-timers.ts'
@@ -101,8 +104,9 @@ class Tables {
   constructor(host: Host, config: BrokerConfig) {
     this.#host = host
     this.#config = config
-    this.topics = new TopicTable(host.clock)
-    this.groups = new GroupTable(host.clock)
+    const isCopy = isSlave(config)
+    this.topics = new TopicTable(host.clock, { isCopy })
+    this.groups = new GroupTable(host.clock, { isCopy })
     this.offsets = new OffsetTable(host.clock)
     this.delayOffsets = new DelayOffsetTable(host.clock)
     this.delayOffsetPath = this.#path('delayOffset')
@@ -130,6 +134,14 @@ class Tables {
     this.savedTopics.start()
     this.savedGroups.start()
     this.savedOffsets.start()
+  }
+
+  /** What a slave takes over from its master, and its files. */
+  get kept() {
+    const { delayOffsetPath, delayOffsets, groups, offsets, topics } = this
+    const { savedGroups, savedOffsets, savedTopics } = this
+    const known = { delayOffsetPath, delayOffsets, groups, offsets, topics }
+    return { ...known, savedGroups, savedOffsets, savedTopics }
   }
 
   async close(): Promise<void> {
@@ -171,22 +183,29 @@ async function serve(
   const served = { clients, listenPort, store, traffic }
   const transactions = transactionsOf(host, config, tables, served)
   const timedDelivery = timedDeliveryOf(host, config, tables, store, traffic)
-  const live = { clients, guard, locks, membership, timedDelivery, traffic, transactions }
+  const master = isSlave(config) ? new MasterAddress(host.clock) : undefined
+  const ownAddress = identity.brokerAddr
+  const slaveSync = master && new SlaveSync({ ...tables.kept, host, master, ownAddress, store })
+  const writing = { timedDelivery, transactions }
+  const live = { ...writing, clients, guard, locks, membership, slaveSync, traffic }
   addHandlers(router, host, config, { ...live, tables, store, listenPort })
   traffic.start((error) => host.logger.error('The counting of traffic failed.', { error }))
   membership.start()
-  const registration = new Registration(host, config, identity, tables.topics)
+  const { topics } = tables
+  const registration = new Registration(host, { config, identity, master, topics })
   await registration.start()
   const delivery = deliveryOf(host, config, tables, store, traffic)
-  delivery.start()
-  timedDelivery.start()
-  transactions.start()
+  // What a slave delivered would be written to its log, which is its master's.
+  if (slaveSync === undefined)
+    for (const writer of [delivery, timedDelivery, transactions]) writer.start()
+  else slaveSync.start()
   return {
     brokerName: config.brokerName,
     address: identity.brokerAddr,
     failed: store.failed,
     async close() {
       await registration.stop()
+      await slaveSync?.stop()
       await server.close()
       await membership.stop()
       await delivery.stop()
@@ -267,6 +286,8 @@ interface Parts {
   readonly guard: SubscriptionGuard
   readonly locks: QueueLockTable
   readonly membership: Membership
+  /** Undefined at a master. */
+  readonly slaveSync: SlaveSync | undefined
   readonly timedDelivery: TimedDelivery
   readonly transactions: Transactions
   readonly listenPort: number
@@ -274,7 +295,7 @@ interface Parts {
 
 function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Parts): void {
   const { clients, guard, listenPort, locks, membership, store, tables, timedDelivery } = parts
-  const { traffic, transactions } = parts
+  const { slaveSync, traffic, transactions } = parts
   const { timers } = tables
   const { delayOffsets, groups, offsets, savedGroups, savedOffsets, savedTopics, topics } = tables
   const { clock, logger, machine, random } = host
@@ -296,7 +317,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleReplies(router, { ...putting, clients, clock, logger, offsetIdPrefix: idPrefix, peers })
   handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
-  handleDelays(router, tables)
+  handleDelays(router, { delayOffsets, store })
   handleTimers(router, {
     ...{
       clock,
@@ -314,7 +335,8 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
   const admission = new ReaderAdmission(clients, groups, guard)
   handlePulls(router, {
-    ...{ admission, clock, config, filters, groups, offsets, topics, store, traffic },
+    ...{ admission, clock, config, filters, groups, offsets, slaveSync, topics, store, traffic },
+    memoryBytes: (machine.totalMemoryBytes * config.accessMessageInMemoryMaxRatio) / 100,
   })
   handleClientChecks(router, filters)
   handleOffsets(router, {
@@ -339,6 +361,11 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   })
   handleRetention(router, { offsets, store, topics })
   handleRuntime(router, { clock, config, delayOffsets, guard, store, timedDelivery, traffic })
+  if (slaveSync !== undefined) refuseAtSlave(router, config)
+}
+
+function isSlave({ brokerRole }: BrokerConfig): boolean {
+  return brokerRole === 'SLAVE'
 }
 
 /** The port, and the VIP port below it, which old clients and slaves use. */

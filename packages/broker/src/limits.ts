@@ -17,6 +17,9 @@ export const MAX_TOPICS = 100_000
 /** Consumer groups a broker keeps; beyond it a group is not created any more. */
 export const MAX_GROUPS = 100_000
 
+/** Topics or groups of one answer to a slave that asks for them in parts; it asks for the rest. */
+export const MAX_ROWS_PER_PAGE = 2_000
+
 /** Queues of one topic; more are refused. */
 export const MAX_QUEUES_PER_TOPIC = 16_384
 

@@ -4,13 +4,17 @@
  */
 import { GET_ALL_DELAY_OFFSET } from '@rockhopper/protocol'
 import type { Router } from '@rockhopper/remoting'
+import type { Store } from '@rockhopper/store'
 import type { DelayOffsetTable } from '../tables/delay-offsets.ts'
 
-export function handleDelays(
-  router: Router,
-  { delayOffsets }: { readonly delayOffsets: DelayOffsetTable },
-): void {
+export interface DelayHandlerParts {
+  readonly delayOffsets: DelayOffsetTable
+  readonly store: Store
+}
+
+/** With the end of the log: a slave must have it so far before it believes what was delivered. */
+export function handleDelays(router: Router, { delayOffsets, store }: DelayHandlerParts): void {
   router.on(GET_ALL_DELAY_OFFSET, () => ({
-    body: [Buffer.from(JSON.stringify(delayOffsets.toJson()))],
+    body: [Buffer.from(JSON.stringify(delayOffsets.toJson(store.runtime().appendedOffset)))],
   }))
 }

@@ -7,6 +7,7 @@ import {
   asObject,
   DELETE_SUBSCRIPTIONGROUP,
   encodeGroupForbidden,
+  GET_ALL_MESSAGE_REQUEST_MODE,
   GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
   GET_SUBSCRIPTIONGROUP_CONFIG,
   parseFastjson,
@@ -20,6 +21,7 @@ import {
 import { Refusal, type Router } from '@rockhopper/remoting'
 import { changedAttributes, groupProblem } from '../rules/group-settings.ts'
 import { shortBody } from '../rules/json-body.ts'
+import { pageOf } from '../rules/table-page.ts'
 import type { SavedTable } from '../services/table-files.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
@@ -50,8 +52,17 @@ export function handleGroups(router: Router, { groups, offsets, saved }: GroupPa
       await saved.upToDate()
       return {}
     })
-    .on(GET_ALL_SUBSCRIPTIONGROUP_CONFIG, () => ({
-      body: [Buffer.from(JSON.stringify(groups.toJson()))],
+    .on(GET_ALL_SUBSCRIPTIONGROUP_CONFIG, ({ dataVersion, groupSeq: seq, maxGroupNum }) => {
+      const wish = { seq, dataVersion, maxRows: maxGroupNum }
+      const { names, total } = pageOf(groups.names(), wish, groups.dataVersion)
+      return {
+        header: { totalGroupNum: total },
+        body: [Buffer.from(JSON.stringify(groups.toJson(names)))],
+      }
+    })
+    // Nobody is pushed messages here: consumers ask for them.
+    .on(GET_ALL_MESSAGE_REQUEST_MODE, () => ({
+      body: [Buffer.from('{"messageRequestModeMap":{}}')],
     }))
     .on(GET_SUBSCRIPTIONGROUP_CONFIG, ({ group }) => {
       const known = groups.get(group)

@@ -13,14 +13,25 @@ import {
   responseCode,
   type SubscriptionGroupConfig,
   type TopicConfig,
+  topicConfig,
 } from '@rockhopper/protocol'
 import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { ReadOutcome, Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import { MAX_HELD_PULLS, MAX_HOLD_MS, MAX_PULL_MESSAGES } from '../limits.ts'
 import { isReadable } from '../rules/permission.ts'
+import {
+  codeOf,
+  isAtEnd,
+  isFarBehind,
+  type PullOutcome,
+  type PullRole,
+  suggestedBroker,
+  uncorrected,
+} from '../rules/pull-answer.ts'
 import type { PullFilters, Wanted } from '../services/pull-filters.ts'
 import type { ReaderAdmission } from '../services/reader-admission.ts'
+import type { SlaveSync } from '../services/slave-sync.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { GroupTable } from '../tables/groups.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
@@ -33,16 +44,16 @@ export interface PullParts {
   readonly config: BrokerConfig
   readonly filters: PullFilters
   readonly offsets: OffsetTable
+  /** Undefined at a master. */
+  readonly slaveSync: SlaveSync | undefined
   readonly topics: TopicTable
   readonly store: Store
   readonly traffic: TrafficCounters
+  /** Part of the log that counts as read from memory: what is further back is old. */
+  readonly memoryBytes: number
 }
 
 type PullHeader = Header<typeof PULL_MESSAGE.tables.request>
-/** Beside what a store finds: the group was put to another offset. */
-type PullOutcome = Omit<ReadOutcome, 'status'> & {
-  readonly status: ReadOutcome['status'] | 'OFFSET_RESET'
-}
 type PullReply = Reply<typeof PULL_MESSAGE.tables.answer>
 
 export function handlePulls(router: Router, parts: PullParts): void {
@@ -61,21 +72,43 @@ class Puller {
   }
 
   async pull(header: PullHeader, context: RequestContext): Promise<PullReply> {
-    const { admission, filters, groups, offsets, topics, traffic } = this.#parts
+    const { admission, filters, groups, offsets, traffic } = this.#parts
     const { consumerGroup, queueId, topic } = header
     const group = this.#admit(header, groups)
     admission.admit(consumerGroup, topic, context.connection)
-    const config = topics.get(topic)
-    admitTopic(config, header)
+    const config = this.#admitTopic(header)
     const wanted = filters.wantedBy(header)
     if ((header.sysFlag & pullFlag.commitOffset) !== 0 && header.commitOffset !== undefined) {
       offsets.commit(consumerGroup, topic, queueId, header.commitOffset)
     }
     const read = await this.#readOrHold(header, wanted, context)
     const outcome = this.#unlessReset(header, read, context)
+    const role = this.#role()
     offsets.notePull(consumerGroup, topic, queueId, outcome.nextOffset)
     traffic.noteGet(consumerGroup, outcome.messageCount)
-    return reply(outcome, header, config, group)
+    const limitBytes = this.#parts.memoryBytes
+    const isOld = isFarBehind(outcome, this.#parts.store.marks.written.value, limitBytes)
+    return {
+      code: codeOf(outcome, header.queueOffset, role),
+      remark: outcome.status,
+      header: {
+        suggestWhichBrokerId: suggestedBroker(group, isOld, role),
+        nextBeginOffset: outcome.nextOffset,
+        minOffset: outcome.minOffset,
+        maxOffset: outcome.maxOffset,
+        topicSysFlag: config.topicSysFlag,
+        groupSysFlag: group.groupSysFlag,
+      },
+      body: outcome.slices,
+    }
+  }
+
+  /** Who answers: of a slave it may change at any moment. */
+  #role(): PullRole {
+    const { config, slaveSync } = this.#parts
+    const { brokerId, offsetCheckInSlave: correctsOffsets, slaveReadEnable } = config
+    if (slaveSync === undefined) return { kind: 'master', sendsToSlaves: slaveReadEnable }
+    return { kind: 'slave', brokerId, correctsOffsets, isMasterThere: slaveSync.isMasterThere }
   }
 
   #admit({ consumerGroup }: PullHeader, groups: GroupTable): SubscriptionGroupConfig {
@@ -100,6 +133,18 @@ class Puller {
     return group
   }
 
+  /**
+   * Throws `Refusal`. A slave whose master was gone before it told of a topic still has its messages.
+   */
+  #admitTopic(header: PullHeader): TopicConfig {
+    const { slaveSync, store, topics } = this.#parts
+    const { queueId, topic } = header
+    const config = topics.get(topic)
+    const isCopied = slaveSync !== undefined && store.queueBounds(topic, queueId).maxOffset > 0
+    if (config !== undefined || !isCopied) return readableTopic(config, header)
+    return topicConfig(topic, { readQueueNums: queueId + 1 })
+  }
+
   /** Reads at once; when the group is at the queue's end and may wait, again at each arrival. */
   async #readOrHold(
     header: PullHeader,
@@ -108,7 +153,8 @@ class Puller {
   ): Promise<ReadOutcome> {
     const outcome = await this.#read(header, header.queueOffset, wanted)
     const holdMs = this.#holdMs(header)
-    if (holdMs === 0 || !isAtEnd(outcome, header) || this.#held >= MAX_HELD_PULLS) return outcome
+    if (holdMs === 0 || this.#held >= MAX_HELD_PULLS) return outcome
+    if (!isAtEnd(outcome, header.queueOffset, this.#role())) return outcome
     if (this.#parts.offsets.isReset(header.consumerGroup, header.topic, header.queueId))
       return outcome
     this.#held++
@@ -136,20 +182,28 @@ class Puller {
       const arrived = end.reached(outcome.nextOffset + 1, { timeoutMs, signal: connection.closed })
       if (!(await this.#unlessWoken(header, arrived))) return outcome
       outcome = await this.#read(header, outcome.nextOffset, wanted)
-    } while (outcome.status === 'NO_MATCHED_MESSAGE' || isAtEnd(outcome, header))
+    } while (
+      outcome.status === 'NO_MATCHED_MESSAGE' ||
+      isAtEnd(outcome, header.queueOffset, this.#role())
+    )
     return outcome
   }
 
-  /** False as soon as an operator resets the queue for the group. */
+  /** False as soon as an operator resets the queue for the group, or the master of this slave comes. */
   #unlessWoken(
     { consumerGroup, queueId, topic }: PullHeader,
     arrived: true | Promise<boolean>,
   ): true | Promise<boolean> {
     if (arrived === true) return true
+    const { offsets, slaveSync } = this.#parts
     return new Promise((resolve, reject) => {
       const wake = (): void => resolve(false)
-      const forget = this.#parts.offsets.onReset(consumerGroup, topic, queueId, wake)
-      arrived.then(resolve, reject).finally(forget)
+      const forget = offsets.onReset(consumerGroup, topic, queueId, wake)
+      const forgetMaster = slaveSync?.onMaster(wake)
+      arrived.then(resolve, reject).finally(() => {
+        forget()
+        forgetMaster?.()
+      })
     })
   }
 
@@ -167,6 +221,17 @@ class Puller {
   }
 
   #read(header: PullHeader, offset: number, wanted: Wanted): ReadOutcome | Promise<ReadOutcome> {
+    const read = this.#readStore(header, offset, wanted)
+    if (this.#parts.slaveSync === undefined) return read
+    const left = (outcome: ReadOutcome): ReadOutcome => uncorrected(outcome, offset, this.#role())
+    return read instanceof Promise ? read.then(left) : left(read)
+  }
+
+  #readStore(
+    header: PullHeader,
+    offset: number,
+    wanted: Wanted,
+  ): ReadOutcome | Promise<ReadOutcome> {
     const { config, store } = this.#parts
     const asked = Math.min(Math.max(1, header.maxMsgNums), MAX_PULL_MESSAGES)
     return store.read({
@@ -189,63 +254,11 @@ class Puller {
   }
 }
 
-/** Whether the group has read all there is: the one state in which a request is held. */
-function isAtEnd(outcome: ReadOutcome, { queueOffset }: PullHeader): boolean {
-  switch (outcome.status) {
-    case 'OFFSET_OVERFLOW_ONE':
-    case 'OFFSET_FOUND_NULL':
-      return true
-    case 'NO_MATCHED_LOGIC_QUEUE':
-    case 'NO_MESSAGE_IN_QUEUE':
-      return queueOffset === 0
-    default:
-      return false
-  }
-}
-
-function codeOf(outcome: PullOutcome, { queueOffset }: PullHeader): number {
-  switch (outcome.status) {
-    case 'FOUND':
-      return responseCode.SUCCESS
-    case 'NO_MATCHED_MESSAGE':
-    case 'MESSAGE_WAS_REMOVING':
-      return responseCode.PULL_RETRY_IMMEDIATELY
-    case 'NO_MATCHED_LOGIC_QUEUE':
-    case 'NO_MESSAGE_IN_QUEUE':
-      return queueOffset === 0 ? responseCode.PULL_NOT_FOUND : responseCode.PULL_OFFSET_MOVED
-    case 'OFFSET_FOUND_NULL':
-    case 'OFFSET_OVERFLOW_ONE':
-      return responseCode.PULL_NOT_FOUND
-    case 'OFFSET_OVERFLOW_BADLY':
-    case 'OFFSET_TOO_SMALL':
-    case 'OFFSET_RESET':
-      return responseCode.PULL_OFFSET_MOVED
-  }
-}
-
-function reply(
-  outcome: PullOutcome,
-  header: PullHeader,
-  topic: TopicConfig | undefined,
-  group: SubscriptionGroupConfig,
-): PullReply {
-  return {
-    code: codeOf(outcome, header),
-    remark: outcome.status,
-    header: {
-      suggestWhichBrokerId: group.brokerId,
-      nextBeginOffset: outcome.nextOffset,
-      minOffset: outcome.minOffset,
-      maxOffset: outcome.maxOffset,
-      topicSysFlag: topic?.topicSysFlag ?? 0,
-      groupSysFlag: group.groupSysFlag,
-    },
-    body: outcome.slices,
-  }
-}
-
 /** Throws `Refusal` when the topic or the queue cannot be read. */
-function admitTopic(config: TopicConfig | undefined, { queueId, topic }: PullHeader): void {
+function readableTopic(
+  config: TopicConfig | undefined,
+  { queueId, topic }: PullHeader,
+): TopicConfig {
   if (config === undefined) {
     throw new Refusal(
       responseCode.TOPIC_NOT_EXIST,
@@ -258,7 +271,7 @@ function admitTopic(config: TopicConfig | undefined, { queueId, topic }: PullHea
       `topic "${topic}" may not be read: its perm is ${config.perm}`,
     )
   }
-  if (queueId >= 0 && queueId < config.readQueueNums) return
+  if (queueId >= 0 && queueId < config.readQueueNums) return config
   throw new Refusal(
     responseCode.INVALID_PARAMETER,
     `queue ${queueId} of topic "${topic}" cannot be read: it has ${config.readQueueNums} read queues`,

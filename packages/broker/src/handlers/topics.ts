@@ -20,6 +20,7 @@ import {
 import { Refusal, type Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
 import { MAX_QUEUES_PER_TOPIC } from '../limits.ts'
+import { pageOf } from '../rules/table-page.ts'
 import type { SavedTable } from '../services/table-files.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
 import type { TopicTable } from '../tables/topics.ts'
@@ -75,7 +76,17 @@ export function handleTopics(router: Router, parts: TopicParts): void {
       await store.deleteTopic(topic)
       return {}
     })
-    .on(GET_ALL_TOPIC_CONFIG, () => ({ body: [encodeTopicConfigs(topics.configs)] }))
+    .on(GET_ALL_TOPIC_CONFIG, ({ dataVersion, maxTopicNum: maxRows, topicSeq: seq }) => {
+      const { configs } = topics
+      const wish = { seq, dataVersion, maxRows }
+      const { names, total } = pageOf(configs.topics.keys(), wish, configs.dataVersion)
+      const rows = names.flatMap((topic) => topics.get(topic) ?? [])
+      const part = new Map(rows.map((row) => [row.topicName, row]))
+      return {
+        header: { totalTopicNum: total },
+        body: [encodeTopicConfigs({ ...configs, topics: part })],
+      }
+    })
     .on(GET_TOPIC_CONFIG, ({ topic }) => {
       const config = topics.get(topic)
       if (config !== undefined) return { body: [encodeTopicConfig(config)] }

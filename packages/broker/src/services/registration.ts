@@ -1,12 +1,13 @@
 /**
  * Tells every name server what this broker serves: everything at the start, every 30 seconds, after
  * a change of several topics, and soon after a name server was lost; at once the one topic that has
- * changed. Owns the connections to the name servers.
+ * changed. A slave learns in return where its master is. Owns the connections to the name servers.
  * Source: Apache classes BrokerController, BrokerOuterAPI; `namesrv.md` section 3.5.
  */
 import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
 import {
   encodeRegisterBroker,
+  type Header,
   permission,
   REGISTER_BROKER,
   registrationCrc32,
@@ -17,6 +18,7 @@ import {
 import { RemotingClient, TimeoutError } from '@rockhopper/remoting'
 import type { BrokerConfig } from '../config.ts'
 import { isReadable, isWriteable } from '../rules/permission.ts'
+import type { MasterAddress } from '../tables/master-address.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
 const UNREGISTER_TIMEOUT_MS = 3_000
@@ -27,6 +29,8 @@ const SECOND_REGISTRATION_MS = 10_000
 /** Pause before the next try when a name server did not answer, or closed its connection. */
 const REGISTER_AGAIN_MS = 5_000
 
+type RegisterAnswer = Header<typeof REGISTER_BROKER.tables.answer>
+
 /** What the broker calls itself. */
 export interface BrokerIdentity {
   readonly brokerName: string
@@ -34,11 +38,20 @@ export interface BrokerIdentity {
   readonly haServerAddr: string
 }
 
+export interface RegistrationParts {
+  readonly config: BrokerConfig
+  readonly identity: BrokerIdentity
+  readonly topics: TopicTable
+  /** Told where the master is; undefined at a master. */
+  readonly master: MasterAddress | undefined
+}
+
 export class Registration {
   readonly #host: Host
   readonly #config: BrokerConfig
   readonly #identity: BrokerIdentity
   readonly #topics: TopicTable
+  readonly #master: MasterAddress | undefined
   readonly #client: RemotingClient
   readonly #stopping = new AbortController()
   #loop: Loop | undefined
@@ -47,10 +60,11 @@ export class Registration {
   /** Name servers that the last registration did not reach: one warning, not one each period. */
   readonly #unreached = new Set<string>()
 
-  constructor(host: Host, config: BrokerConfig, identity: BrokerIdentity, topics: TopicTable) {
+  constructor(host: Host, { config, identity, master, topics }: RegistrationParts) {
     this.#host = host
     this.#config = config
     this.#identity = identity
+    this.#master = master
     this.#topics = topics
     // A name server that ends forgets its brokers.
     this.#client = new RemotingClient(host, { onConnectionClosed: () => this.#registerSoon() })
@@ -126,10 +140,9 @@ export class Registration {
       bodyCrc32: registrationCrc32(body),
     }
     try {
-      await this.#client.request(address, REGISTER_BROKER, header, {
-        body: [body],
-        timeoutMs: registerBrokerTimeoutMills,
-      })
+      const options = { body: [body], timeoutMs: registerBrokerTimeoutMills }
+      const answer = await this.#client.request(address, REGISTER_BROKER, header, options)
+      this.#hearOfMaster(answer.header())
       if (this.#unreached.delete(address)) {
         this.#host.logger.info('A name server knows this broker again.', { nameServer: address })
       }
@@ -145,6 +158,13 @@ export class Registration {
         { nameServer: address, error },
       )
     }
+  }
+
+  /** A slave whose master is not there yet asks again soon: the two are often started together. */
+  #hearOfMaster({ haServerAddr: haAddress, masterAddr: address }: RegisterAnswer): void {
+    if (this.#master === undefined) return
+    if (address !== undefined && address !== '') this.#master.tell({ address, haAddress })
+    else if (this.#master.place === undefined) this.#registerSoon()
   }
 
   async #unregister(address: string): Promise<void> {

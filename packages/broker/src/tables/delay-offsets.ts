@@ -60,6 +60,12 @@ export class DelayOffsetTable {
     }
   }
 
+  /** Becomes the table of the master as a whole. */
+  follow(json: unknown): void {
+    this.#offsets.clear()
+    this.load(json)
+  }
+
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */
   load(value: unknown): void {
     if (value === undefined) return

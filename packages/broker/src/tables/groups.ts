@@ -11,6 +11,7 @@ import {
   NO_DATA_VERSION,
   nextDataVersion,
   type SubscriptionGroupConfig,
+  sameDataVersion,
   subscriptionGroupOf,
 } from '@rockhopper/protocol'
 import { Watermark } from '@rockhopper/store'
@@ -23,13 +24,16 @@ export class GroupTable {
   /** Number of changes so far. */
   readonly revision: Watermark
   readonly #clock: Clock
+  readonly #isCopy: boolean
   readonly #groups = new Map<string, SubscriptionGroupConfig>()
   #version: DataVersion = NO_DATA_VERSION
   /** Of a group, topics with bits of what is forbidden. Source: Apache class PermName. */
   readonly #forbidden = new Map<string, Map<string, number>>()
 
-  constructor(clock: Clock) {
+  /** A slave has a copy of its master's table: nothing is created in it on demand. */
+  constructor(clock: Clock, { isCopy = false } = {}) {
     this.#clock = clock
+    this.#isCopy = isCopy
     this.revision = new Watermark(clock, 0)
   }
 
@@ -43,12 +47,15 @@ export class GroupTable {
 
   /**
    * The settings of a group, made with Apache's defaults when it is new and `create` allows it;
-   * undefined when it does not, or when there are too many groups.
+   * undefined when it does not, or when there are too many groups. A copy does not keep a new one:
+   * the master has it already, or will.
    */
   obtain(group: string, create: boolean): SubscriptionGroupConfig | undefined {
     const known = this.#groups.get(group)
-    if (known !== undefined || !create || !this.hasRoom) return known
+    if (known !== undefined || !create) return known
     const config = subscriptionGroupOf({ groupName: group })
+    if (this.#isCopy) return config
+    if (!this.hasRoom) return undefined
     this.put(config)
     return config
   }
@@ -85,6 +92,16 @@ export class GroupTable {
     this.#change()
   }
 
+  /** Becomes the table of the master as a whole; returns whether it was another one. */
+  follow(json: unknown): boolean {
+    if (sameDataVersion(dataVersionOf(asObject(json)['dataVersion']), this.#version)) return false
+    this.#groups.clear()
+    this.#forbidden.clear()
+    this.load(json)
+    this.revision.advance(this.revision.value + 1)
+    return true
+  }
+
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */
   load(value: unknown): void {
     const json = asObject(value)
@@ -101,13 +118,23 @@ export class GroupTable {
     this.#version = dataVersionOf(json['dataVersion'])
   }
 
-  toJson(): unknown {
+  get dataVersion(): DataVersion {
+    return this.#version
+  }
+
+  names(): IterableIterator<string> {
+    return this.#groups.keys()
+  }
+
+  /** The table, or of its groups only those. */
+  toJson(names: Iterable<string> = this.#groups.keys()): unknown {
+    const groups = [...names].flatMap((name) => this.#groups.get(name) ?? [])
     return {
       dataVersion: this.#version,
       forbiddenTable: Object.fromEntries(
         [...this.#forbidden].map(([group, topics]) => [group, Object.fromEntries(topics)]),
       ),
-      subscriptionGroupTable: Object.fromEntries(this.#groups),
+      subscriptionGroupTable: Object.fromEntries(groups.map((group) => [group.groupName, group])),
     }
   }
 

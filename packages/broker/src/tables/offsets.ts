@@ -173,6 +173,13 @@ export class OffsetTable {
     this.#nextVersion()
   }
 
+  /** Becomes the table of the master as a whole. */
+  follow(json: unknown): void {
+    this.#offsets.clear()
+    this.load(json)
+    this.#commits++
+  }
+
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */
   load(value: unknown): void {
     const json = asObject(value)

@@ -7,6 +7,7 @@ import {
   type DataVersion,
   NO_DATA_VERSION,
   nextDataVersion,
+  sameDataVersion,
   type TopicConfig,
   type TopicConfigs,
   topicConfigsJson,
@@ -19,13 +20,16 @@ export class TopicTable {
   /** Number of changes so far. */
   readonly revision: Watermark
   readonly #clock: Clock
-  readonly #topics = new Map<string, TopicConfig>()
+  readonly #isCopy: boolean
+  #topics = new Map<string, TopicConfig>()
   #version: DataVersion = NO_DATA_VERSION
   /** Topics changed since `takeChanges`; a deleted one has no configuration any more. */
   #changed = new Set<string>()
 
-  constructor(clock: Clock) {
+  /** A slave has a copy of its master's table: nothing is created in it on demand. */
+  constructor(clock: Clock, { isCopy = false } = {}) {
     this.#clock = clock
+    this.#isCopy = isCopy
     this.revision = new Watermark(clock, 0)
   }
 
@@ -44,7 +48,7 @@ export class TopicTable {
 
   /** Whether one more topic may be created. */
   get hasRoom(): boolean {
-    return this.#topics.size < MAX_TOPICS
+    return !this.#isCopy && this.#topics.size < MAX_TOPICS
   }
 
   /** The topic of that name, made so if there is none; undefined when there are too many topics. */
@@ -76,6 +80,16 @@ export class TopicTable {
     }
     this.#changed = new Set()
     return { dataVersion: this.#version, topics }
+  }
+
+  /** Becomes the table of the master as a whole; returns whether it was another one. */
+  follow({ dataVersion, topics }: TopicConfigs): boolean {
+    if (sameDataVersion(dataVersion, this.#version)) return false
+    for (const topic of [...this.#topics.keys(), ...topics.keys()]) this.#changed.add(topic)
+    this.#topics = new Map(topics)
+    this.#version = dataVersion
+    this.revision.advance(this.revision.value + 1)
+    return true
   }
 
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */

@@ -2,7 +2,7 @@
  * Subscription groups of a broker, and how far they are. Source: `broker-api.md` sections 9 and 10.
  */
 import { command } from '../command.ts'
-import { bool, name, optional, text } from '../field.ts'
+import { bool, int32, name, optional, text } from '../field.ts'
 
 /** Body: a subscription group configuration. */
 export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = command(
@@ -10,8 +10,21 @@ export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = command(
   'UPDATE_AND_CREATE_SUBSCRIPTIONGROUP',
 )
 
-/** Answer body: all subscription group configurations and their data version. */
-export const GET_ALL_SUBSCRIPTIONGROUP_CONFIG = command(201, 'GET_ALL_SUBSCRIPTIONGROUP_CONFIG')
+/**
+ * Answer body: subscription group configurations and their data version. All of them, unless a slave
+ * asks for parts. Source: Apache class GetAllSubscriptionGroupRequestHeader, behind 5.3.3.
+ */
+export const GET_ALL_SUBSCRIPTIONGROUP_CONFIG = command(201, 'GET_ALL_SUBSCRIPTIONGROUP_CONFIG', {
+  request: {
+    groupSeq: optional(int32('groups that the asker has')),
+    dataVersion: optional(text('version that they are of, as JSON; empty at first')),
+    maxGroupNum: optional(int32('most groups wanted')),
+  },
+  answer: { totalGroupNum: optional(int32('groups there are; absent when all are in the answer')) },
+})
+
+/** Answer body: which groups are pushed messages by POP, as JSON; a slave takes it over. */
+export const GET_ALL_MESSAGE_REQUEST_MODE = command(402, 'GET_ALL_MESSAGE_REQUEST_MODE')
 
 /** Body: a list of subscription group configurations. */
 export const UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST = command(

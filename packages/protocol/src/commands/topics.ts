@@ -19,8 +19,18 @@ export const UPDATE_AND_CREATE_TOPIC = command(17, 'UPDATE_AND_CREATE_TOPIC', {
   },
 })
 
-/** Answer body: topic configurations and their data version. */
-export const GET_ALL_TOPIC_CONFIG = command(21, 'GET_ALL_TOPIC_CONFIG')
+/**
+ * Answer body: topic configurations and their data version. All of them, unless a slave asks for
+ * parts. Source: Apache class GetAllTopicConfigRequestHeader, behind 5.3.3.
+ */
+export const GET_ALL_TOPIC_CONFIG = command(21, 'GET_ALL_TOPIC_CONFIG', {
+  request: {
+    topicSeq: optional(int32('topics that the asker has')),
+    dataVersion: optional(text('version that they are of, as JSON; empty at first')),
+    maxTopicNum: optional(int32('most topics wanted')),
+  },
+  answer: { totalTopicNum: optional(int32('topics there are; absent when all are in the answer')) },
+})
 
 export const DELETE_TOPIC_IN_BROKER = command(215, 'DELETE_TOPIC_IN_BROKER', {
   request: { topic: name('topic to delete with its queues') },
