@@ -58,6 +58,8 @@ export interface ProducerOptions extends ClientOptions {
   readonly maxInFlight?: number
   /** Bytes of their bodies: 1 … 2^40, default 100 MiB. */
   readonly maxInFlightBytes?: number
+  /** Requests that wait for their replies: 1 … 1 000 000, default 65 535. A further one fails. */
+  readonly maxOpenRequests?: number
   /**
    * What `sendAsync` does when there is no room: `wait` (default) for at most the time of the send,
    * or `fail` at once with TOO_MANY_IN_FLIGHT.
@@ -193,6 +195,7 @@ const producerRanges = {
   newTopicQueues: { otherwise: 4, min: 1, max: 1024 },
   maxInFlight: { otherwise: 1024, min: 1, max: 65_535 },
   maxInFlightBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
+  maxOpenRequests: { otherwise: 65_535, min: 1, max: 1_000_000 },
   autoBatchBytes: { otherwise: 32 * 1024, min: 1, max: 2 * MIB },
   autoBatchHoldMs: { otherwise: 10, min: 1, max: 30_000 },
 } as const

@@ -23,6 +23,8 @@ export type ClientErrorCode =
   | 'BROKER_REFUSED'
   /** The time given to the call was over. Whether a message was stored is unknown. */
   | 'TIMEOUT'
+  /** The request was stored, but no reply came in time. Whether it was worked on is unknown. */
+  | 'NO_REPLY'
   /** As many messages are in flight or waiting as the options allow. */
   | 'TOO_MANY_IN_FLIGHT'
 

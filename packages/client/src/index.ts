@@ -52,3 +52,5 @@ export type {
 } from './produce/transactions.ts'
 export { bySql, byTags, type MessageFilter, type SqlValue } from './pull/message-filter.ts'
 export type { ReceivedMessage } from './pull/received-message.ts'
+export type { ReceivedReply } from './request-reply/received-reply.ts'
+export type { ReplyOptions } from './request-reply/replier.ts'

@@ -54,6 +54,7 @@ export {
   isSendForbidden,
   isSystemTopic,
   RETRY_PREFIX,
+  replyTopicOf,
   retryTopicOf,
   TRACE_TOPIC,
   topicNameProblem,

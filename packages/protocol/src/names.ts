@@ -43,6 +43,11 @@ export function deadLetterTopicOf(group: string): string {
   return DEAD_LETTER_PREFIX + group
 }
 
+/** Topic of the replies to requests, which every cluster has. Source: Apache class MixAll. */
+export function replyTopicOf(clusterName: string): string {
+  return `${clusterName}_REPLY_TOPIC`
+}
+
 export function isRetryTopic(topic: string): boolean {
   return topic.startsWith(RETRY_PREFIX)
 }

@@ -13,6 +13,7 @@ import {
   offsetMessageId,
   PUSH_REPLY_MESSAGE_TO_CLIENT,
   propertyPair,
+  replyTopicOf,
   responseCode,
   SEND_REPLY_MESSAGE,
   SEND_REPLY_MESSAGE_V2,
@@ -87,7 +88,7 @@ function queueOf({ queueId, topic }: ReplyHeader, { config, random, topics }: Re
   if (known === undefined) {
     const sentence =
       `the topic "${topic}" does not exist: replies go to ` +
-      `"${config.brokerClusterName}_REPLY_TOPIC" at this broker`
+      `"${replyTopicOf(config.brokerClusterName)}" at this broker`
     throw new Refusal(responseCode.TOPIC_NOT_EXIST, sentence)
   }
   if (isSendForbidden(topic)) {

@@ -2,7 +2,13 @@
  * The topics and groups that every broker has from its start.
  * Source: Apache classes TopicConfigManager, SubscriptionGroupManager.
  */
-import { permission, TIMER_TOPIC, type TopicConfig, topicConfig } from '@rockhopper/protocol'
+import {
+  permission,
+  replyTopicOf,
+  TIMER_TOPIC,
+  type TopicConfig,
+  topicConfig,
+} from '@rockhopper/protocol'
 
 const { read, write, inherit } = permission
 
@@ -37,7 +43,7 @@ export function systemTopics(settings: SystemTopicSettings): TopicConfig[] {
     ['SCHEDULE_TOPIC_XXXX', DELAY_LEVELS, read | write],
     ['RMQ_SYS_TRANS_HALF_TOPIC', 1, read | write],
     ['RMQ_SYS_TRANS_OP_HALF_TOPIC', 1, read | write],
-    [`${clusterName}_REPLY_TOPIC`, 1, read | write],
+    [replyTopicOf(clusterName), 1, read | write],
   ]
   if (settings.timerWheelEnable) topics.push([TIMER_TOPIC, 1, read | write])
   if (settings.traceTopicEnable) topics.push([settings.msgTraceTopicName, 1, read | write])

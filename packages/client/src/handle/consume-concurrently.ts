@@ -88,7 +88,7 @@ export class ConcurrentConsumption implements Consumption {
     task.startMs = this.#parts.clock.monotonicMs()
     this.#running++
     task.owned.enter()
-    const context = new HandlerContext(task.owned, 0)
+    const context = new HandlerContext(task.owned, 0, this.#parts.reply)
     let result: void | Promise<void>
     try {
       result = callHandler(task, context)

@@ -5,6 +5,7 @@
 import type { MessageQueue } from '@rockhopper/protocol'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
+import type { ReplyTo } from '../request-reply/replier.ts'
 import type { ConsumeContext } from './handlers.ts'
 
 /** What a handler wants to become of the messages that are held back. */
@@ -15,13 +16,15 @@ export class HandlerContext implements ConsumeContext {
   ackIndex = Number.MAX_SAFE_INTEGER
   autoCommit = true
   suspendMs: number
+  readonly reply: ReplyTo
   readonly #owned: OwnedQueue
   #wish: Wish = 'none'
   #retried: Map<ReceivedMessage, number> | undefined
 
-  constructor(owned: OwnedQueue, suspendMs: number) {
+  constructor(owned: OwnedQueue, suspendMs: number, reply: ReplyTo) {
     this.#owned = owned
     this.suspendMs = suspendMs
+    this.reply = reply
   }
 
   get queue(): MessageQueue {

@@ -7,6 +7,7 @@ import type { Clock } from '@rockhopper/host'
 import type { ConsumeMessageDirectlyResult, DirectConsumeOutcome } from '@rockhopper/protocol'
 import { OwnedQueue } from '../balance/owned-queue.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
+import type { ReplyTo } from '../request-reply/replier.ts'
 import { HandlerContext } from './consume-context.ts'
 import { callHandler } from './consumption.ts'
 import type { Handling } from './handlers.ts'
@@ -16,15 +17,16 @@ export interface DirectParts {
   readonly clock: Clock
   readonly orderly: boolean
   readonly handlingOf: (topic: string) => Handling
+  readonly reply: ReplyTo
 }
 
 /** What became of the message. Never rejects. */
 export async function consumeDirectly(
-  { clock, orderly: order, handlingOf }: DirectParts,
+  { clock, orderly: order, handlingOf, reply }: DirectParts,
   message: ReceivedMessage,
 ): Promise<ConsumeMessageDirectlyResult> {
   const owned = new OwnedQueue(message.queue)
-  const context = new HandlerContext(owned, 0)
+  const context = new HandlerContext(owned, 0, reply)
   const { queueOffset } = message
   const entry = { message, queueOffset, sizeBytes: message.body.length, finished: false }
   const startMs = clock.monotonicMs()

@@ -122,14 +122,14 @@ export class OrderlyConsumption implements Consumption {
   }
 
   #call(lane: Lane): void {
-    const { clock, suspendMs, handlingOf } = this.#parts
+    const { clock, suspendMs, handlingOf, reply } = this.#parts
     const task = taskAt(lane.owned, lane.waiting, 0, handlingOf)
     task.startMs = clock.monotonicMs()
     lane.waiting = lane.waiting.slice(task.entries.length)
     lane.state = 'running'
     this.#running.add(task)
     lane.owned.enter()
-    const context = new HandlerContext(lane.owned, suspendMs)
+    const context = new HandlerContext(lane.owned, suspendMs, reply)
     const succeeded = (): void => {
       this.#tell(task, false)
       this.#succeed(lane, task, context)

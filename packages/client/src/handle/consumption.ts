@@ -5,6 +5,7 @@
 import type { Clock } from '@rockhopper/host'
 import type { Entry, OwnedQueue } from '../balance/owned-queue.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
+import type { ReplyTo } from '../request-reply/replier.ts'
 import type { HandlerContext } from './consume-context.ts'
 import type { Handling } from './handlers.ts'
 
@@ -48,6 +49,8 @@ export interface ConsumptionParts extends ConsumptionEvents {
   /** Whether another handler may begin beside those that run. */
   readonly hasRoom: (running: number) => boolean
   readonly handlingOf: (topic: string) => Handling
+  /** How handlers reply to requests. */
+  readonly reply: ReplyTo
 }
 
 /** One call of a handler. */

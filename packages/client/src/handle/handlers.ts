@@ -3,6 +3,7 @@
  */
 import type { MessageQueue } from '@rockhopper/protocol'
 import type { ReceivedMessage } from '../pull/received-message.ts'
+import type { ReplyTo } from '../request-reply/replier.ts'
 
 /** What a handler may know and say beside the messages. */
 export interface ConsumeContext {
@@ -39,6 +40,12 @@ export interface ConsumeContext {
    * is). With false they are held back until a later call says `commit` or `rollback`.
    */
   autoCommit: boolean
+  /**
+   * Replies to a message that was sent with `request`, and resolves when the client that asked has the
+   * reply. Rejects with `ClientError` BAD_OPTION when the message is no request, and BROKER_REFUSED
+   * when that client is gone: a handler that lets that pass gets the message again.
+   */
+  readonly reply: ReplyTo
   /** Of an orderly consumer: these messages and all that were held back are done. */
   commit(): void
   /**

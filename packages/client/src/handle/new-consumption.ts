@@ -7,6 +7,7 @@ import type { Handover } from '../balance/handover.ts'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ConsumerConfig } from '../config.ts'
+import type { ReplyTo } from '../request-reply/replier.ts'
 import { ConcurrentConsumption } from './consume-concurrently.ts'
 import { OrderlyConsumption } from './consume-orderly.ts'
 import type { Consumption, ConsumptionEvents } from './consumption.ts'
@@ -18,6 +19,7 @@ export interface ConsumptionTerms extends ConsumptionEvents {
   readonly cluster: Cluster
   readonly handover: Handover
   readonly handlingOf: (topic: string) => Handling
+  readonly reply: ReplyTo
   /** Whether an orderly consumer may handle messages of the queue now. */
   readonly isOurs: (owned: OwnedQueue) => boolean
 }
@@ -30,13 +32,13 @@ export function newConsumption(terms: ConsumptionTerms, hasRoom: HasRoom): Consu
 }
 
 function concurrent(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
-  const { config, cluster, handlingOf, onFailed, onHandled } = terms
+  const { config, cluster, handlingOf, onFailed, onHandled, reply } = terms
   const { host, group, consumeTimeoutMs: timeoutMs } = config
   const { clock } = host
   const maxReconsumeTimes = limitOf(config)
   const sendBack = { host, cluster, group, maxReconsumeTimes }
   return new ConcurrentConsumption({
-    ...{ clock, timeoutMs, hasRoom, handlingOf, onFailed, onHandled },
+    ...{ clock, timeoutMs, hasRoom, handlingOf, onFailed, onHandled, reply },
     giveBack: async (message, delayLevel, error) => {
       if (config.messageModel === 'broadcasting') return 'dropped'
       return await giveBack(sendBack, message, delayLevel, error)
@@ -45,13 +47,13 @@ function concurrent(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
 }
 
 function orderly(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
-  const { config, cluster, handover, handlingOf, isOurs, onFailed, onHandled } = terms
+  const { config, cluster, handover, handlingOf, isOurs, onFailed, onHandled, reply } = terms
   const { host, group, suspendCurrentQueueTimeMs: suspendMs } = config
   const { clock } = host
   const maxReconsumeTimes = limitOf(config)
   const sendBack = { host, cluster, group, maxReconsumeTimes }
   return new OrderlyConsumption({
-    ...{ clock, suspendMs, hasRoom, handlingOf, onFailed, onHandled },
+    ...{ clock, suspendMs, hasRoom, handlingOf, onFailed, onHandled, reply },
     maxReconsumeTimes: maxReconsumeTimes ?? Number.POSITIVE_INFINITY,
     isLocked: isOurs,
     locked: (owned) => handover.locked(owned),

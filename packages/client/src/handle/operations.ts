@@ -15,6 +15,7 @@ import type { Rebalance } from '../balance/rebalance.ts'
 import type { ConsumerConfig } from '../config.ts'
 import { queueKey } from '../message-queue.ts'
 import type { Subscriptions } from '../pull/subscriptions.ts'
+import type { ReplyTo } from '../request-reply/replier.ts'
 import { consumeDirectly } from './consume-directly.ts'
 import type { ConsumeStatistics } from './consume-statistics.ts'
 import type { Listening } from './listening.ts'
@@ -30,6 +31,7 @@ export interface OperatedParts {
   readonly listening: Listening
   readonly locks: QueueLocks
   readonly statistics: ConsumeStatistics
+  readonly reply: ReplyTo
   /** Wall time of the start, in ms since 1970. */
   readonly startedAtMs: number
   /** A queue is going to be moved. */
@@ -47,9 +49,9 @@ export function operations(config: ConsumerConfig, parts: () => OperatedParts): 
     offsetsOf: (topic) => offsetsOf(parts(), topic),
     runningInfo: (withStack) => infoOf(parts(), withStack),
     consumeDirectly: (message) => {
-      const { subscriptions } = parts()
+      const { reply, subscriptions } = parts()
       const handlingOf = subscriptions.handlingOf.bind(subscriptions)
-      return consumeDirectly({ clock: host.clock, orderly, handlingOf }, message)
+      return consumeDirectly({ clock: host.clock, orderly, handlingOf, reply }, message)
     },
   })
 }

@@ -28,6 +28,7 @@ import { Puller } from '../pull/pull.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import { Subscriptions } from '../pull/subscriptions.ts'
 import type { Window } from '../pull/window.ts'
+import { Replier, type ReplyOptions } from '../request-reply/replier.ts'
 import { Valve } from '../valve.ts'
 import { ConsumeStatistics } from './consume-statistics.ts'
 import type { ConsumerEvents } from './consumer-events.ts'
@@ -54,6 +55,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #offsets: OffsetStore
   readonly #locks: QueueLocks
   readonly #handover: Handover
+  readonly #replier: Replier
   readonly #listening: Listening
   readonly #statistics: ConsumeStatistics
   readonly #budget: CacheBudget
@@ -86,6 +88,8 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
     this.#statistics = new ConsumeStatistics(host.clock)
     this.#budget = new CacheBudget(config.maxCachedBytesInAll)
+    const { cluster } = this.#presence
+    this.#replier = new Replier({ host, cluster, group })
     this.#listening = this.#newListening()
     this.#shares = new TopicShares({
       host,
@@ -149,6 +153,15 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   onMessages(handler: BatchHandler): this {
     this.#subscriptions.setBatchHandler(handler)
     return this
+  }
+
+  /** Replies to a message that was sent with `request`; see `ConsumeContext.reply`. */
+  async reply(
+    request: ReceivedMessage,
+    body: Uint8Array | string,
+    options: ReplyOptions = {},
+  ): Promise<void> {
+    await this.#replier.reply(request, body, options)
   }
 
   /** Pulls no more messages until `resume`. Those that are held are still handled. */
@@ -260,6 +273,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       listening: this.#listening,
       locks: this.#locks,
       statistics: this.#statistics,
+      reply: (...reply) => this.reply(...reply),
       startedAtMs: this.#startedAtMs,
       onMoved: (move) => this.emit('offsetMoved', move),
     }
@@ -286,6 +300,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       handover: this.#handover,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#isOurs(owned),
+      reply: (...reply) => this.reply(...reply),
       onFailed: (message, error, after) => {
         this.#lookForRetries()
         this.emit('failed', { message, error, after })

@@ -3,7 +3,13 @@
  * DefaultMQProducerImpl and MessageBatch; `client.md` sections 3.4 and 3.8. Owns the unique keys.
  */
 import type { Clock } from '@rockhopper/host'
-import { type BatchEntry, encodeBatch, isRetryTopic, type UniqueKeys } from '@rockhopper/protocol'
+import {
+  type BatchEntry,
+  encodeBatch,
+  isRetryTopic,
+  MAX_PROPERTIES_BYTES,
+  type UniqueKeys,
+} from '@rockhopper/protocol'
 import { NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { badMessage } from '../errors.ts'
 import { contentOf, type DraftRules, draftOf, isDelayed } from './draft.ts'
@@ -92,6 +98,21 @@ export class Parcels {
       brokerName: '',
     }
   }
+}
+
+/** The same request with more properties. Throws `ClientError` BAD_MESSAGE. */
+export function withPairs(parcel: Parcel, pairs: Buffer): Parcel {
+  const { header, topic } = parcel
+  const properties = Buffer.concat([header.properties ?? NOTHING, pairs])
+  if (properties.length > MAX_PROPERTIES_BYTES) {
+    throw badMessage(
+      `the properties of a message to "${topic}" take ${properties.length} bytes, ` +
+        `${MAX_PROPERTIES_BYTES} are allowed`,
+      'move some of them into the body',
+    )
+  }
+  // What was added has a meaning in messages that are sent alone only.
+  return { ...parcel, header: { ...header, properties }, canJoin: false }
 }
 
 /** Bytes of a message in a batch beside its body and properties. Source: `batch.ts` of protocol. */

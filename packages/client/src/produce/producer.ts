@@ -3,9 +3,9 @@
  * is in flight. How a message is made is in `draft.ts`, how it is delivered in `sender.ts`.
  */
 import { EventEmitter } from 'node:events'
-import { type HeartbeatData, UniqueKeys } from '@rockhopper/protocol'
+import { type HeartbeatData, PUSH_REPLY_MESSAGE_TO_CLIENT } from '@rockhopper/protocol'
 import { Router } from '@rockhopper/remoting'
-import { NO_ADDRESS, newClientId } from '../client-id.ts'
+import { newClientId, newUniqueKeys } from '../client-id.ts'
 import type { BrokerLink } from '../cluster/broker-link.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { Heartbeats } from '../cluster/heartbeats.ts'
@@ -13,10 +13,15 @@ import { MASTER_ID, NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { type ProducerConfig, type ProducerOptions, producerConfig } from '../config.ts'
 import { badMessage, badOption, ClientError } from '../errors.ts'
 import { unlessAborted } from '../give-up.ts'
+import type { ReceivedMessage } from '../pull/received-message.ts'
+import type { ReceivedReply } from '../request-reply/received-reply.ts'
+import { Replier, type ReplyOptions } from '../request-reply/replier.ts'
+import { ReplyWays } from '../request-reply/reply-ways.ts'
+import { Requests } from '../request-reply/requests.ts'
 import { AutoBatch } from './auto-batch.ts'
 import { BrokerFaults } from './broker-faults.ts'
 import type { Message, SendOptions, SendResult } from './message.ts'
-import { Parcels } from './parcel.ts'
+import { Parcels, withPairs } from './parcel.ts'
 import { PublishTable } from './publish-table.ts'
 import { readRecallHandle, recallMessage } from './recall.ts'
 import { Room } from './room.ts'
@@ -34,6 +39,8 @@ export interface ProducerEvents {
    * transaction, and the broker asks.
    */
   listenerFailed: [failure: { during: 'execute' | 'check'; msgId: string; error: unknown }]
+  /** A reply came for which nobody waited any more: its request had been given up. */
+  lateReply: [reply: ReceivedReply]
   /** The broker could not be told how a transaction ended, and will ask. */
   endLost: [end: { msgId: string; state: LocalState; error: unknown }]
 }
@@ -53,6 +60,9 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   readonly #sender: Sender
   readonly #room: Room
   readonly #faults: BrokerFaults | undefined
+  readonly #requests: Requests
+  readonly #replyWays: ReplyWays
+  readonly #replier: Replier
   readonly #carrier: Pick<Sender, 'deliver'>
   #state: State = 'new'
   #closing: Promise<void> | undefined
@@ -64,6 +74,13 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     const { host } = config
     this.#config = config
     this.clientId = newClientId(host)
+    this.#requests = new Requests({
+      clock: host.clock,
+      random: host.random,
+      clientId: this.clientId,
+      maxOpen: config.maxOpenRequests,
+      onLate: (reply) => this.emit('lateReply', reply),
+    })
     this.#cluster = new Cluster({
       host,
       nameServers: config.nameServers,
@@ -79,10 +96,22 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       content: () => this.#heartbeat(),
     })
     this.#publish = new PublishTable(this.#cluster, host.random, config.newTopicQueues)
+    this.#replyWays = new ReplyWays({
+      host,
+      cluster: this.#cluster,
+      heartbeats: this.#heartbeats,
+      find: (topic) => this.#publish.find(topic),
+    })
+    this.#replier = new Replier({
+      host,
+      cluster: this.#cluster,
+      group: config.group,
+      rules: config,
+    })
     this.#parcels = new Parcels({
       ...config,
       clock: host.clock,
-      keys: keysOf(config),
+      keys: newUniqueKeys(host),
       rules: config,
     })
     this.#room = new Room(host.clock, {
@@ -109,6 +138,16 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   /** Messages in flight: handed to `send` or its sisters and not yet answered. */
   get inFlight(): number {
     return this.#room.count
+  }
+
+  /** Requests that wait for their replies. */
+  get openRequests(): number {
+    return this.#requests.open
+  }
+
+  /** Replies that came when nobody waited for them any more, since the start. */
+  get lateReplies(): number {
+    return this.#requests.lateReplies
   }
 
   /**
@@ -178,6 +217,41 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     })
   }
 
+  /**
+   * Sends a message as a request, and resolves with the reply of a consumer. `timeoutMs` counts from
+   * the call to the reply; at most `maxOpenRequests` wait at a time. Rejects with `ClientError`:
+   * NO_REPLY when the request was stored but nobody replied in time, TOO_MANY_IN_FLIGHT, or as `send`
+   * does.
+   */
+  request(message: Message, options: SendOptions = NO_OPTIONS): Promise<ReceivedReply> {
+    try {
+      const order = this.#order(this.#parcels.of(message), message, options)
+      return this.#requests.ask({ ...order, topic: message.topic }, async (pairs) => {
+        const parcel = withPairs(order.parcel, pairs)
+        // A broker that is slow to hear of us must not cost more than half of the time.
+        await this.#replyWays.prepare(message.topic, order.timeoutMs / 2)
+        this.#room.enter(parcel.sizeBytes)
+        return await this.#launch({ ...order, parcel })
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Replies to a message that was sent as a request, and resolves when the client that asked has the
+   * reply. Rejects with `ClientError` BAD_OPTION when the message is no request, and BROKER_REFUSED
+   * when that client is gone.
+   */
+  async reply(
+    request: ReceivedMessage,
+    body: Uint8Array | string,
+    options: ReplyOptions = {},
+  ): Promise<void> {
+    if (this.#state !== 'started') throw this.#notRunning()
+    await this.#replier.reply(request, body, options)
+  }
+
   /** Resolves when `sendAsync` has room for another message. */
   async room(): Promise<void> {
     await this.#room.available()
@@ -210,7 +284,10 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     return await this.#launch(order)
   }
 
-  /** Takes no more messages, waits for the answers of those in flight, then leaves the cluster. */
+  /**
+   * Takes no more messages, waits for the answers of those in flight and for the replies to requests,
+   * then leaves the cluster.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -222,7 +299,10 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   /** Names what brokers may ask of this kind of producer. */
   protected serve(router: Router): Router {
-    return router
+    return router.on(PUSH_REPLY_MESSAGE_TO_CLIENT, (header, { body }) => {
+      this.#requests.arrived(header, body)
+      return {}
+    })
   }
 
   /** Sends the first half of a transaction. Rejects as `send` does. */
@@ -254,6 +334,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   async #close(): Promise<void> {
     const wasStarted = this.#state === 'started'
     this.#state = 'closed'
+    await this.#requests.idle()
     await this.#room.idle()
     await this.#faults?.stop()
     if (wasStarted) await this.#heartbeats.stop({ producerGroup: this.#config.group })
@@ -338,15 +419,6 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       withoutSub: false,
     }
   }
-}
-
-function keysOf({ host }: ProducerConfig): UniqueKeys {
-  return new UniqueKeys({
-    ip: host.machine.addresses[0] ?? NO_ADDRESS,
-    pid: host.machine.pid,
-    salt: host.random.bytes(4).readInt32BE(),
-    nowMs: () => host.clock.nowMs(),
-  })
 }
 
 function timeoutOf({ timeoutMs }: SendOptions): number | undefined {

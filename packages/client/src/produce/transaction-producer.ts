@@ -76,7 +76,7 @@ export class TransactionProducer<A = unknown> extends DefaultProducer {
   }
 
   protected override serve(router: Router): Router {
-    return router.on(CHECK_TRANSACTION_STATE, async (header, context) => {
+    return super.serve(router).on(CHECK_TRANSACTION_STATE, async (header, context) => {
       await this.#answer(header, context)
       return undefined
     })

@@ -7,7 +7,6 @@ import {
   type CHECK_TRANSACTION_STATE,
   type END_TRANSACTION,
   type Header,
-  MAX_PROPERTIES_BYTES,
   parseOffsetMessageId,
   propertyPair,
   sysFlag,
@@ -16,6 +15,7 @@ import { badMessage } from '../errors.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import { isDelayed } from './draft.ts'
 import type { Message, SendOptions, SendResult } from './message.ts'
+import { withPairs } from './parcel.ts'
 import type { Parcel } from './sender.ts'
 
 /** What became of a local transaction: its message is seen, is never seen, or nobody knows yet. */
@@ -69,16 +69,11 @@ export function asHalf(
     const sentence = `a message to "${message.topic}" has a delay, and begins a transaction`
     throw badMessage(sentence, 'leave out one of them')
   }
-  const { header } = parcel
   const pairs = [propertyPair('TRAN_MSG', 'true'), propertyPair('PGROUP', group)]
   if (immunityS !== undefined) pairs.push(immunityPair(message, immunityS))
-  const properties = Buffer.concat([header.properties ?? Buffer.alloc(0), ...pairs])
-  if (properties.length > MAX_PROPERTIES_BYTES) {
-    const sentence = `the properties of a message to "${message.topic}" take ${properties.length} bytes`
-    throw badMessage(`${sentence}, ${MAX_PROPERTIES_BYTES} are allowed`, 'move some into the body')
-  }
-  const flags = (header.sysFlag ?? 0) | sysFlag.transactionPrepared
-  return { ...parcel, header: { ...header, properties, sysFlag: flags }, canJoin: false }
+  const half = withPairs(parcel, Buffer.concat(pairs))
+  const flags = (half.header.sysFlag ?? 0) | sysFlag.transactionPrepared
+  return { ...half, header: { ...half.header, sysFlag: flags } }
 }
 
 function immunityPair(message: Message, immunityS: number): Buffer {

@@ -2,11 +2,9 @@
  * Messages as consumers get them, out of the body of an answer to a pull. Source: Apache class
  * MessageDecoder; `broker-api.md` sections 2.1 to 2.5. Owns nothing.
  */
-import { inflateSync } from 'node:zlib'
 import type { MessageQueue } from '@rockhopper/protocol'
 import {
   type Compression,
-  compressionOf,
   decodeProperties,
   type HostAddress,
   ipText,
@@ -16,9 +14,7 @@ import {
   type RecordView,
   scanView,
 } from '@rockhopper/protocol'
-
-/** A body that would be longer is left compressed: it could be made to fill the memory. */
-const MAX_INFLATED_BYTES = 64 * 1024 * 1024
+import { plainBody } from '../plain-body.ts'
 
 /** The property that says why a message failed the last time (ours; Apache does not have it). */
 export const CONSUME_ERROR = 'CONSUME_ERROR'
@@ -46,7 +42,7 @@ export class ReceivedMessage {
 
   /** `queue`: where the record lies. */
   constructor(record: RecordView, queue: MessageQueue) {
-    const { body, compression } = plainBody(record)
+    const { body, compression } = plainBody(record.body, record.sysFlag)
     this.#record = record
     this.body = body
     this.compression = compression
@@ -151,17 +147,6 @@ function queueOf(
 ): MessageQueue {
   if (before?.topic === topic && before.queueId === queueId) return before
   return { topic, brokerName, queueId }
-}
-
-function plainBody({ body, sysFlag }: RecordView): { body: Buffer; compression: Compression } {
-  const compression = compressionOf(sysFlag)
-  if (compression !== 'zlib') return { body, compression }
-  try {
-    const inflated = inflateSync(body, { maxOutputLength: MAX_INFLATED_BYTES })
-    return { body: inflated, compression: 'none' }
-  } catch {
-    return { body, compression }
-  }
 }
 
 function keysOf(text: string | undefined): readonly string[] {
