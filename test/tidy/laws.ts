@@ -17,7 +17,7 @@ export interface Law {
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   host: [],
-  replication: ['protocol'],
+  replication: ['protocol', 'host'],
   remoting: ['protocol', 'host'],
   store: ['protocol', 'host'],
   namesrv: ['remoting', 'protocol', 'host'],

@@ -37,6 +37,13 @@ import { Progress } from './services/progress.ts'
 import { PullFilters } from './services/pull-filters.ts'
 import { ReaderAdmission } from './services/reader-admission.ts'
 import { Registration } from './services/registration.ts'
+import {
+  MasterReplication,
+  type Replication,
+  SlaveReplication,
+  slavesNeeded,
+} from './services/replication.ts'
+import { ReplicationAcks } from './services/replication-acks.ts'
 import { SlaveSync } from './services/slave-sync.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -56,6 +63,7 @@ import { TopicTable } from './tables/topics.ts'
 
 /** The VIP port of old clients lies so far below the port. Source: Apache class BrokerController. */
 const VIP_PORT_BELOW = 2
+/** Where `haListenPort` is not set. Source: Apache class BrokerStartup. */
 const HA_PORT_ABOVE = 1
 const HOUR_MS = 3_600_000
 
@@ -76,10 +84,11 @@ export interface Broker {
  */
 export async function startBroker(host: Host, config: BrokerConfig): Promise<Broker> {
   const tables = new Tables(host, config)
-  const store = await openStore(host, storeConfigOf(config))
+  const acks = acksOf(host, config)
+  const store = await openStore(host, storeConfigOf(config), acks)
   try {
     tables.load()
-    return await serve(host, config, tables, store)
+    return await serve(host, config, tables, store, acks)
   } catch (error) {
     await store.close()
     throw error
@@ -160,6 +169,7 @@ async function serve(
   config: BrokerConfig,
   tables: Tables,
   store: Store,
+  acks: ReplicationAcks | undefined,
 ): Promise<Broker> {
   const clients = new ClientTable(host.clock)
   const traffic = new TrafficCounters(host.clock)
@@ -191,6 +201,12 @@ async function serve(
   addHandlers(router, host, config, { ...live, tables, store, listenPort })
   traffic.start((error) => host.logger.error('The counting of traffic failed.', { error }))
   membership.start()
+  const address = { host: config.bindAddress, port: haPortOf(config, listenPort) }
+  const replication: Replication =
+    master === undefined
+      ? new MasterReplication(host, { acks, address, config, store })
+      : new SlaveReplication(host, { config, master, store })
+  await replication.start()
   const { topics } = tables
   const registration = new Registration(host, { config, identity, master, topics })
   await registration.start()
@@ -211,6 +227,7 @@ async function serve(
       await delivery.stop()
       await timedDelivery.stop()
       await transactions.stop()
+      await replication.stop()
       await traffic.stop()
       try {
         await tables.close()
@@ -364,6 +381,17 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   if (slaveSync !== undefined) refuseAtSlave(router, config)
 }
 
+/** What messages wait for beside this broker's own disk; undefined for nothing. */
+function acksOf({ clock }: Host, config: BrokerConfig): ReplicationAcks | undefined {
+  if (config.brokerRole !== 'SYNC_MASTER') return undefined
+  const { minInSyncReplicas: leastInStep, slaveTimeout: timeoutMs } = config
+  return new ReplicationAcks(clock, { enough: slavesNeeded(config), leastInStep, timeoutMs })
+}
+
+function haPortOf({ haListenPort }: BrokerConfig, listenPort: number): number {
+  return haListenPort === 0 ? listenPort + HA_PORT_ABOVE : haListenPort
+}
+
 function isSlave({ brokerRole }: BrokerConfig): boolean {
   return brokerRole === 'SLAVE'
 }
@@ -375,10 +403,11 @@ function listenAddresses({ bindAddress, listenPort }: BrokerConfig): Address[] {
   return [main, { host: bindAddress, port: listenPort - VIP_PORT_BELOW }]
 }
 
-function identityOf({ brokerIP1, brokerName }: BrokerConfig, listenPort: number) {
+function identityOf(config: BrokerConfig, listenPort: number) {
+  const { brokerIP1, brokerIP2, brokerName } = config
   return {
     brokerName,
     brokerAddr: formatAddress({ host: brokerIP1, port: listenPort }),
-    haServerAddr: formatAddress({ host: brokerIP1, port: listenPort + HA_PORT_ABOVE }),
+    haServerAddr: formatAddress({ host: brokerIP2, port: haPortOf(config, listenPort) }),
   }
 }

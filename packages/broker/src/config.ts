@@ -2,7 +2,7 @@
  * The broker's configuration: Apache's keys, as a table. A key that only Apache's broker has is in
  * `foreign-keys.ts`, with the reason why it has no effect here.
  */
-import type { Host } from '@rockhopper/host'
+import { type Host, parseAddress } from '@rockhopper/host'
 import {
   ConfigError,
   type ConfigOf,
@@ -32,6 +32,69 @@ export const brokerConfigTable = configTable({
     default: 'ASYNC_MASTER',
     choices: ['ASYNC_MASTER', 'SYNC_MASTER', 'SLAVE'],
     meaning: 'role in replication: whether it copies a master, or is one that waits for its slaves',
+  }),
+  haListenPort: int({
+    default: 0,
+    max: 65_535,
+    defaultShown: 'listenPort + 1',
+    meaning: 'port of a master for its slaves',
+  }),
+  brokerIP2: text({
+    default: '',
+    defaultShown: 'brokerIP1',
+    meaning: 'address that slaves are told to connect to',
+  }),
+  haMasterAddress: text({
+    default: '',
+    defaultShown: 'what the name servers tell',
+    check: (value) =>
+      value === '' || parseAddress(value) !== undefined ? undefined : 'an address host:port',
+    meaning: 'where the master of this slave takes slaves, host:port',
+  }),
+  haSendHeartbeatInterval: int({
+    default: 5_000,
+    min: 100,
+    unit: 'ms',
+    meaning: 'how often master and slave tell each other something at the least',
+  }),
+  haHousekeepingInterval: int({
+    default: 20_000,
+    min: 1_000,
+    unit: 'ms',
+    meaning: 'silence after which master and slave give up their connection',
+  }),
+  haTransferBatchSize: int({
+    default: 32_768,
+    min: 1_024,
+    max: 4 * MIB,
+    unit: 'bytes',
+    meaning: 'most bytes of the log that are sent to a slave in one frame',
+  }),
+  haMaxGapNotInSync: int({
+    default: 256 * MIB,
+    min: 1,
+    unit: 'bytes',
+    meaning: 'how far behind a slave may be that SYNC_MASTER waits for',
+  }),
+  slaveTimeout: int({
+    default: 3_000,
+    min: 1,
+    unit: 'ms',
+    meaning: 'how long a send waits for slaves before it is answered FLUSH_SLAVE_TIMEOUT',
+  }),
+  inSyncReplicas: int({
+    default: 1,
+    min: 1,
+    max: 64,
+    meaning:
+      'how many brokers have a message, the master among them, before SYNC_MASTER acknowledges it; ' +
+      '2 at the least, which Apache does not see to',
+  }),
+  minInSyncReplicas: int({
+    default: 1,
+    min: 1,
+    max: 64,
+    meaning: 'SYNC_MASTER refuses messages that fewer brokers would have soon, itself among them',
   }),
   slaveReadEnable: bool({
     default: true,
@@ -472,6 +535,7 @@ export function completeBrokerConfig(settings: BrokerSettings, host: Host): Brok
     brokerId: isSlave ? settings.brokerId : 0,
     brokerName: settings.brokerName || machine.hostname,
     brokerIP1,
+    brokerIP2: settings.brokerIP2 || brokerIP1,
     bindAddress: settings.bindAddress || (isLoopback(brokerIP1) ? '127.0.0.1' : '0.0.0.0'),
     storePathRootDir: settings.storePathRootDir || `${machine.homeDirectory}/store`,
     nameServers: nameServers.split(';').flatMap((address) => address.trim() || []),

@@ -14,17 +14,15 @@ const reasons: readonly Reason[] = [
   {
     why: 'replication, DLedger and the controller are not built yet',
     keys: `
-      storePathEpochFile storePathBrokerIdentity haListenPort haSendHeartbeatInterval
-      haHousekeepingInterval haTransferBatchSize haMasterAddress haMaxGapNotInSync
-      slaveTimeout duplicationEnable enableDLegerCommitLog dLegerGroup
-      dLegerPeers dLegerSelfId preferredLeaderId enableBatchPush totalReplicas inSyncReplicas
-      minInSyncReplicas allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable
+      storePathEpochFile storePathBrokerIdentity duplicationEnable enableDLegerCommitLog
+      dLegerGroup dLegerPeers dLegerSelfId preferredLeaderId enableBatchPush
+      totalReplicas allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable
       haMaxTimeSlaveNotCatchup syncMasterFlushOffsetWhenStartup maxChecksumRange
-      syncFromLastFile asyncLearner brokerIP2 sendHeartbeatTimeoutMillis
-      brokerHeartbeatInterval brokerNotActiveTimeoutMillis syncBrokerMemberGroupPeriod
-      enableSlaveActingMaster enableRemoteEscape skipPreOnline lockInStrictMode
-      enableControllerMode controllerAddr fetchControllerAddrByDnsLookup
-      syncBrokerMetadataPeriod checkSyncStateSetPeriod syncControllerMetadataPeriod
+      syncFromLastFile asyncLearner sendHeartbeatTimeoutMillis brokerHeartbeatInterval
+      brokerNotActiveTimeoutMillis syncBrokerMemberGroupPeriod enableSlaveActingMaster
+      enableRemoteEscape skipPreOnline lockInStrictMode enableControllerMode
+      controllerAddr fetchControllerAddrByDnsLookup syncBrokerMetadataPeriod
+      checkSyncStateSetPeriod syncControllerMetadataPeriod
       controllerHeartBeatTimeoutMills brokerElectionPriority storePathDLedgerCommitLog
       maxHaTransferByteInSecond`,
   },
@@ -238,4 +236,5 @@ export const foreignKeys: Readonly<Record<string, string>> = Object.fromEntries(
 export const oldSpellings: Readonly<Record<string, string>> = {
   mapedFileSizeCommitLog: 'mappedFileSizeCommitLog',
   mapedFileSizeConsumeQueue: 'mappedFileSizeConsumeQueue',
+  haSlaveFallbehindMax: 'haMaxGapNotInSync',
 }

@@ -150,10 +150,20 @@ export class Store {
     return this.#broken() ?? this.#parts.copy.append(offset, bytes)
   }
 
+  /** Where the next bytes of the log belong that this one is a copy of. */
+  get nextCopyOffset(): number {
+    return this.#parts.copy.nextOffset
+  }
+
   /** Forgets the record of which only a part has come; returns where the next bytes belong. */
   dropCopiedPart(): number {
     this.#parts.copy.dropPart()
     return this.#parts.copy.nextOffset
+  }
+
+  /** Whether the log has no segment yet. */
+  get isEmpty(): boolean {
+    return this.#parts.log.isEmpty
   }
 
   /**

@@ -58,11 +58,6 @@ export class LogCopy {
     return this.#parts.log.endOffset + this.#heldBytes
   }
 
-  /** Whether there is no log yet: it may begin with any segment. */
-  get isEmpty(): boolean {
-    return this.#parts.log.isEmpty
-  }
-
   /**
    * Takes bytes that have this offset in the other log, where the next ones belong: an empty log may
    * begin with any segment. After any other outcome than `appended` only what had become part of the
@@ -90,7 +85,7 @@ export class LogCopy {
 
   #begin(offset: number): CopyOutcome | undefined {
     const { log } = this.#parts
-    if (offset % log.segmentBytes === 0) return log.beginAt(offset)
+    if (offset >= 0 && offset % log.segmentBytes === 0) return log.beginAt(offset)
     const reason =
       `an empty log must begin with a segment, but the first bytes have offset ${offset} and ` +
       `segments of ${log.segmentBytes} bytes (mappedFileSizeCommitLog)`

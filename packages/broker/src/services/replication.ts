@@ -1,0 +1,132 @@
+/**
+ * Where the machines of replication, the log and the network of a broker meet: a master sends its log
+ * to its slaves, a slave follows its master. Owns the driver of either.
+ */
+import { type Address, type Host, parseAddress } from '@rockhopper/host'
+import { FollowerDriver, LeaderDriver, type LeaderOptions } from '@rockhopper/replication'
+import type { Store } from '@rockhopper/store'
+import type { BrokerConfig } from '../config.ts'
+import type { MasterAddress } from '../tables/master-address.ts'
+import type { ReplicationAcks } from './replication-acks.ts'
+
+/** What a broker does for replication, as its root starts and ends it. */
+export interface Replication {
+  /** Rejects with `NetworkError` when slaves cannot be listened to. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface MasterParts {
+  readonly config: BrokerConfig
+  readonly store: Store
+  readonly address: Address
+  /** Undefined when no message waits for slaves. */
+  readonly acks: ReplicationAcks | undefined
+}
+
+/** A master's side. */
+export class MasterReplication implements Replication {
+  readonly #leader: LeaderDriver
+  readonly #acks: ReplicationAcks | undefined
+
+  constructor(host: Host, { acks, address, config, store }: MasterParts) {
+    this.#acks = acks
+    const log: LeaderOptions['log'] = {
+      segmentBytes: config.mappedFileSizeCommitLog,
+      get minOffset() {
+        return store.minOffset
+      },
+      written: store.marks.written,
+      read: (from, to) => store.logBytes(from, to),
+    }
+    this.#leader = new LeaderDriver(host, {
+      address,
+      log,
+      frameBytes: config.haTransferBatchSize,
+      heartbeatMs: config.haSendHeartbeatInterval,
+      silenceMs: config.haHousekeepingInterval,
+      maxLagBytes: config.haMaxGapNotInSync,
+      enough: slavesNeeded(config),
+      onReplicated: (to) => acks?.replicated(to),
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.#leader.start()
+    this.#acks?.attach(this.#leader)
+  }
+
+  async stop(): Promise<void> {
+    this.#acks?.close()
+    await this.#leader.stop()
+  }
+}
+
+export interface SlaveParts {
+  readonly config: BrokerConfig
+  readonly store: Store
+  /** Where the name servers say that the master is. */
+  readonly master: MasterAddress
+}
+
+/** A slave's side. */
+export class SlaveReplication implements Replication {
+  readonly #parts: SlaveParts
+  readonly #follower: FollowerDriver
+  readonly #stopping = new AbortController()
+  #learning: Promise<void> | undefined
+
+  constructor(host: Host, parts: SlaveParts) {
+    this.#parts = parts
+    const { config, store } = parts
+    const { flushed, written } = store.marks
+    this.#follower = new FollowerDriver(host, {
+      log: {
+        get isEmpty() {
+          return store.isEmpty
+        },
+        get nextOffset() {
+          return store.nextCopyOffset
+        },
+        append(offset, bytes) {
+          const outcome = store.appendCopy(offset, bytes)
+          return outcome.kind === 'appended' ? undefined : outcome.reason
+        },
+        dropPart: () => store.dropCopiedPart(),
+        safe: config.flushDiskType === 'SYNC_FLUSH' ? flushed : written,
+      },
+      heartbeatMs: config.haSendHeartbeatInterval,
+      silenceMs: config.haHousekeepingInterval,
+    })
+  }
+
+  async start(): Promise<void> {
+    this.#follower.start()
+    const { haMasterAddress } = this.#parts.config
+    if (haMasterAddress === '') this.#learning = this.#learn()
+    else this.#follower.follow(parseAddress(haMasterAddress))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#learning
+    await this.#follower.stop()
+  }
+
+  /** Follows the master wherever the name servers say that it is. */
+  async #learn(): Promise<void> {
+    const { master } = this.#parts
+    const { signal } = this.#stopping
+    let known = 0
+    do {
+      known = master.revision.value
+      const haAddress = master.place?.haAddress
+      if (haAddress !== undefined) this.#follower.follow(parseAddress(haAddress))
+    } while (await master.revision.reached(known + 1, { signal }))
+  }
+}
+
+/** How many slaves must have a message before it is acknowledged, where that is waited for. */
+export function slavesNeeded({ inSyncReplicas }: BrokerConfig): number {
+  return Math.max(1, inSyncReplicas - 1)
+}
