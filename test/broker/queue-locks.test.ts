@@ -155,3 +155,82 @@ test('a request that names no client is refused', async () => {
   const locks = await Locks.started()
   await expect(locks.lock('', [0])).rejects.toMatchObject({ code: responseCode.INVALID_PARAMETER })
 })
+
+/** As members of this suite ask. */
+const wantedMs = 25_000
+
+test('a queue that several wait for goes to the one that has waited longest', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', wantedMs)
+  expect(await locks.lock('b', [0], 'orders', wantedMs)).toEqual([])
+  expect(await locks.lock('c', [0], 'orders', wantedMs)).toEqual([])
+  await locks.unlock('a', [0])
+  expect(await locks.lock('c', [0], 'orders', wantedMs)).toEqual([])
+  expect(await locks.lock('b', [0], 'orders', wantedMs)).toEqual([0])
+})
+
+test('a queue is not kept for one that asks no more, or has said that it waits no more', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0, 1], 'orders', wantedMs)
+  expect(await locks.lock('b', [0, 1], 'orders', wantedMs)).toEqual([])
+  await locks.unlock('a', [0, 1])
+  await locks.unlock('b', [1])
+  expect(await locks.lock('c', [0, 1], 'orders', wantedMs)).toEqual([1])
+  await locks.pass(2_000)
+  expect(await locks.lock('c', [0], 'orders', wantedMs)).toEqual([0])
+})
+
+test('a client of Apache, which asks again much later, keeps nobody waiting', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0])
+  expect(await locks.lock('b', [0])).toEqual([])
+  await locks.unlock('a', [0])
+  expect(await locks.lock('c', [0])).toEqual([0])
+})
+
+for (const ending of ['killAndRestart', 'losePowerAndRestart', 'stopAndStart'] as const) {
+  test(`a broker knows after ${ending} who has which queue`, async () => {
+    const locks = await Locks.started()
+    await locks.lock('a', [0, 1], 'orders', wantedMs)
+    await locks.lock('b', [2])
+    await locks.unlock('a', [1])
+    await locks.pass(100)
+    await locks.scene[ending]()
+    locks.disconnect()
+    expect(await locks.lock('c', [0, 1, 2], 'orders', wantedMs)).toEqual([1])
+    expect(await locks.lock('a', [0], 'orders', wantedMs)).toEqual([0])
+    expect(await locks.lock('b', [2])).toEqual([2])
+  })
+}
+
+test('a client that does not come back after a restart loses its queues when its lease is over', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', wantedMs)
+  await locks.lock('b', [1], 'orders', wantedMs)
+  await locks.lock('java', [2])
+  await locks.scene.killAndRestart()
+  expect(await locks.lock('b', [1], 'orders', wantedMs)).toEqual([1])
+  await locks.pass(20_000)
+  expect(await locks.lock('b', [0, 1, 2], 'orders', wantedMs)).toEqual([1])
+  await locks.pass(6_000)
+  expect(await locks.lock('b', [0, 1, 2], 'orders', wantedMs)).toEqual([0, 1])
+  await locks.pass(5_000)
+  expect(await locks.lock('b', [2], 'orders', wantedMs)).toEqual([2])
+})
+
+test('a group that was started anew with the broker does not wait for its dead members', async () => {
+  const locks = await Locks.started()
+  await locks.lock('a', [0], 'orders', wantedMs)
+  await locks.scene.killAndRestart()
+  expect(await locks.lock('b', [0], 'orders', wantedMs)).toEqual([])
+  await locks.pass(5_500)
+  expect(await locks.lock('b', [0], 'orders', wantedMs)).toEqual([0])
+})
+
+test("leases that ended before a broker was stopped are nobody's after it", async () => {
+  const locks = await Locks.started()
+  await locks.lock('java', [0])
+  await locks.pass(61_000)
+  await locks.scene.stopAndStart()
+  expect(await locks.lock('b', [0])).toEqual([0])
+})

@@ -102,10 +102,12 @@ class Tables {
   readonly offsets: OffsetTable
   readonly delayOffsets: DelayOffsetTable
   readonly delayOffsetPath: string
+  readonly locks: QueueLockTable
   readonly timers = new PendingTimers()
   readonly savedTopics: SavedTable
   readonly savedGroups: SavedTable
   readonly savedOffsets: PeriodicallySavedTable
+  readonly savedLocks: SavedTable
   readonly systemTopicNames: readonly string[]
   readonly #host: Host
   readonly #config: BrokerConfig
@@ -118,6 +120,8 @@ class Tables {
     this.groups = new GroupTable(host.clock, { isCopy })
     this.offsets = new OffsetTable(host.clock)
     this.delayOffsets = new DelayOffsetTable(host.clock)
+    const lockLeaseMs = config['rocketmq.broker.rebalance.lockMaxLiveTime']
+    this.locks = new QueueLockTable(host.clock, lockLeaseMs)
     this.delayOffsetPath = this.#path('delayOffset')
     this.savedTopics = new SavedTable(host, this.#path('topics'), this.topics)
     this.savedGroups = new SavedTable(host, this.#path('subscriptionGroup'), this.groups)
@@ -127,6 +131,7 @@ class Tables {
       this.offsets,
       config.flushConsumerOffsetInterval,
     )
+    this.savedLocks = new SavedTable(host, this.#path('queueLocks'), this.locks)
     this.systemTopicNames = systemTopics(config).map(({ topicName }) => topicName)
   }
 
@@ -136,6 +141,7 @@ class Tables {
     this.groups.load(readJsonFile(disk, this.#path('subscriptionGroup')))
     this.offsets.load(readJsonFile(disk, this.#path('consumerOffset')))
     this.delayOffsets.load(readJsonFile(disk, this.delayOffsetPath))
+    this.locks.load(readJsonFile(disk, this.#path('queueLocks')))
     for (const topic of systemTopics(this.#config)) {
       if (this.topics.get(topic.topicName) === undefined) this.topics.put(topic)
     }
@@ -143,6 +149,7 @@ class Tables {
     this.savedTopics.start()
     this.savedGroups.start()
     this.savedOffsets.start()
+    this.savedLocks.start()
   }
 
   /** What a slave takes over from its master, and its files. */
@@ -157,6 +164,8 @@ class Tables {
     await this.savedTopics.stop()
     await this.savedGroups.stop()
     await this.savedOffsets.stop()
+    this.locks.forgetEnded()
+    await this.savedLocks.stop()
   }
 
   #path(name: string): string {
@@ -175,8 +184,7 @@ async function serve(
   const traffic = new TrafficCounters(host.clock)
   const membership = new Membership(host, config, clients, tables.groups)
   const guard = new SubscriptionGuard(host, config, clients, tables.groups)
-  const lockLeaseMs = config['rocketmq.broker.rebalance.lockMaxLiveTime']
-  const locks = new QueueLockTable(host.clock, lockLeaseMs)
+  const { locks } = tables
   const router = new Router(host.logger)
   const server = await RemotingServer.listen(host, {
     addresses: listenAddresses(config),
@@ -360,7 +368,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
     ...{ clients, logger, offsets, topics, store },
     totalMemoryBytes: machine.totalMemoryBytes,
   })
-  handleLocks(router, { locks })
+  handleLocks(router, { locks, saved: tables.savedLocks })
   handleLookups(router, { store, uniqueKeyMaxMessages: config.defaultQueryMaxNum })
   handleHeartbeats(router, { config, clients, groups, guard, topics, membership })
   const { systemTopicNames } = tables

@@ -329,9 +329,11 @@ class Storm {
     return GROUPS.every((group) => stored.every(({ key }) => handled.has(`${group} ${key}`)))
   }
 
+  /** Whether brokers know who the members are, and members which brokers there are. */
   #isSettled(): boolean {
     const nowMs = this.#world.clock.monotonicMs()
-    return [...this.#ghostsUntilMs.values()].every((untilMs) => untilMs < nowMs)
+    const hasGhosts = [...this.#ghostsUntilMs.values()].some((untilMs) => untilMs >= nowMs)
+    return !hasGhosts && this.#isWell(nowMs)
   }
 
   #owners(): Map<string, Map<string, readonly string[]>> {

@@ -12,14 +12,24 @@ import {
 } from '@rockhopper/protocol'
 import { Refusal, type Router } from '@rockhopper/remoting'
 import { shortBody } from '../rules/json-body.ts'
+import type { SavedTable } from '../services/table-files.ts'
 import type { QueueLockTable } from '../tables/queue-locks.ts'
 
-export function handleLocks(router: Router, { locks }: { readonly locks: QueueLockTable }): void {
+export interface LockParts {
+  readonly locks: QueueLockTable
+  readonly saved: SavedTable
+}
+
+export function handleLocks(router: Router, { locks, saved }: LockParts): void {
   router
-    .on(LOCK_BATCH_MQ, ({ leaseMs: wantedMs }, { body, connection }) => {
+    .on(LOCK_BATCH_MQ, async ({ leaseMs: wantedMs }, { body, connection }) => {
       const { clientId, consumerGroup, queues } = decode(body)
       const wish = wantedMs === undefined ? {} : { wantedMs, connection }
-      return { body: [encodeLockedQueues(locks.lock(consumerGroup, clientId, queues, wish))] }
+      const before = locks.revision.value
+      const locked = locks.lock(consumerGroup, clientId, queues, wish)
+      // A disk that takes nothing keeps nobody from consuming: it may be full of what they consume.
+      if (locks.revision.value > before) await saved.attempted()
+      return { body: [encodeLockedQueues(locked)] }
     })
     .on(UNLOCK_BATCH_MQ, (_header, { body }) => {
       const { clientId, consumerGroup, queues } = decode(body)

@@ -48,15 +48,22 @@ export class SavedTable {
    * it fails; more attempts follow without being asked for.
    */
   async upToDate(): Promise<void> {
+    const reason = await this.attempted()
+    if (reason === undefined) return
+    throw new Refusal(
+      responseCode.SERVICE_NOT_AVAILABLE,
+      `the change is known but not on disk (${reason}): make room or see to the disk, and ask ` +
+        'again; no restart is needed',
+    )
+  }
+
+  /** Waits for the next attempt to write the table as it is now; resolves to why it failed. */
+  async attempted(): Promise<string | undefined> {
     try {
       await this.#saved.reached(this.#table.revision.value)
+      return undefined
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new Refusal(
-        responseCode.SERVICE_NOT_AVAILABLE,
-        `the change is known but not on disk (${reason}): make room or see to the disk, and ask ` +
-          'again; no restart is needed',
-      )
+      return error instanceof Error ? error.message : String(error)
     }
   }
 

@@ -5,7 +5,7 @@
 import type { Host } from '@rockhopper/host'
 import type { TopicRouteData } from '@rockhopper/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
-import { membersOf } from '../cluster/members.ts'
+import { MembersLook } from '../cluster/members.ts'
 import { missingRoute, nobodyToAsk, unusableRoute } from '../cluster/no-route.ts'
 import { subscribeQueues } from '../cluster/routes.ts'
 import type { Subscriptions } from '../pull/subscriptions.ts'
@@ -32,9 +32,9 @@ export class TopicShares {
 
   /** The topics that have a route, with the members of the group. Never rejects. */
   async all(): Promise<readonly TopicShare[]> {
-    const shares = await Promise.all(
-      this.#parts.subscriptions.topics.map((topic) => this.#share(topic)),
-    )
+    const { host, cluster, group, subscriptions } = this.#parts
+    const look = new MembersLook(host, cluster.remoting, group)
+    const shares = await Promise.all(subscriptions.topics.map((topic) => this.#share(topic, look)))
     return shares.filter((share) => share !== undefined)
   }
 
@@ -43,13 +43,13 @@ export class TopicShares {
     await Promise.all(this.#parts.subscriptions.topics.map((topic) => this.#findRoute(topic)))
   }
 
-  async #share(topic: string): Promise<TopicShare | undefined> {
-    const { host, cluster, group, onForgotten } = this.#parts
+  async #share(topic: string, look: MembersLook): Promise<TopicShare | undefined> {
+    const { cluster, onForgotten } = this.#parts
     const route = cluster.route(topic) ?? (await this.#findRoute(topic))
     if (route === undefined) return undefined
     if (subscribeQueues(topic, route).length > 0) this.#troubled.delete(topic)
     else this.#tell(topic, unusableRoute(topic, 'consumer', route))
-    const members = await membersOf(host, cluster.remoting, group, route)
+    const members = await look.of(route)
     if (members === undefined) onForgotten()
     return { topic, route, members }
   }

@@ -3,7 +3,7 @@
  * and the brokers' addresses that follow from them. Source: Apache class MQClientInstance;
  * `client.md` sections 1.5, 2.1 and 2.2.
  */
-import { every, type Host, type Loop } from '@rockhopper/host'
+import { every, type Host, type Loop, type Timer } from '@rockhopper/host'
 import {
   decodeTopicRoute,
   GET_ROUTEINFO_BY_TOPIC,
@@ -27,6 +27,8 @@ import {
 
 /** How often the routes in use are asked for again (Apache: pollNameServerInterval). */
 const ROUTE_POLL_MS = 30_000
+/** The same after no name server answered: meanwhile brokers may have come or gone. */
+const POLL_AGAIN_MS = 2_000
 
 export interface ClusterParts {
   readonly host: Host
@@ -49,6 +51,8 @@ export class Cluster {
   readonly #links = new Map<string, BrokerLink>()
   #addresses: BrokerAddresses = new Map()
   #poll: Loop | undefined
+  #pollAgain: Timer | undefined
+  #isPollFailing = false
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
@@ -72,12 +76,12 @@ export class Cluster {
 
   /** Begins to ask for the routes in use every 30 s. */
   start(): void {
-    const { clock, logger } = this.#parts.host
+    const { clock } = this.#parts.host
     this.#poll = every(
       clock,
       ROUTE_POLL_MS,
       () => this.#pollRoutes(),
-      (error) => logger.warn('The routes of topics could not be renewed.', { error }),
+      (error) => this.#pollFailed(error),
     )
   }
 
@@ -149,6 +153,7 @@ export class Cluster {
   /** Stops asking, sends what is pending and closes every connection. */
   async close(): Promise<void> {
     await this.#poll?.stop()
+    this.#pollAgain?.cancel()
     this.remoting.close()
   }
 
@@ -159,6 +164,17 @@ export class Cluster {
   }
 
   async #pollRoutes(): Promise<void> {
+    this.#pollAgain?.cancel()
     for (const topic of [...this.#routes.keys()]) await this.findRoute(topic)
+    this.#isPollFailing = false
+  }
+
+  #pollFailed(error: unknown): void {
+    const { clock, logger } = this.#parts.host
+    if (!this.#isPollFailing) {
+      logger.warn('The routes of topics could not be renewed; it is tried again.', { error })
+    }
+    this.#isPollFailing = true
+    this.#pollAgain = clock.after(POLL_AGAIN_MS, () => this.#poll?.wake())
   }
 }

@@ -1,8 +1,11 @@
 /**
  * Asks brokers who the members of a group are. Each broker of a topic knows all of them, for all
- * send it heartbeats. Source: `client.md` section 5, `broker-api.md` section 6.4. Owns nothing.
+ * send it heartbeats; one that was started a moment ago does not yet, and of a member that is cut
+ * off some brokers know and others do not. So several are asked, the same ones by every member, and
+ * who is known to any of them counts: all members come to one list. Source: `client.md` section 5,
+ * `broker-api.md` section 6.4. Owns what was answered during one look.
  */
-import type { Host } from '@rockhopper/host'
+import { type Host, pause } from '@rockhopper/host'
 import {
   decodeConsumerIds,
   GET_CONSUMER_LIST_BY_GROUP,
@@ -12,33 +15,85 @@ import type { RemotingClient } from '@rockhopper/remoting'
 import { MASTER_ID } from './routes.ts'
 
 const MEMBERS_TIMEOUT_MS = 3_000
+/** So many brokers of a topic are asked at a time; others only when none of these answers. */
+const ASKED_TOGETHER = 3
+/** How long the other brokers are waited for when one has answered. */
+const GRACE_MS = 500
 
-/**
- * Ids of the members in the order that all of them use; undefined when no broker of the topic says
- * anything, or when it knows of none: then nothing should change.
- */
-export async function membersOf(
-  { random, logger }: Host,
-  remoting: RemotingClient,
-  consumerGroup: string,
-  route: TopicRouteData,
-): Promise<readonly string[] | undefined> {
-  const brokers = route.brokerDatas.map(({ brokerAddrs }) => addressOf(brokerAddrs))
-  const first = random.below(Math.max(1, brokers.length))
-  for (let tries = 0; tries < brokers.length; tries++) {
-    const address = brokers[(first + tries) % brokers.length]
-    if (address === undefined) continue
+/** One look at the members of a group, for topics that lie on the same brokers or on others. */
+export class MembersLook {
+  readonly #host: Host
+  readonly #remoting: RemotingClient
+  readonly #group: string
+  /** By address: each broker is asked once. */
+  readonly #answers = new Map<string, Promise<readonly string[]>>()
+
+  constructor(host: Host, remoting: RemotingClient, group: string) {
+    this.#host = host
+    this.#remoting = remoting
+    this.#group = group
+  }
+
+  /**
+   * Ids of the members in the order that all of them use; undefined when no broker of the topic says
+   * anything, or when none knows of any: then nothing should change.
+   */
+  async of({ brokerDatas }: TopicRouteData): Promise<readonly string[] | undefined> {
+    const addresses = [...brokerDatas]
+      .sort((one, other) => (one.brokerName < other.brokerName ? -1 : 1))
+      .map(({ brokerAddrs }) => addressOf(brokerAddrs))
+      .filter((address) => address !== undefined)
+    for (let at = 0; at < addresses.length; at += ASKED_TOGETHER) {
+      const ids = await this.#gather(addresses.slice(at, at + ASKED_TOGETHER))
+      if (ids.size > 0) return [...ids].sort()
+    }
+    return undefined
+  }
+
+  /** What some brokers say; those that are late are not waited for when another has answered. */
+  async #gather(addresses: readonly string[]): Promise<ReadonlySet<string>> {
+    const { clock } = this.#host
+    const ids = new Set<string>()
+    const answered = new AbortController()
+    const over = new AbortController()
+    const asked = addresses.map(async (address) => {
+      for (const id of await this.#answerOf(address)) ids.add(id)
+      if (ids.size > 0) answered.abort()
+    })
+    const patience = pause(clock, MEMBERS_TIMEOUT_MS, answered.signal)
+    await Promise.race([
+      Promise.all(asked),
+      patience.then(() => pause(clock, GRACE_MS, over.signal)),
+    ])
+    answered.abort()
+    over.abort()
+    return new Set(ids)
+  }
+
+  #answerOf(address: string): Promise<readonly string[]> {
+    const known = this.#answers.get(address)
+    if (known !== undefined) return known
+    const asked = this.#ask(address)
+    this.#answers.set(address, asked)
+    return asked
+  }
+
+  async #ask(address: string): Promise<readonly string[]> {
     try {
       const options = { timeoutMs: MEMBERS_TIMEOUT_MS }
-      const header = { consumerGroup }
-      const answer = await remoting.request(address, GET_CONSUMER_LIST_BY_GROUP, header, options)
-      const ids = decodeConsumerIds(answer.body)
-      if (ids.length > 0) return ids.sort()
+      const header = { consumerGroup: this.#group }
+      const { body } = await this.#remoting.request(
+        address,
+        GET_CONSUMER_LIST_BY_GROUP,
+        header,
+        options,
+      )
+      return decodeConsumerIds(body)
     } catch (error) {
-      logger.debug('A broker did not name the members of a group.', { address, error })
+      this.#host.logger.debug('A broker did not name the members of a group.', { address, error })
+      return []
     }
   }
-  return undefined
 }
 
 function addressOf(replicas: ReadonlyMap<number, string>): string | undefined {
