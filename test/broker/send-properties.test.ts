@@ -5,8 +5,10 @@ import { expect, test } from 'vitest'
 import { walkSendProperties } from '../../packages/broker/src/rules/send-properties.ts'
 
 function walk(text: string) {
-  const { kept, ...found } = walkSendProperties(Buffer.from(text))
-  return { ...found, kept: Buffer.concat(kept).toString() }
+  const found = walkSendProperties(Buffer.from(text))
+  const { delayLevel, isTransactional, tagsCode, timed, uniqueKey, waitStored } = found
+  const kept = Buffer.concat(found.kept).toString()
+  return { delayLevel, isTransactional, kept, tagsCode, timed, uniqueKey, waitStored }
 }
 
 const nothing = {
@@ -51,6 +53,17 @@ test.each([
   ['DELAY\x010\x02TRAN_MSG\x01false\x02TIMER_DELAY_SEC\x010\x02', nothing],
 ])('%j asks for a kind of delivery', (text, found) => {
   expect(walk(text)).toMatchObject(found)
+})
+
+test('properties between others, as a batch has them, are read alone', () => {
+  const around = 'TAGS\x01B\x02DELAY\x019\x02'
+  const between = Buffer.from(
+    `${around}TAGS\x01A\x02POP_CK\x011\x02a\x01${'b'.repeat(100)}${around}`,
+  )
+  const found = walkSendProperties(between, around.length, between.length - around.length)
+  expect(found).toMatchObject({ tagsCode: 65, delayLevel: 0 })
+  const kept = `TAGS\x01A\x02a\x01${'b'.repeat(100)}\x02`
+  expect(Buffer.concat(found.kept).toString()).toBe(kept)
 })
 
 test('a name that only begins like a known one is none', () => {

@@ -15,18 +15,24 @@ export interface BatchEntry {
 }
 
 export function encodeBatch(entries: readonly BatchEntry[]): Buffer {
-  const sizes = entries.map(({ body, properties }) => FIXED_BYTES + body.length + properties.length)
-  const batch = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0))
+  let batchBytes = 0
+  for (const { body, properties } of entries) {
+    batchBytes += FIXED_BYTES + body.length + properties.length
+  }
+  const batch = Buffer.allocUnsafe(batchBytes)
+  const view = new DataView(batch.buffer, batch.byteOffset, batchBytes)
   let at = 0
-  for (const [i, { flag, body, properties }] of entries.entries()) {
-    const size = sizes[i] ?? 0
-    batch.writeInt32BE(size, at)
-    batch.writeInt32BE(flag, at + 12)
-    batch.writeInt32BE(body.length, at + 16)
+  for (const { flag, body, properties } of entries) {
+    view.setInt32(at, FIXED_BYTES + body.length + properties.length)
+    view.setInt32(at + 4, 0)
+    view.setInt32(at + 8, 0)
+    view.setInt32(at + 12, flag)
+    view.setInt32(at + 16, body.length)
     batch.set(body, at + 20)
-    batch.writeInt16BE(properties.length, at + 20 + body.length)
-    batch.set(properties, at + FIXED_BYTES + body.length)
-    at += size
+    at += 20 + body.length
+    view.setInt16(at, properties.length)
+    batch.set(properties, at + 2)
+    at += 2 + properties.length
   }
   return batch
 }

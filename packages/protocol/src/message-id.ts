@@ -12,9 +12,14 @@ export function offsetIdPrefix(storeHost: HostAddress): string {
   return (storeHost.ip.toString('hex') + port.toString('hex')).toUpperCase()
 }
 
+/** Each byte as two digits of upper-case hex: numbers are put together from these. */
+const HEX = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).toUpperCase().padStart(2, '0'),
+)
+
 /** Address and commit log offset of a message in upper-case hex, 32 characters (56 with IPv6). */
 export function offsetMessageId(prefix: string, logOffset: number): string {
-  return prefix + logOffset.toString(16).toUpperCase().padStart(16, '0')
+  return prefix + hex32(Math.floor(logOffset / 0x1_0000_0000)) + hex32(logOffset)
 }
 
 /** What an offset id says; undefined when the text is none. */
@@ -43,6 +48,9 @@ export class UniqueKeys {
   #monthStartMs = 0
   #monthEndMs = 0
   #counter = 0
+  /** The keys of one millisecond differ in the counter alone. */
+  #keyMs = -1
+  #keyStart = ''
 
   /** `salt` is a random number of 32 bits. */
   constructor(options: { ip: string; pid: number; salt: number; nowMs: () => number }) {
@@ -56,11 +64,16 @@ export class UniqueKeys {
 
   next(): string {
     const nowMs = this.#nowMs()
-    if (nowMs >= this.#monthEndMs || nowMs < this.#monthStartMs) this.#turnMonth(nowMs)
-    const time = (nowMs - this.#monthStartMs) >>> 0
+    if (nowMs !== this.#keyMs) this.#turnMs(nowMs)
     const counter = this.#counter
     this.#counter = (counter + 1) % COUNTER_LIMIT
-    return this.#prefix + hex(time, 8) + hex(counter, 4)
+    return this.#keyStart + hexByte(counter >>> 8) + hexByte(counter)
+  }
+
+  #turnMs(nowMs: number): void {
+    if (nowMs >= this.#monthEndMs || nowMs < this.#monthStartMs) this.#turnMonth(nowMs)
+    this.#keyMs = nowMs
+    this.#keyStart = this.#prefix + hex32(nowMs - this.#monthStartMs)
   }
 
   /** Months are counted in UTC here, for the local zone is the machine's; readers only compare. */
@@ -71,8 +84,14 @@ export class UniqueKeys {
   }
 }
 
-function hex(value: number, digits: number): string {
-  return value.toString(16).toUpperCase().padStart(digits, '0')
+/** The lowest 32 bits, as eight digits. */
+function hex32(value: number): string {
+  return hexByte(value >>> 24) + hexByte(value >>> 16) + hexByte(value >>> 8) + hexByte(value)
+}
+
+/** The lowest eight bits. */
+function hexByte(value: number): string {
+  return HEX[value & 0xff] ?? ''
 }
 
 const DAY_MS = 86_400_000

@@ -27,17 +27,6 @@ export interface SendProperties {
   readonly kept: readonly Buffer[]
 }
 
-interface Walk {
-  tagsCode: number
-  uniqueKey: string | undefined
-  waitStored: boolean
-  delayLevel: number
-  timed: string | undefined
-  isTransactional: boolean
-  keptFrom: number
-  kept: Buffer[]
-}
-
 type Meaning = 'tags' | 'unique-key' | 'wait' | 'drop' | 'delay' | 'timed' | 'transaction'
 
 interface KnownName {
@@ -62,75 +51,125 @@ const knownNames = [
 ]
 
 /** The names above by their first byte: all other properties are skipped by one look. */
-const byFirstByte = Array.from({ length: 256 }, (_, byte) =>
-  knownNames.filter(({ bytes }) => bytes[0] === byte),
-)
+const byFirstByte = Array.from({ length: 256 }, (_, byte) => {
+  const candidates = knownNames.filter(({ bytes }) => bytes[0] === byte)
+  return candidates.length === 0 ? undefined : candidates
+})
 
+const FALSE_BYTES = 'false'.length
 const PAIR_END = Buffer.of(VALUE_END)
+const WHOLE_NUMBER = /^[+-]?\d{1,9}$/
+/** Most pairs end within so many bytes: to look at these is quicker than a call. */
+const SHORT_PAIR_BYTES = 64
 
-export function walkSendProperties(bytes: Buffer): SendProperties {
-  const walk: Walk = {
-    tagsCode: 0,
-    uniqueKey: undefined,
-    waitStored: true,
-    delayLevel: 0,
-    timed: undefined,
-    isTransactional: false,
-    keptFrom: 0,
-    kept: [],
-  }
-  let at = 0
-  while (at < bytes.length) {
-    const found = bytes.indexOf(VALUE_END, at)
-    const end = found === -1 ? bytes.length : found
+/** `from` and `to` bound the properties in `bytes`. */
+export function walkSendProperties(
+  bytes: Buffer,
+  from = 0,
+  to: number = bytes.length,
+): SendProperties {
+  const walk = new Walk(bytes, from)
+  for (let at = from; at < to; ) {
+    const end = pairEnd(bytes, at, to)
     const candidates = byFirstByte[bytes[at] ?? 0]
-    if (candidates !== undefined && candidates.length > 0) visit(bytes, at, end, candidates, walk)
+    if (candidates !== undefined) walk.visit(at, end, to, candidates)
     at = end + 1
   }
-  if (walk.keptFrom < bytes.length) {
-    walk.kept.push(bytes.subarray(walk.keptFrom))
-    if (bytes.at(-1) !== VALUE_END) walk.kept.push(PAIR_END)
-  }
+  walk.finish(to)
   return walk
 }
 
-function visit(
+/** A class, for text is made only of what is asked for. */
+class Walk implements SendProperties {
+  tagsCode = 0
+  waitStored = true
+  delayLevel = 0
+  timed: string | undefined = undefined
+  isTransactional = false
+  readonly kept: Buffer[] = []
+  readonly #bytes: Buffer
+  #keptFrom: number
+  #keyFrom = 0
+  #keyTo = 0
+
+  constructor(bytes: Buffer, from: number) {
+    this.#bytes = bytes
+    this.#keptFrom = from
+  }
+
+  get uniqueKey(): string | undefined {
+    if (this.#keyTo === 0) return undefined
+    return this.#bytes.toString('utf8', this.#keyFrom, this.#keyTo)
+  }
+
+  /** Looks at one pair, of the properties that end at `to`. */
+  visit(at: number, end: number, to: number, candidates: readonly KnownName[]): void {
+    const found = namedAt(this.#bytes, at, end, candidates)
+    if (found === undefined) return
+    const valueAt = at + found.bytes.length
+    switch (found.meaning) {
+      case 'tags':
+        this.tagsCode = hashOf(this.#bytes, valueAt, end)
+        return
+      case 'unique-key':
+        this.#keyFrom = valueAt
+        this.#keyTo = end
+        return
+      case 'wait':
+        this.waitStored =
+          end - valueAt !== FALSE_BYTES || this.#text(valueAt, end).toLowerCase() !== 'false'
+        return
+      case 'drop':
+        this.#keepUpTo(at)
+        this.#keptFrom = Math.min(end + 1, to)
+        return
+      case 'delay':
+        this.delayLevel = wholeNumber(this.#text(valueAt, end))
+        return
+      case 'timed':
+        if (this.#text(valueAt, end) !== '0') this.timed = found.name
+        return
+      case 'transaction':
+        this.isTransactional = this.#text(valueAt, end).toLowerCase() === 'true'
+    }
+  }
+
+  /** Keeps the rest, and ends it if it is not ended. */
+  finish(to: number): void {
+    if (this.#keptFrom >= to) return
+    this.#keepUpTo(to)
+    if (this.#bytes[to - 1] !== VALUE_END) this.kept.push(PAIR_END)
+  }
+
+  #keepUpTo(at: number): void {
+    const bytes = this.#bytes
+    const from = this.#keptFrom
+    if (at <= from) return
+    this.kept.push(at - from === bytes.length ? bytes : bytes.subarray(from, at))
+  }
+
+  #text(from: number, to: number): string {
+    return this.#bytes.toString('latin1', from, to)
+  }
+}
+
+function pairEnd(bytes: Buffer, from: number, to: number): number {
+  const near = Math.min(to, from + SHORT_PAIR_BYTES)
+  for (let at = from; at < near; at++) if (bytes[at] === VALUE_END) return at
+  const found = near === to ? -1 : bytes.indexOf(VALUE_END, near)
+  return found === -1 || found > to ? to : found
+}
+
+function namedAt(
   bytes: Buffer,
   at: number,
   end: number,
   candidates: readonly KnownName[],
-  walk: Walk,
-): void {
-  const found = candidates.find((candidate) => standsAt(bytes, at, end, candidate.bytes))
-  if (found === undefined) return
-  const { meaning, name } = found
-  const value = bytes.toString('latin1', at + found.bytes.length, end)
-  switch (meaning) {
-    case 'tags':
-      walk.tagsCode = javaHashCode(unlessAscii(bytes, at + found.bytes.length, end, value))
-      return
-    case 'unique-key':
-      walk.uniqueKey = unlessAscii(bytes, at + found.bytes.length, end, value)
-      return
-    case 'wait':
-      walk.waitStored = value.toLowerCase() !== 'false'
-      return
-    case 'drop':
-      if (at > walk.keptFrom) walk.kept.push(bytes.subarray(walk.keptFrom, at))
-      walk.keptFrom = Math.min(end + 1, bytes.length)
-      return
-    case 'delay':
-      walk.delayLevel = WHOLE_NUMBER.test(value) ? Number(value) : Number.NaN
-      return
-    case 'timed':
-      if (value !== '0') walk.timed = name
-      return
-    case 'transaction':
-      walk.isTransactional = value.toLowerCase() === 'true'
-  }
+): KnownName | undefined {
+  for (const candidate of candidates)
+    if (standsAt(bytes, at, end, candidate.bytes)) return candidate
+  return undefined
 }
-
-const WHOLE_NUMBER = /^[+-]?\d{1,9}$/
 
 function standsAt(bytes: Buffer, at: number, end: number, name: Buffer): boolean {
   if (at + name.length > end) return false
@@ -138,8 +177,17 @@ function standsAt(bytes: Buffer, at: number, end: number, name: Buffer): boolean
   return true
 }
 
-/** The text of bytes that were read as Latin-1, which is the same and quicker while it is ASCII. */
-function unlessAscii(bytes: Buffer, at: number, end: number, latin1: string): string {
-  for (let i = at; i < end; i++) if ((bytes[i] ?? 0) > 127) return bytes.toString('utf8', at, end)
-  return latin1
+/** Java's hash of the text in the bytes, which need be made a text only when it is not ASCII. */
+function hashOf(bytes: Buffer, from: number, to: number): number {
+  let hash = 0
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0
+    if (byte > 127) return javaHashCode(bytes.toString('utf8', from, to))
+    hash = (Math.imul(31, hash) + byte) | 0
+  }
+  return hash
+}
+
+function wholeNumber(text: string): number {
+  return WHOLE_NUMBER.test(text) ? Number(text) : Number.NaN
 }
