@@ -30,6 +30,7 @@ describe('a message', () => {
       queueOffset: 0,
       transactionId: undefined,
       regionId: 'DefaultRegion',
+      traceOn: true,
     })
     const [stored] = scene.broker().stored
     expect(stored).toMatchObject({ body: Buffer.from('hello'), flag: 7, sysFlag: 0 })

@@ -44,6 +44,8 @@ const PURE_BUILTINS = new Set([
   'async_hooks',
   'buffer',
   'crypto',
+  // Observers within the process: it reaches nothing beyond it.
+  'diagnostics_channel',
   'events',
   'path',
   'path/posix',

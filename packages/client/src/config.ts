@@ -3,10 +3,17 @@
  * range. Defaults are Apache's unless said otherwise; `client.md` sections 3.1 and 6.1. Owns nothing.
  */
 import { type Host, nodeHost } from '@rockhopper/host'
-import { groupNameProblem, type Serialization, serialization } from '@rockhopper/protocol'
+import {
+  groupNameProblem,
+  type Serialization,
+  serialization,
+  TRACE_TOPIC,
+  topicNameProblem,
+} from '@rockhopper/protocol'
 import { type AllocationStrategy, allocateAveragely } from './balance/allocate.ts'
 import { nameServerAddresses } from './cluster/name-servers.ts'
 import { badOption } from './errors.ts'
+import type { ConsumerHook, ProducerHook } from './hooks/hook.ts'
 
 /** What producers and consumers have in common. */
 export interface ClientOptions {
@@ -26,7 +33,23 @@ export interface ClientOptions {
   readonly serialization?: 'binary' | 'json'
 }
 
-export interface ProducerOptions extends ClientOptions {
+/** What producers and push consumers can write down of their messages. */
+export interface ObservedOptions {
+  /**
+   * Whether what becomes of each message is written to the trace topic, where mqadmin
+   * queryMsgTraceById finds it. Default false.
+   */
+  readonly messageTrace?: boolean
+  /** The trace topic; default RMQ_SYS_TRACE_TOPIC. */
+  readonly traceTopic?: string
+  /**
+   * Whether a producer counts its messages on each queue, and a consumer looks whether they are all
+   * there, once each. Default false.
+   */
+  readonly sequenceAudit?: boolean
+}
+
+export interface ProducerOptions extends ClientOptions, ObservedOptions {
   /** Time for a send with all its attempts, in ms: 1 … 3 600 000, default 3000. */
   readonly sendTimeoutMs?: number
   /** Time for one attempt as long as another one may follow, in ms; default: all that is left. */
@@ -75,6 +98,8 @@ export interface ProducerOptions extends ClientOptions {
   readonly autoBatchBytes?: number
   /** Longest wait behind a request that is on its way, in ms: 1 … 30 000, default 10. */
   readonly autoBatchHoldMs?: number
+  /** What is told of each send, and may add to it or forbid it; called in this order. */
+  readonly hooks?: readonly ProducerHook[]
 }
 
 /** Where a group begins on a queue of which it has consumed nothing yet. */
@@ -86,7 +111,7 @@ export type ConsumeFromWhere =
   /** With the first message stored at or after this time. */
   | { readonly timestampMs: number }
 
-export interface ConsumerOptions extends ClientOptions {
+export interface ConsumerOptions extends ClientOptions, ObservedOptions {
   /** Where to begin on a queue of which the group has consumed nothing; default `last`. */
   readonly consumeFromWhere?: ConsumeFromWhere
   /**
@@ -169,6 +194,8 @@ export interface ConsumerOptions extends ClientOptions {
   readonly handoverMs?: number
   /** How long `close` and a rebalance wait for running handlers, in ms: 0 … 2^31, default 30 000. */
   readonly drainTimeoutMs?: number
+  /** What is told of each call of a handler; called in this order. */
+  readonly hooks?: readonly ConsumerHook[]
 }
 
 interface Range {
@@ -227,7 +254,15 @@ export interface ClientConfig {
   readonly serialization: Serialization
 }
 
-export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges> {
+/** What is written down of messages, checked. */
+interface Observed {
+  readonly messageTrace: boolean
+  readonly traceTopic: string
+  readonly sequenceAudit: boolean
+}
+
+export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges>, Observed {
+  readonly hooks: readonly ProducerHook[]
   readonly whenFull: 'wait' | 'fail'
   readonly autoBatch: boolean
   readonly retryLessSafe: boolean
@@ -235,7 +270,8 @@ export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRan
   readonly probeBrokers: boolean
 }
 
-export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges> {
+export interface ConsumerConfig extends ClientConfig, Numbers<typeof consumerRanges>, Observed {
+  readonly hooks: readonly ConsumerHook[]
   readonly consumeFromWhere: ConsumeFromWhere
   readonly allocation: AllocationStrategy
   readonly messageModel: 'clustering' | 'broadcasting'
@@ -259,11 +295,24 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
   return {
     ...clientConfig(options),
     ...numbers(producerRanges, options),
+    ...observedOf(options),
+    hooks: options.hooks ?? [],
     whenFull,
     autoBatch: switchOf('autoBatch', options.autoBatch),
     retryLessSafe: switchOf('retryLessSafe', options.retryLessSafe),
     avoidSlowBrokers,
     probeBrokers,
+  }
+}
+
+function observedOf(options: ObservedOptions): Observed {
+  const { traceTopic = TRACE_TOPIC } = options
+  const problem = topicNameProblem(traceTopic)
+  if (problem !== undefined) throw badOption(problem, 'choose another name for traceTopic')
+  return {
+    messageTrace: switchOf('messageTrace', options.messageTrace),
+    traceTopic,
+    sequenceAudit: switchOf('sequenceAudit', options.sequenceAudit),
   }
 }
 
@@ -283,6 +332,8 @@ export function consumerConfig(options: ConsumerOptions): ConsumerConfig {
     ...client,
     ...numbers(consumerRanges, options),
     ...modelOf(options),
+    ...observedOf(options),
+    hooks: options.hooks ?? [],
     consumeFromWhere: startingPoint(options),
     allocation: options.allocation ?? allocateAveragely,
     orderly: switchOf('orderly', options.orderly),

@@ -11,6 +11,8 @@ export type ClientErrorCode =
   | 'NOT_STARTED'
   /** `close()` was called. */
   | 'CLOSED'
+  /** A hook of the producer forbids the message; `cause` is what it threw. */
+  | 'FORBIDDEN'
   /** The queue is not this consumer's at present. */
   | 'NOT_ASSIGNED'
   /** Nobody is known to take messages of the topic; `NoRouteError.reason` says why. */

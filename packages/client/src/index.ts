@@ -16,7 +16,13 @@ export {
   type MachineRooms,
 } from './balance/allocate-by-room.ts'
 export type { QueuesListener } from './cluster/queue-watch.ts'
-export type { ClientOptions, ConsumeFromWhere, ConsumerOptions, ProducerOptions } from './config.ts'
+export type {
+  ClientOptions,
+  ConsumeFromWhere,
+  ConsumerOptions,
+  ObservedOptions,
+  ProducerOptions,
+} from './config.ts'
 export { ClientError, type ClientErrorCode, NoRouteError, type NoRouteReason } from './errors.ts'
 export { type DeadLetter, type DeadLetterRange, DeadLetters } from './fetch/dead-letters.ts'
 export { LitePullConsumer, type LitePullEvents } from './fetch/lite-pull-consumer.ts'
@@ -29,6 +35,21 @@ export type { BatchHandler, ConsumeContext, MessageHandler } from './handle/hand
 export type { MessageStream } from './handle/message-stream.ts'
 export { PushConsumer } from './handle/push-consumer.ts'
 export type { QueueStall, StallReason } from './handle/stall-watch.ts'
+export type {
+  ConsumeEnd,
+  ConsumerHook,
+  Consuming,
+  HookFailure,
+  ProducerHook,
+  SendAttempt,
+  SendEnd,
+  Sending,
+  TransactionEnd,
+} from './hooks/hook.ts'
+export { type FileOnceOptions, FileOnceStore } from './once/file-once-store.ts'
+export type { KeyLimits } from './once/handled-keys.ts'
+export { type MemoryOnceOptions, MemoryOnceStore } from './once/memory-once-store.ts'
+export { type Claim, type OnceOptions, type OnceStore, once } from './once/once.ts'
 export type {
   Message,
   QueueSelector,

@@ -106,6 +106,7 @@ export class DeadLetters {
       retryLessSafe: false,
       faults: undefined,
       onRetry: () => {},
+      gate: undefined,
     })
   }
 
@@ -254,9 +255,17 @@ export class DeadLetters {
       batch: false,
       brokerName: '',
     }
-    const alone = { isBatch: false, canJoin: false, waitStored: true }
+    const alone = { isBatch: false, canJoin: false, waitStored: true, members: undefined }
     const { msgId } = message
-    return { topic, msgId, header, body: [body], sizeBytes: body.length, ...alone }
+    return {
+      topic,
+      msgId,
+      header,
+      body: [body],
+      sizeBytes: body.length,
+      message: { topic, body },
+      ...alone,
+    }
   }
 }
 

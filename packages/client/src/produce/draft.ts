@@ -26,6 +26,7 @@ const SPACE_CODE = 0x20
 
 /** A message ready for the wire. */
 export interface Draft {
+  readonly message: Message
   readonly msgId: string
   /** As it is sent, compressed or not. */
   readonly body: Buffer
@@ -55,6 +56,7 @@ export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): 
   const packed = plain.length < rules.compressFromBytes ? undefined : compressed(plain)
   const msgId = keys.next()
   return {
+    message,
     msgId,
     body: packed ?? plain,
     properties: propertiesOf(message, msgId),

@@ -51,6 +51,8 @@ export interface SendResult {
   readonly recallHandle: string | undefined
   /** Region that the broker belongs to. */
   readonly regionId: string
+  /** Whether the broker lets what becomes of the message be traced. */
+  readonly traceOn: boolean
 }
 
 /**

@@ -4,7 +4,6 @@
  */
 import type { Clock } from '@rockhopper/host'
 import {
-  type BatchEntry,
   encodeBatch,
   isRetryTopic,
   MAX_PROPERTIES_BYTES,
@@ -14,7 +13,7 @@ import { NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { badMessage } from '../errors.ts'
 import { contentOf, type DraftRules, draftOf, isDelayed } from './draft.ts'
 import type { Message } from './message.ts'
-import type { Parcel, SendHeader } from './sender.ts'
+import type { Member, Parcel, SendHeader } from './sender.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -49,6 +48,8 @@ export class Parcels {
       isBatch: false,
       canJoin: sysFlag === 0 && standsAlone(message) === undefined,
       waitStored: message.waitStored ?? true,
+      message,
+      members: undefined,
     }
   }
 
@@ -70,7 +71,7 @@ export class Parcels {
     const { topic, waitStored = true } = first
     const header = this.#header(topic, envelopeOf(waitStored), 0, 0, true)
     const msgId = drafts.map((draft) => draft.msgId).join(',')
-    const rest = { isBatch: true, canJoin: false, waitStored }
+    const rest = { isBatch: true, canJoin: false, waitStored, message: first, members: drafts }
     return { topic, msgId, header, body: [body], sizeBytes: body.length, ...rest }
   }
 
@@ -137,7 +138,8 @@ export function joined(parcels: readonly Parcel[]): Parcel {
   const [first] = parcels
   if (first === undefined) throw new RangeError('a batch needs a parcel')
   const { topic, waitStored } = first
-  const body = encodeBatch(parcels.map(entryOf))
+  const members = parcels.map(memberOf)
+  const body = encodeBatch(members)
   return {
     topic,
     msgId: first.msgId,
@@ -153,12 +155,15 @@ export function joined(parcels: readonly Parcel[]): Parcel {
     isBatch: true,
     canJoin: false,
     waitStored,
+    message: first.message,
+    members,
   }
 }
 
-function entryOf({ header, body }: Parcel): BatchEntry {
+function memberOf({ header, body, message }: Parcel): Member {
   const [content = NOTHING] = body
-  return { flag: header.flag ?? 0, body: content, properties: header.properties ?? NOTHING }
+  const properties = header.properties ?? NOTHING
+  return { flag: header.flag ?? 0, body: content, properties, message }
 }
 
 function envelopeOf(waitStored: boolean): Buffer {

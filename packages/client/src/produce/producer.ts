@@ -13,6 +13,9 @@ import { MASTER_ID, NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { type ProducerConfig, type ProducerOptions, producerConfig } from '../config.ts'
 import { badMessage, badOption, ClientError } from '../errors.ts'
 import { unlessAborted } from '../give-up.ts'
+import type { HookFailure } from '../hooks/hook.ts'
+import { SendObservers } from '../hooks/send-observers.ts'
+import type { EndTold } from '../hooks/send-watch.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import type { ReceivedReply } from '../request-reply/received-reply.ts'
 import { Replier, type ReplyOptions } from '../request-reply/replier.ts'
@@ -43,6 +46,8 @@ export interface ProducerEvents {
   lateReply: [reply: ReceivedReply]
   /** The broker could not be told how a transaction ended, and will ask. */
   endLost: [end: { msgId: string; state: LocalState; error: unknown }]
+  /** A hook threw where that changes nothing. */
+  hookFailed: [failure: HookFailure]
 }
 
 const NO_OPTIONS: SendOptions = {}
@@ -60,6 +65,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   readonly #sender: Sender
   readonly #room: Room
   readonly #faults: BrokerFaults | undefined
+  readonly #observers: SendObservers
   readonly #requests: Requests
   readonly #replyWays: ReplyWays
   readonly #replier: Replier
@@ -108,11 +114,11 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       group: config.group,
       rules: config,
     })
-    this.#parcels = new Parcels({
-      ...config,
-      clock: host.clock,
-      keys: newUniqueKeys(host),
-      rules: config,
+    const keys = newUniqueKeys(host)
+    this.#parcels = new Parcels({ ...config, clock: host.clock, keys, rules: config })
+    this.#observers = new SendObservers({
+      ...{ config, keys, cluster: this.#cluster },
+      onHookFailed: (failure) => this.emit('hookFailed', failure),
     })
     this.#room = new Room(host.clock, {
       maxCount: config.maxInFlight,
@@ -131,6 +137,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       retryLessSafe: config.retryLessSafe,
       faults: this.#faults,
       onRetry: (attempt, topic) => this.emit('retry', { topic, ...attempt }),
+      gate: this.#observers.gate,
     })
     this.#carrier = config.autoBatch ? this.#autoBatch() : this.#sender
   }
@@ -148,6 +155,11 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   /** Replies that came when nobody waited for them any more, since the start. */
   get lateReplies(): number {
     return this.#requests.lateReplies
+  }
+
+  /** Records of the message trace that did not reach the trace topic, since the start. */
+  get lostTraces(): number {
+    return this.#observers.lostTraces
   }
 
   /**
@@ -177,6 +189,14 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * with the reason of `options.signal`.
    */
   send(message: Message, options: SendOptions = NO_OPTIONS): Promise<SendResult> {
+    const { watch } = this.#observers
+    if (watch.isIdle) return this.#send(message, options)
+    return watch.around([message], 'answered', ([prepared = message]) =>
+      this.#send(prepared, options),
+    )
+  }
+
+  #send(message: Message, options: SendOptions): Promise<SendResult> {
     try {
       const order = this.#order(this.#parcels.of(message), message, options)
       this.#room.enter(order.parcel.sizeBytes)
@@ -193,6 +213,14 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * to read no faster than you can send.
    */
   sendAsync(message: Message, options: SendOptions = NO_OPTIONS): Promise<SendResult> {
+    const { watch } = this.#observers
+    if (watch.isIdle) return this.#sendAsync(message, options)
+    return watch.around([message], 'answered', ([prepared = message]) =>
+      this.#sendAsync(prepared, options),
+    )
+  }
+
+  #sendAsync(message: Message, options: SendOptions): Promise<SendResult> {
     try {
       const order = this.#order(this.#parcels.of(message), message, options)
       if (this.#room.tryEnter(order.parcel.sizeBytes)) return this.#launch(order)
@@ -224,17 +252,25 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * does.
    */
   request(message: Message, options: SendOptions = NO_OPTIONS): Promise<ReceivedReply> {
+    const { watch } = this.#observers
+    const watched = watch.isIdle ? undefined : watch.begin([message], 'answered')
+    const [prepared = message] = watched?.messages ?? []
     try {
-      const order = this.#order(this.#parcels.of(message), message, options)
-      return this.#requests.ask({ ...order, topic: message.topic }, async (pairs) => {
+      const order = this.#order(this.#parcels.of(prepared), prepared, options)
+      const send = async (pairs: Buffer): Promise<SendResult> => {
         const parcel = withPairs(order.parcel, pairs)
         // A broker that is slow to hear of us must not cost more than half of the time.
         await this.#replyWays.prepare(message.topic, order.timeoutMs / 2)
         this.#room.enter(parcel.sizeBytes)
         return await this.#launch({ ...order, parcel })
-      })
+      }
+      return this.#requests.ask(
+        { ...order, topic: message.topic },
+        (pairs) => watched?.until(send(pairs)) ?? send(pairs),
+      )
     } catch (error) {
-      return Promise.reject(error)
+      const refused = Promise.reject(error)
+      return watched?.until(refused) ?? refused
     }
   }
 
@@ -262,6 +298,15 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * Rejects with `ClientError` when there is no connection. `options.signal` has no effect.
    */
   async sendOneway(message: Message, options: SendOptions = NO_OPTIONS): Promise<void> {
+    const { watch } = this.#observers
+    if (watch.isIdle) return await this.#sendOneway(message, options)
+    await watch.around([message], 'oneway', async ([prepared = message]) => {
+      await this.#sendOneway(prepared, options)
+      return undefined
+    })
+  }
+
+  async #sendOneway(message: Message, options: SendOptions): Promise<void> {
     const order = this.#order(this.#parcels.of(message), message, options)
     this.#room.enter(order.parcel.sizeBytes)
     await this.#sender.hand(order)
@@ -277,6 +322,14 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     messages: readonly Message[],
     options: SendOptions = NO_OPTIONS,
   ): Promise<SendResult> {
+    const { watch } = this.#observers
+    if (watch.isIdle) return await this.#sendBatch(messages, options)
+    return await watch.around(messages, 'answered', (prepared) =>
+      this.#sendBatch(prepared, options),
+    )
+  }
+
+  async #sendBatch(messages: readonly Message[], options: SendOptions): Promise<SendResult> {
     const [first] = messages
     if (first === undefined) throw badMessage('a batch is empty', 'send at least one message')
     const order = this.#order(this.#parcels.ofBatch(first, messages), first, options)
@@ -307,6 +360,14 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   /** Sends the first half of a transaction. Rejects as `send` does. */
   protected sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
+    const { watch } = this.#observers
+    if (watch.isIdle) return this.#sendHalf(message, options)
+    return watch.around([message], 'half', ([prepared = message]) =>
+      this.#sendHalf(prepared, options),
+    )
+  }
+
+  #sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
     try {
       const half = asHalf(this.#parcels.of(message), message, this.#config.group, options)
       const order = this.#order(half, message, options)
@@ -315,6 +376,11 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** Tells hooks how a transaction ended. */
+  protected tellEnd(end: EndTold, brokerName: string): void {
+    this.#observers.watch.endTransaction(end, brokerName)
   }
 
   protected linkTo(brokerName: string): BrokerLink {
@@ -336,6 +402,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     this.#state = 'closed'
     await this.#requests.idle()
     await this.#room.idle()
+    await this.#observers.close()
     await this.#faults?.stop()
     if (wasStarted) await this.#heartbeats.stop({ producerGroup: this.#config.group })
     await this.#cluster.close()
@@ -400,6 +467,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   #followRoute(topic: string): void {
     this.#publish.renew(topic)
+    this.#observers.followRoute(topic)
     this.#heartbeats.soon()
     this.emit('routeChanged', topic)
   }

@@ -6,6 +6,7 @@
 import type { Clock, Random } from '@rockhopper/host'
 import type { MessageQueue } from '@rockhopper/protocol'
 import {
+  type BatchEntry,
   type Header,
   responseCode,
   SEND_BATCH_MESSAGE,
@@ -50,6 +51,27 @@ export interface Parcel {
   /** Whether it may become part of a batch. */
   readonly canJoin: boolean
   readonly waitStored: boolean
+  /** What the application gave; of a batch, its first message. */
+  readonly message: Message
+  /** The messages of a batch; undefined for a message alone. */
+  readonly members: readonly Member[] | undefined
+}
+
+/** A message of a batch. */
+export interface Member extends BatchEntry {
+  readonly message: Message
+}
+
+/** What looks at each attempt when its queue is chosen. */
+export interface Gate {
+  /** Throws when the attempt must not be made. */
+  check(parcel: Parcel, way: PublishQueue): void
+  /** The request as it goes to this queue. Throws when it must not. */
+  admit(parcel: Parcel, way: PublishQueue): Parcel
+  /** A broker has stored the parcel. */
+  stored(parcel: Parcel): void
+  /** Nobody tries any more to deliver the parcel. */
+  over(parcel: Parcel): void
 }
 
 /** Picks the one queue that a message may go to. */
@@ -85,6 +107,8 @@ export interface SenderParts {
   readonly faults: BrokerFaults | undefined
   /** Told of each attempt that failed and is followed by another. */
   readonly onRetry: (attempt: FailedAttempt, topic: string) => void
+  /** Undefined: every attempt goes as it is. */
+  readonly gate: Gate | undefined
 }
 
 export class Sender {
@@ -101,7 +125,7 @@ export class Sender {
    */
   async deliver(order: Order): Promise<SendResult> {
     const { parcel, destination } = order
-    const { publish, clock, room, faults, retryLessSafe } = this.#parts
+    const { publish, clock, room, faults, gate, retryLessSafe } = this.#parts
     let failed: FailedAttempt[] | undefined
     let stored: SendResult | undefined
     try {
@@ -117,6 +141,7 @@ export class Sender {
           const answer = await this.#ask(parcel, way, leftMs, attemptsLeft)
           const status = statusOf(answer.code)
           if (status !== undefined) {
+            gate?.stored(parcel)
             stored = resultOf(parcel, way.queue, status, answer)
             faults?.note(way.brokerName, clock.monotonicMs() - askedMs, 'answered')
             if (status === 'SEND_OK' || !retryLessSafe) return stored
@@ -132,6 +157,7 @@ export class Sender {
       if (stored !== undefined) return stored
       throw this.#failure(order, failed)
     } finally {
+      gate?.over(parcel)
       if (order.holdsRoom) room.leave(parcel.sizeBytes)
     }
   }
@@ -143,6 +169,7 @@ export class Sender {
     try {
       const entry = publish.get(parcel.topic) ?? (await this.#find(order))
       const way = this.#choose(entry, destination, undefined)
+      this.#parts.gate?.check(parcel, way)
       address(parcel, way)
       await way.link.oneway(SEND_MESSAGE_V2, parcel.header, parcel.body, timeoutMs)
     } catch (error) {
@@ -159,9 +186,11 @@ export class Sender {
     attemptsLeft: number,
   ): Promise<SendAnswer> {
     const timeoutMs = attemptsLeft === 0 ? leftMs : Math.min(leftMs, this.#parts.attemptTimeoutMs)
-    address(parcel, way)
+    const { gate } = this.#parts
+    const request = gate === undefined ? parcel : gate.admit(parcel, way)
+    address(request, way)
     const command = parcel.isBatch ? SEND_BATCH_MESSAGE : SEND_MESSAGE_V2
-    return way.link.call(command, parcel.header, { body: parcel.body, timeoutMs })
+    return way.link.call(command, request.header, { body: request.body, timeoutMs })
   }
 
   /** Whether there is another attempt after one that failed. */
@@ -257,6 +286,7 @@ function resultOf(
     transactionId: stored.transactionId,
     recallHandle: stored.recallHandle,
     regionId: stored.regionId ?? DEFAULT_REGION,
+    traceOn: stored.traceOn !== 'false',
   }
 }
 

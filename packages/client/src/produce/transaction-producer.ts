@@ -27,6 +27,9 @@ const END_TIMEOUT_MS = 3_000
 /** Questions answered at a time; further ones are dropped, and the broker asks again. */
 const MAX_CHECKS_AT_ONCE = 2_000
 
+/** Region of a message that does not say. */
+const DEFAULT_REGION = 'DefaultRegion'
+
 export interface TransactionProducerOptions<A> extends ProducerOptions {
   readonly listener: TransactionListener<A>
 }
@@ -89,12 +92,15 @@ export class TransactionProducer<A = unknown> extends DefaultProducer {
     const run = () => this.#listener.executeLocalTransaction(message, arg, transactionId)
     const localState =
       status === 'SEND_OK' ? await this.#verdict('execute', msgId, run) : 'rollback'
-    await this.#end(result, localState)
+    await this.#end(message, result, localState)
     return { ...result, transactionId, localState }
   }
 
   /** Nobody waits for an answer: who was not heard is asked. */
-  async #end(result: SendResult, state: LocalState): Promise<void> {
+  async #end(message: Message, result: SendResult, state: LocalState): Promise<void> {
+    const { msgId, regionId, transactionId = msgId } = result
+    const told = { message, msgId, transactionId, state, regionId, fromCheck: false }
+    this.tellEnd(told, result.queue.brokerName)
     const header = endOf(this.#group, result, state)
     if (header === undefined) return
     try {
@@ -116,6 +122,11 @@ export class TransactionProducer<A = unknown> extends DefaultProducer {
     this.#checks++
     const state = await this.#whileOpen(this.#check(message))
     this.#checks--
+    const { msgId, properties } = message
+    const regionId = properties['MSG_REGION'] ?? DEFAULT_REGION
+    const transactionId = header.transactionId ?? msgId
+    const told = { message, msgId, transactionId, state, regionId, fromCheck: true }
+    this.tellEnd(told, header.brokerName ?? '')
     connection.oneway(END_TRANSACTION, answerOf(this.#group, header, message, state))
   }
 
