@@ -56,6 +56,8 @@ export interface BrokerScript {
     body: Buffer,
   ) => SendReply | Promise<SendReply | undefined> | undefined
   onPull?: (header: PullHeader) => PullReply | Promise<PullReply | undefined> | undefined
+  /** Broker id that answers to pulls name for the next one; the master's when absent. */
+  suggests?: number
   onHeartbeat?: () => void
   onSendBack?: (header: SendBackHeader) => void
   /** Whether a lock may be given to a client; Apache's rule when absent. */
@@ -227,7 +229,8 @@ export class ScriptedBroker {
   #found({ topic, queueId, queueOffset, maxMsgNums }: PullHeader): PullReply {
     const first = this.#firstOffsets.get(`${topic} ${queueId}`) ?? 0
     const end = this.#end(topic, queueId)
-    const bounds = { suggestWhichBrokerId: 0, minOffset: first, maxOffset: end }
+    const suggestWhichBrokerId = this.script.suggests ?? 0
+    const bounds = { suggestWhichBrokerId, minOffset: first, maxOffset: end }
     if (queueOffset < first || queueOffset > end) {
       const nextBeginOffset = queueOffset < first ? first : end
       return {

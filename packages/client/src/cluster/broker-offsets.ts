@@ -1,5 +1,6 @@
 /**
- * What brokers know of offsets: how far a group is, and where a queue begins and ends. Source:
+ * What brokers know of offsets: how far a group is, and where a queue begins and ends. The master is
+ * asked, and a slave of it while the master cannot be reached. Source:
  * Apache classes RemoteBrokerOffsetStore and MQAdminImpl; `client.md` sections 6.6 and 11,
  * `broker-api.md` sections 4.6 and 4.7. Owns nothing.
  */
@@ -15,9 +16,9 @@ import {
   SEARCH_OFFSET_BY_TIMESTAMP,
   UPDATE_CONSUMER_OFFSET,
 } from '@rockhopper/protocol'
-import { type Answer, RemoteError } from '@rockhopper/remoting'
+import { type Answer, ConnectionError, RemoteError } from '@rockhopper/remoting'
 import type { Cluster } from './cluster.ts'
-import { MASTER_ID } from './routes.ts'
+import { MASTER_ID, type Replica } from './routes.ts'
 
 const OFFSET_TIMEOUT_MS = 5_000
 
@@ -36,12 +37,16 @@ export class BrokerOffsets {
 
   /**
    * Next offset that the group will consume; undefined when it has none. For a group without one
-   * on a queue that still has all of its messages in memory, brokers answer 0.
+   * on a queue that still has all of its messages in memory, brokers answer 0. A slave that does not
+   * know the group is no answer: its master may, and a group that began anew would skip messages.
    */
   async committed(queue: MessageQueue): Promise<number | undefined> {
     const header = { consumerGroup: this.#group, ...placeOf(queue) }
-    const answer = await this.#call(queue, QUERY_CONSUMER_OFFSET, header)
-    if (answer.code === responseCode.QUERY_NOT_FOUND) return undefined
+    const [answer, replica] = await this.#ask(queue, QUERY_CONSUMER_OFFSET, header)
+    if (answer.code === responseCode.QUERY_NOT_FOUND) {
+      if (replica.brokerId !== MASTER_ID) throw onlyMasterKnows(queue, this.#group)
+      return undefined
+    }
     this.#check(queue, QUERY_CONSUMER_OFFSET, answer)
     const { offset } = answer.header()
     if (offset === NONE) return undefined
@@ -55,11 +60,15 @@ export class BrokerOffsets {
     this.#check(queue, UPDATE_CONSUMER_OFFSET, answer)
   }
 
-  /** Tells the broker how far the group is; nobody learns whether it heard. */
-  async commitUnheard(queue: MessageQueue, commitOffset: number): Promise<void> {
-    const { address } = this.#cluster.replica(queue.brokerName, MASTER_ID)
+  /**
+   * Tells the broker how far the group is; nobody learns whether it heard. Returns whether it is the
+   * master: what a slave was told, its master is to be told when it is back.
+   */
+  async commitUnheard(queue: MessageQueue, commitOffset: number): Promise<boolean> {
+    const { address, brokerId } = this.#cluster.replica(queue.brokerName, MASTER_ID)
     const header = { consumerGroup: this.#group, ...placeOf(queue), commitOffset }
     await this.#cluster.remoting.oneway(address, UPDATE_CONSUMER_OFFSET, header)
+    return brokerId === MASTER_ID
   }
 
   /** First offset that the queue still has. */
@@ -85,13 +94,32 @@ export class BrokerOffsets {
   }
 
   async #call<Q extends FieldTable, A extends FieldTable>(
-    { brokerName }: MessageQueue,
+    queue: MessageQueue,
     command: Command<Q, A>,
     header: Header<Q>,
   ): Promise<Answer<A>> {
-    const { address } = this.#cluster.replica(brokerName, MASTER_ID)
+    const [answer] = await this.#ask(queue, command, header)
+    return answer
+  }
+
+  /** The answer of the master, or of the first slave that is there, and whose it is. */
+  async #ask<Q extends FieldTable, A extends FieldTable>(
+    { brokerName }: MessageQueue,
+    command: Command<Q, A>,
+    header: Header<Q>,
+  ): Promise<[Answer<A>, Replica]> {
+    const { remoting } = this.#cluster
     const options = { timeoutMs: OFFSET_TIMEOUT_MS }
-    return await this.#cluster.remoting.call(address, command, header, options)
+    let failure: unknown
+    for (const replica of this.#cluster.replicas(brokerName)) {
+      try {
+        return [await remoting.call(replica.address, command, header, options), replica]
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error
+        failure ??= error
+      }
+    }
+    throw failure ?? new ConnectionError(brokerName, `no route names the broker "${brokerName}"`)
   }
 
   #check<Q extends FieldTable, A extends FieldTable>(
@@ -113,6 +141,14 @@ export class BrokerOffsets {
     if (offset >= 0) return offset
     throw new RemoteError(brokerName, command.name, answer.code, `the offset ${offset}`)
   }
+}
+
+function onlyMasterKnows({ brokerName, queueId, topic }: MessageQueue, group: string) {
+  return new ConnectionError(
+    brokerName,
+    `how far the group "${group}" is on queue ${queueId} of "${topic}" cannot be known until the ` +
+      `master of "${brokerName}" is back: its slave has no offset of it`,
+  )
 }
 
 function placeOf({ topic, queueId }: MessageQueue): { topic: string; queueId: number } {

@@ -23,10 +23,14 @@ import {
   NEW_TOPIC_TEMPLATE,
   type Replica,
   replicaAddress,
+  replicasOf,
 } from './routes.ts'
 
 /** How often the routes in use are asked for again (Apache: pollNameServerInterval). */
 const ROUTE_POLL_MS = 30_000
+
+/** The same while a broker has no master, or an answer named a broker that is in no route. */
+const MISSING_POLL_MS = 3_000
 /** The same after no name server answered: meanwhile brokers may have come or gone. */
 const POLL_AGAIN_MS = 2_000
 
@@ -51,6 +55,7 @@ export class Cluster {
   readonly #links = new Map<string, BrokerLink>()
   #addresses: BrokerAddresses = new Map()
   #poll: Loop | undefined
+  #planned: Timer | undefined
   #pollAgain: Timer | undefined
   #isPollFailing = false
 
@@ -150,9 +155,26 @@ export class Cluster {
     throw new ConnectionError(brokerName, `the broker "${brokerName}" is in no route at present`)
   }
 
+  /** All brokers of a name, the master first; none when no route names it. */
+  replicas(brokerName: string): readonly Replica[] {
+    return replicasOf(this.#addresses, brokerName)
+  }
+
+  /** Asks for all routes in a moment: a broker is missing in them. */
+  renewRoutes(): void {
+    if (this.#poll === undefined || this.#planned !== undefined) return
+    this.#planned = this.#parts.host.clock.after(MISSING_POLL_MS, () => {
+      this.#planned = undefined
+      this.#poll?.wake()
+    })
+  }
+
   /** Stops asking, sends what is pending and closes every connection. */
   async close(): Promise<void> {
-    await this.#poll?.stop()
+    const poll = this.#poll
+    this.#poll = undefined
+    this.#planned?.cancel()
+    await poll?.stop()
     this.#pollAgain?.cancel()
     this.remoting.close()
   }
@@ -166,6 +188,8 @@ export class Cluster {
   async #pollRoutes(): Promise<void> {
     this.#pollAgain?.cancel()
     for (const topic of [...this.#routes.keys()]) await this.findRoute(topic)
+    const brokers = [...this.#addresses.values()]
+    if (brokers.some((replicas) => !replicas.has(MASTER_ID))) this.renewRoutes()
     this.#isPollFailing = false
   }
 

@@ -12,7 +12,6 @@ import {
   type TopicRouteData,
 } from '@rockhopper/protocol'
 import type { RemotingClient } from '@rockhopper/remoting'
-import { MASTER_ID } from './routes.ts'
 
 const MEMBERS_TIMEOUT_MS = 3_000
 /** So many brokers of a topic are asked at a time; others only when none of these answers. */
@@ -39,10 +38,14 @@ export class MembersLook {
    * anything, or when none knows of any: then nothing should change.
    */
   async of({ brokerDatas }: TopicRouteData): Promise<readonly string[] | undefined> {
-    const addresses = [...brokerDatas]
+    const brokers = [...brokerDatas]
       .sort((one, other) => (one.brokerName < other.brokerName ? -1 : 1))
-      .map(({ brokerAddrs }) => addressOf(brokerAddrs))
-      .filter((address) => address !== undefined)
+      .map(({ brokerAddrs }) => byId(brokerAddrs))
+    // Slaves hear of members, too: they are asked when no master answers.
+    const addresses = [
+      ...brokers.flatMap((replicas) => replicas.slice(0, 1)),
+      ...brokers.flatMap((replicas) => replicas.slice(1)),
+    ]
     for (let at = 0; at < addresses.length; at += ASKED_TOGETHER) {
       const ids = await this.#gather(addresses.slice(at, at + ASKED_TOGETHER))
       if (ids.size > 0) return [...ids].sort()
@@ -96,6 +99,7 @@ export class MembersLook {
   }
 }
 
-function addressOf(replicas: ReadonlyMap<number, string>): string | undefined {
-  return replicas.get(MASTER_ID) ?? [...replicas.values()][0]
+/** The master first. */
+function byId(replicas: ReadonlyMap<number, string>): string[] {
+  return [...replicas].sort(([one], [other]) => one - other).map(([, address]) => address)
 }

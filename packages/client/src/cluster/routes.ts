@@ -94,6 +94,12 @@ export function replicaAddress(
   return undefined
 }
 
+/** All that there are, the master first. */
+export function replicasOf(addresses: BrokerAddresses, brokerName: string): readonly Replica[] {
+  const replicas = [...(addresses.get(brokerName) ?? [])].sort(([a], [b]) => a - b)
+  return replicas.map(([brokerId, address]) => ({ address, brokerId }))
+}
+
 /** `broker-a:4;broker-b:4`: the queues 0 … 3 of each, in this order. */
 function orderedQueues(topic: string, conf: string): readonly MessageQueue[] {
   return conf.split(';').flatMap((part) => {

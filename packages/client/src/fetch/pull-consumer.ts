@@ -245,14 +245,16 @@ export class PullConsumer {
     return subscriptionTo(topic, filter, this.#config.host.clock.nowMs())
   }
 
-  /** Tells brokers what they do not know yet, in one way or another. Never rejects. */
-  async #tell(commit: (queue: MessageQueue, offset: number) => Promise<void>): Promise<void> {
+  /**
+   * Tells brokers what they do not know yet, in one way or another; what came to `false` is told
+   * again. Never rejects.
+   */
+  async #tell(commit: (queue: MessageQueue, offset: number) => Promise<unknown>): Promise<void> {
     const untold = [...this.#notes].filter(([key, { offset }]) => this.#told.get(key) !== offset)
     await Promise.all(
       untold.map(async ([key, { queue, offset }]) => {
         try {
-          await commit(queue, offset)
-          this.#told.set(key, offset)
+          if ((await commit(queue, offset)) !== false) this.#told.set(key, offset)
         } catch (error) {
           const { logger } = this.#config.host
           logger.warn('An offset could not be committed.', { queue, offset, error })

@@ -40,8 +40,8 @@ export class Offsets implements OffsetStore {
   async commitLater(owned: OwnedQueue): Promise<void> {
     const { commitOffset, queue } = owned
     if (commitOffset === undefined || commitOffset === owned.storedOffset) return
-    await this.#broker.commitUnheard(queue, commitOffset)
-    owned.storedOffset = commitOffset
+    const isStored = await this.#broker.commitUnheard(queue, commitOffset)
+    if (isStored) owned.storedOffset = commitOffset
   }
 
   /** Where a group begins that has consumed nothing of the queue: with failed messages, early. */

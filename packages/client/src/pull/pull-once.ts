@@ -59,6 +59,8 @@ export interface PullResult {
   readonly minOffset: number
   /** Offset that the next message of the queue will get. */
   readonly maxOffset: number
+  /** Broker id that was asked. */
+  readonly replica: number
   /** Broker id to ask next time. */
   readonly nextReplica: number
   /** What the broker noted as consumed; undefined when it was told nothing. */
@@ -90,6 +92,7 @@ export async function pullOnce(cluster: Cluster, wish: PullWish): Promise<PullRe
     nextOffset: nextBeginOffset,
     minOffset,
     maxOffset,
+    replica: brokerId,
     nextReplica: suggestWhichBrokerId,
     committed: (header.sysFlag & pullFlag.commitOffset) === 0 ? undefined : header.commitOffset,
   }

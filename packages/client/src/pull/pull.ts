@@ -5,12 +5,13 @@
  */
 import { type Host, pause } from '@rockhopper/host'
 import { type MessageQueue, responseCode } from '@rockhopper/protocol'
-import { RemoteError } from '@rockhopper/remoting'
+import { ConnectionError, RemoteError, TimeoutError } from '@rockhopper/remoting'
 import type { Cluster } from '../cluster/cluster.ts'
 import { MASTER_ID } from '../cluster/routes.ts'
 import { unlessAborted } from '../give-up.ts'
-import { type PullWish, pullOnce } from './pull-once.ts'
+import { type PullResult, type PullWish, pullOnce } from './pull-once.ts'
 import type { ReceivedMessage } from './received-message.ts'
+import { ReplicaChoice } from './replica-choice.ts'
 import type { Subscription } from './subscriptions.ts'
 import type { Window, WindowEntry } from './window.ts'
 
@@ -73,15 +74,15 @@ export class Puller<T extends PullTarget> {
   async run(target: T, delayMs: number): Promise<void> {
     await pause(this.#parts.host.clock, delayMs, target.released)
     const window = await this.#open(target)
-    let replica = MASTER_ID
+    const choice = new ReplicaChoice()
     while (window !== undefined && !target.released.aborted) {
       await this.#parts.room(target, window)
       if (target.released.aborted) return
       try {
-        replica = await this.#turn(target, window, replica)
+        await this.#turn(target, window, choice)
         target.isFailing = false
       } catch (error) {
-        await this.#afterFailure(target, error)
+        if (!this.#hasAnother(target, error, choice)) await this.#afterFailure(target, error)
       }
     }
   }
@@ -99,27 +100,55 @@ export class Puller<T extends PullTarget> {
     return undefined
   }
 
-  /** One pull; gives back the replica to ask next. */
-  async #turn(target: T, window: Window<ReceivedMessage>, replica: number): Promise<number> {
+  /** One pull. */
+  async #turn(target: T, window: Window<ReceivedMessage>, choice: ReplicaChoice): Promise<void> {
     const { cluster, onCommitted, onMessages } = this.#parts
     const subscription = this.#parts.subscriptionTo(target.queue.topic)
     if (subscription === undefined) {
       await pause(this.#parts.host.clock, AFTER_WIRE_FAILURE_MS, target.released)
-      return replica
+      return
     }
     const { clock } = this.#parts.host
     const startMs = clock.monotonicMs()
-    const asked = pullOnce(cluster, this.#wish(target, window, subscription, replica))
+    const asked = pullOnce(cluster, this.#wish(target, window, subscription, choice.next))
     const result = await unlessAborted(asked, target.released)
     this.#parts.onPulled?.(target, result.messages.length, clock.monotonicMs() - startMs)
     if (result.committed !== undefined) onCommitted(target, result.committed)
     if (result.kind === 'offset moved') {
       await this.#move(target, window, result.nextOffset)
-      return replica
+      return
     }
     const entries = window.add(result.messages, result.nextOffset, measure)
     if (entries.length > 0) onMessages(target, entries)
-    return result.nextReplica
+    await this.#follow(target, result, choice)
+  }
+
+  /** Reads on where the broker says; a broker it names that is in no route yet is looked for. */
+  async #follow(
+    { queue, released }: T,
+    { kind, nextReplica: suggested, replica: asked }: PullResult,
+    choice: ReplicaChoice,
+  ): Promise<void> {
+    const { cluster, host } = this.#parts
+    const known = cluster.replicas(queue.brokerName).map(({ brokerId }) => brokerId)
+    const told = { asked, suggested, isFound: kind === 'found' }
+    if (choice.answered(told, known, host.clock.monotonicMs()) === 'at once') return
+    cluster.renewRoutes()
+    await pause(host.clock, AFTER_WIRE_FAILURE_MS, released)
+  }
+
+  /** Whether another broker of the name can be asked at once, as this one cannot be reached. */
+  #hasAnother({ queue, released }: T, error: unknown, choice: ReplicaChoice): boolean {
+    const { cluster, host } = this.#parts
+    if (released.aborted) return false
+    if (!(error instanceof ConnectionError) && !(error instanceof TimeoutError)) {
+      choice.refused()
+      return false
+    }
+    const replicas = cluster.replicas(queue.brokerName)
+    const known = replicas.map(({ brokerId }) => brokerId)
+    const asked = known.includes(choice.next) ? choice.next : (known[0] ?? MASTER_ID)
+    return choice.failed(asked, known, host.clock.monotonicMs()) === 'at once'
   }
 
   #wish(
