@@ -3,6 +3,12 @@
  */
 
 export type { MessageQueue } from '@rockhopper/protocol'
+export type {
+  AuditRow,
+  AuditTotals,
+  SequenceLoss,
+  SequenceRepeat,
+} from './audit/sequence-audit.ts'
 export {
   type AllocationStrategy,
   allocateAveragely,
@@ -35,6 +41,7 @@ export type { BatchHandler, ConsumeContext, MessageHandler } from './handle/hand
 export type { MessageStream } from './handle/message-stream.ts'
 export { PushConsumer } from './handle/push-consumer.ts'
 export type { QueueStall, StallReason } from './handle/stall-watch.ts'
+export type { AuditReport } from './hooks/consume-observers.ts'
 export type {
   ConsumeEnd,
   ConsumerHook,

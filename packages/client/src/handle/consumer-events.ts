@@ -2,6 +2,8 @@
  * What happens to a consumer, for those who listen. Owns nothing.
  */
 import type { MessageQueue } from '@rockhopper/protocol'
+import type { SequenceLoss, SequenceRepeat } from '../audit/sequence-audit.ts'
+import type { HookFailure } from '../hooks/hook.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import type { AfterFailure } from './consumption.ts'
 import type { QueueStall } from './stall-watch.ts'
@@ -30,4 +32,10 @@ export interface ConsumerEvents {
    * topic is concerned. Told once, and again when it comes back after it was over.
    */
   problem: [problem: { error: Error; topic: string; queue: MessageQueue | undefined }]
+  /** A hook threw where that changes nothing. */
+  hookFailed: [failure: HookFailure]
+  /** The sequence audit misses messages that a broker has acknowledged. */
+  lost: [loss: SequenceLoss]
+  /** The sequence audit has found a message that is stored more than once. */
+  repeated: [repeat: SequenceRepeat]
 }

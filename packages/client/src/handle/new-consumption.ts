@@ -7,6 +7,7 @@ import type { Handover } from '../balance/handover.ts'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ConsumerConfig } from '../config.ts'
+import type { ConsumeWatch } from '../hooks/consume-watch.ts'
 import type { ReplyTo } from '../request-reply/replier.ts'
 import { ConcurrentConsumption } from './consume-concurrently.ts'
 import { OrderlyConsumption } from './consume-orderly.ts'
@@ -20,6 +21,8 @@ export interface ConsumptionTerms extends ConsumptionEvents {
   readonly handover: Handover
   readonly handlingOf: (topic: string) => Handling
   readonly reply: ReplyTo
+  /** Calls the hooks around handlers. */
+  readonly watch: ConsumeWatch
   /** Whether an orderly consumer may handle messages of the queue now. */
   readonly isOurs: (owned: OwnedQueue) => boolean
 }
@@ -28,7 +31,9 @@ export interface ConsumptionTerms extends ConsumptionEvents {
 type HasRoom = (running: number) => boolean
 
 export function newConsumption(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {
-  return terms.config.orderly ? orderly(terms, hasRoom) : concurrent(terms, hasRoom)
+  const handlingOf = (topic: string): Handling => terms.watch.watched(terms.handlingOf(topic))
+  const watched = { ...terms, handlingOf }
+  return terms.config.orderly ? orderly(watched, hasRoom) : concurrent(watched, hasRoom)
 }
 
 function concurrent(terms: ConsumptionTerms, hasRoom: HasRoom): Consumption {

@@ -31,6 +31,8 @@ export interface OperatedParts {
   readonly listening: Listening
   readonly locks: QueueLocks
   readonly statistics: ConsumeStatistics
+  /** What the consumer has to tell beside, as names and values. */
+  readonly told: Readonly<Record<string, string>>
   readonly reply: ReplyTo
   /** Wall time of the start, in ms since 1970. */
   readonly startedAtMs: number

@@ -11,11 +11,13 @@ import type { OwnedQueue } from '../balance/owned-queue.ts'
 import { QueueLocks } from '../balance/queue-locks.ts'
 import { Rebalance } from '../balance/rebalance.ts'
 import { TopicShares } from '../balance/topic-shares.ts'
-import { newClientId } from '../client-id.ts'
+import { newClientId, newUniqueKeys } from '../client-id.ts'
 import { BrokerOffsets } from '../cluster/broker-offsets.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { GroupPresence, wireFromWhere } from '../cluster/group-presence.ts'
 import { clientErrorOf } from '../cluster/retry-policy.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from '../config.ts'
+import { type AuditReport, ConsumeObservers } from '../hooks/consume-observers.ts'
 import { Life } from '../life.ts'
 import { LocalOffsets } from '../offsets/local-offsets.ts'
 import type { OffsetStore } from '../offsets/offset-store.ts'
@@ -58,6 +60,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #replier: Replier
   readonly #listening: Listening
   readonly #statistics: ConsumeStatistics
+  readonly #observers: ConsumeObservers
   readonly #budget: CacheBudget
   readonly #valve = new Valve()
   readonly #shares: TopicShares
@@ -90,6 +93,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     this.#budget = new CacheBudget(config.maxCachedBytesInAll)
     const { cluster } = this.#presence
     this.#replier = new Replier({ host, cluster, group })
+    this.#observers = this.#newObservers(cluster)
     this.#listening = this.#newListening()
     this.#shares = new TopicShares({
       host,
@@ -100,6 +104,16 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       onForgotten: () => this.#presence.heartbeats.soon(),
     })
     this.#rebalance = this.#newRebalance(this.#newPuller())
+  }
+
+  /** What the sequence audit knows; undefined without one. */
+  get audit(): AuditReport | undefined {
+    return this.#observers.report
+  }
+
+  /** Records of the message trace that did not reach the trace topic, since the start. */
+  get lostTraces(): number {
+    return this.#observers.lostTraces
   }
 
   /** The queues that are read at present. */
@@ -245,6 +259,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     await this.#commits?.stop()
     await this.#rebalance.close()
     this.#listening.stop()
+    await this.#observers.close()
     this.#locks.stop()
     await this.#presence.end(!wasNew)
   }
@@ -259,7 +274,10 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       consumeFromWhere,
       subscriptions: () => this.#subscriptions.data,
       router: operations(this.#config, () => this.#operated),
-      onRouteChanged: () => this.#rebalance.soon(),
+      onRouteChanged: (topic) => {
+        this.#observers.followRoute(topic)
+        this.#rebalance.soon()
+      },
       onConnectionClosed: (address) => this.#locks.doubt(address),
     })
   }
@@ -273,6 +291,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       listening: this.#listening,
       locks: this.#locks,
       statistics: this.#statistics,
+      told: this.#observers.told,
       reply: (...reply) => this.reply(...reply),
       startedAtMs: this.#startedAtMs,
       onMoved: (move) => this.emit('offsetMoved', move),
@@ -292,12 +311,28 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     })
   }
 
+  #newObservers(cluster: Cluster): ConsumeObservers {
+    const { host } = this.#config
+    const sentence = 'Messages that a broker has acknowledged are missing in their queue.'
+    return new ConsumeObservers({
+      ...{ config: this.#config, cluster, keys: newUniqueKeys(host) },
+      onHookFailed: (failure) => this.emit('hookFailed', failure),
+      isWhole: (topic) => this.#subscriptions.get(topic)?.data.subString === '*',
+      onLost: (loss) => {
+        host.logger.error(sentence, { ...loss })
+        this.emit('lost', loss)
+      },
+      onRepeated: (repeat) => this.emit('repeated', repeat),
+    })
+  }
+
   #newListening(): Listening {
     const { clock } = this.#config.host
     return new Listening({
       config: this.#config,
       cluster: this.#presence.cluster,
       handover: this.#handover,
+      watch: this.#observers.watch,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#isOurs(owned),
       reply: (...reply) => this.reply(...reply),
@@ -352,6 +387,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       },
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (owned, entries) => {
+        this.#observers.see(owned.queue, entries)
         owned.hold(entries)
         this.#listening.submit(owned, entries)
       },
@@ -366,6 +402,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
 
   #open(owned: OwnedQueue, startOffset: number): Window<ReceivedMessage> {
     const { topic } = owned.queue
+    this.#observers.begin(owned.queue, startOffset)
     const count = this.#rebalance.owned.filter((each) => each.queue.topic === topic).length
     return owned.open(startOffset, cacheLimits(this.#config, count), this.#budget)
   }

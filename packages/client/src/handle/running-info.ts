@@ -31,6 +31,8 @@ export interface RunningInfoParts {
   readonly statistics: ConsumeStatistics
   /** Handlers that run, where it is asked for. */
   readonly running: readonly Task[] | undefined
+  /** What the consumer has to tell beside, as names and values. */
+  readonly told: Readonly<Record<string, string>>
 }
 
 export function runningInfo(parts: RunningInfoParts): ConsumerRunningInfo {
@@ -42,7 +44,7 @@ export function runningInfo(parts: RunningInfoParts): ConsumerRunningInfo {
     statusTable: Object.fromEntries(
       subscriptions.map(({ topic }) => [topic, statistics.of(topic)] as const),
     ),
-    userConsumerInfo: {},
+    userConsumerInfo: parts.told,
     jstack: running === undefined ? undefined : stackText(parts, running),
   }
 }
