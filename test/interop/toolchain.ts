@@ -13,9 +13,9 @@ import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 export type JarSet = 'apache-4' | 'apache-5'
 
 const programs: Readonly<Record<JarSet, readonly string[]>> = {
-  'apache-4': ['InteropClient.java', 'Consumers.java', 'Transactions.java'],
+  'apache-4': ['InteropClient.java', 'Consumers.java', 'Transactions.java', 'Questions.java'],
   'apache-5': [
-    ...['InteropClient.java', 'Consumers.java', 'Transactions.java'],
+    ...['InteropClient.java', 'Consumers.java', 'Transactions.java', 'Questions.java'],
     ...['Leash.java', 'AdminShell.java', 'Traveller.java'],
   ],
 }
