@@ -6,7 +6,7 @@ import type { Address, Host } from '@rockhopper/host'
 import { formatAddress } from '@rockhopper/host'
 import { hostAddress, offsetIdPrefix, UniqueKeys } from '@rockhopper/protocol'
 import { RemotingServer, Router } from '@rockhopper/remoting'
-import { openStore, readJsonFile, type Store } from '@rockhopper/store'
+import { cutLog, openStore, readJsonFile, type Store } from '@rockhopper/store'
 import type { BrokerConfig } from './config.ts'
 import { handleClientChecks } from './handlers/client-check.ts'
 import { handleConsumers } from './handlers/consumers.ts'
@@ -44,6 +44,7 @@ import {
   slavesNeeded,
 } from './services/replication.ts'
 import { ReplicationAcks } from './services/replication-acks.ts'
+import { Reopening } from './services/replication-cut.ts'
 import { SlaveSync } from './services/slave-sync.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -83,12 +84,30 @@ export interface Broker {
  * `CorruptionError` or `NetworkError` with a sentence that says what to do.
  */
 export async function startBroker(host: Host, config: BrokerConfig): Promise<Broker> {
+  if (!isSlave(config)) return openBroker(host, config, () => {})
+  const { logger } = host
+  const { first, reopening } = await Reopening.start({
+    logger,
+    open: (onDiverged) => openBroker(host, config, onDiverged),
+    cut: (to) => cutLog(host, storeConfigOf(config), to),
+  })
+  const { address, brokerName } = first
+  return { address, brokerName, failed: reopening.failed, close: () => reopening.close() }
+}
+
+type OnDiverged = (to: number) => void
+
+async function openBroker(
+  host: Host,
+  config: BrokerConfig,
+  onDiverged: OnDiverged,
+): Promise<Broker> {
   const tables = new Tables(host, config)
   const acks = acksOf(host, config)
   const store = await openStore(host, storeConfigOf(config), acks)
   try {
     tables.load()
-    return await serve(host, config, tables, store, acks)
+    return await serve(host, config, tables, store, { acks, onDiverged })
   } catch (error) {
     await store.close()
     throw error
@@ -173,12 +192,19 @@ class Tables {
   }
 }
 
+interface ReplicationParts {
+  /** What messages wait for beside this broker's own disk; undefined for nothing. */
+  readonly acks: ReplicationAcks | undefined
+  /** Told when the log of this slave has to end before, to be like its master's. */
+  readonly onDiverged: OnDiverged
+}
+
 async function serve(
   host: Host,
   config: BrokerConfig,
   tables: Tables,
   store: Store,
-  acks: ReplicationAcks | undefined,
+  { acks, onDiverged }: ReplicationParts,
 ): Promise<Broker> {
   const clients = new ClientTable(host.clock)
   const traffic = new TrafficCounters(host.clock)
@@ -213,7 +239,7 @@ async function serve(
   const replication: Replication =
     master === undefined
       ? new MasterReplication(host, { acks, address, config, store })
-      : new SlaveReplication(host, { config, master, store })
+      : new SlaveReplication(host, { config, master, onDiverged, store })
   await replication.start()
   const { topics } = tables
   const registration = new Registration(host, { config, identity, master, topics })
@@ -389,7 +415,6 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   if (slaveSync !== undefined) refuseAtSlave(router, config)
 }
 
-/** What messages wait for beside this broker's own disk; undefined for nothing. */
 function acksOf({ clock }: Host, config: BrokerConfig): ReplicationAcks | undefined {
   if (config.brokerRole !== 'SYNC_MASTER') return undefined
   const { minInSyncReplicas: leastInStep, slaveTimeout: timeoutMs } = config

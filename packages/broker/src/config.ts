@@ -96,6 +96,13 @@ export const brokerConfigTable = configTable({
     max: 64,
     meaning: 'SYNC_MASTER refuses messages that fewer brokers would have soon, itself among them',
   }),
+  slaveMaxCutBytes: int({
+    default: 64 * MIB,
+    unit: 'bytes',
+    meaning:
+      'how much of its log a slave may cut off by itself, and keep in the folder "cutoff", where ' +
+      'the log of its master goes on differently; not in Apache',
+  }),
   slaveReadEnable: bool({
     default: true,
     meaning:

@@ -10,13 +10,28 @@ import {
   type Loop,
   type Stream,
 } from '@rockhopper/host'
-import { Follower, type FollowerEffect, type FollowerEvent } from './follower.ts'
-import { encodeReport, FrameReader, HaWireError } from './ha-wire.ts'
+import type { Stretch } from './common-prefix.ts'
+import { Follower, type FollowerEffect, type FollowerEnds, type FollowerEvent } from './follower.ts'
+import {
+  encodeWord,
+  type FollowerWord,
+  FrameReader,
+  HaWireError,
+  type LeaderLetter,
+} from './ha-wire.ts'
 import type { Mark } from './leader-driver.ts'
-import { CONNECT_TIMEOUT_MS, RETRY_MS, TELL_AGAIN_MS, TICK_MS } from './limits.ts'
+import {
+  CONNECT_TIMEOUT_MS,
+  REFUSED_RETRY_MS,
+  RETRY_MS,
+  TELL_AGAIN_MS,
+  TICK_MS,
+  WELCOME_MS,
+} from './limits.ts'
+import { type ReadableLog, sumOf } from './stretch-sum.ts'
 
 /** The log that is a copy of the master's. */
-export interface FollowerLog {
+export interface FollowerLog extends ReadableLog {
   /** Whether there is nothing yet: it may begin with any segment. */
   readonly isEmpty: boolean
   /** Where the next bytes belong. */
@@ -35,14 +50,24 @@ export interface FollowerOptions {
   readonly heartbeatMs: number
   /** (haHousekeepingInterval) */
   readonly silenceMs: number
+  /** Bytes that may be cut off where the master's log goes on differently. */
+  readonly maxCutBytes: number
+  /**
+   * Told once, at the most, that the log has to end at `to` or before to be like the master's. The
+   * driver does nothing more then.
+   */
+  readonly onDiverged: (to: number, endOffset: number) => void
 }
 
 export class FollowerDriver {
   readonly #host: Host
   readonly #log: FollowerLog
   readonly #follower: Follower
+  readonly #onDiverged: FollowerOptions['onDiverged']
   readonly #stopping = new AbortController()
   #stream: Stream | undefined
+  /** Takes the sum that the master was asked for. */
+  #answer: (sum: number | undefined) => void = () => {}
   /** Counts attempts to connect: what an earlier one comes to counts no more. */
   #attempt = 0
   #masterName = ''
@@ -52,10 +77,15 @@ export class FollowerDriver {
   #told = ''
   #toldMs = Number.NEGATIVE_INFINITY
 
-  constructor(host: Host, { heartbeatMs, log, silenceMs }: FollowerOptions) {
+  constructor(host: Host, options: FollowerOptions) {
+    const { heartbeatMs, log, maxCutBytes, onDiverged, silenceMs } = options
     this.#host = host
     this.#log = log
-    this.#follower = new Follower({ heartbeatMs, silenceMs, retryMs: RETRY_MS }, log.safe.value)
+    this.#onDiverged = onDiverged
+    const { segmentBytes } = log
+    const pauses = { refusedRetryMs: REFUSED_RETRY_MS, retryMs: RETRY_MS, welcomeMs: WELCOME_MS }
+    const rules = { ...pauses, heartbeatMs, maxCutBytes, segmentBytes, silenceMs }
+    this.#follower = new Follower(rules, log.safe.value)
   }
 
   start(): void {
@@ -115,12 +145,47 @@ export class FollowerDriver {
       case 'connect':
         this.#connect(effect.address)
         return
+      case 'greet':
+        return this.#say({ kind: 'greeting' })
+      case 'begin':
+        this.#host.logger.info('This slave begins with an empty log.', {
+          fromOffset: effect.offset,
+        })
+        return this.#say({ kind: 'begin', offset: effect.offset })
       case 'report':
-        this.#stream?.write([encodeReport(effect.offset)])
+        return this.#say({ kind: 'report', offset: effect.offset })
+      case 'compare':
+        this.#compare(effect)
         return
+      case 'cut':
+        this.#disconnect()
+        return this.#onDiverged(effect.to, effect.endOffset)
       case 'close':
         this.#tell('The connection to the master was closed.', effect.reason)
         return this.#disconnect()
+    }
+  }
+
+  #say(word: FollowerWord): void {
+    this.#stream?.write([encodeWord(word)])
+  }
+
+  /** The own log is summed while the master sums its. */
+  async #compare({ from, to }: Stretch): Promise<void> {
+    const stream = this.#stream
+    this.#say({ kind: 'question', from, to })
+    try {
+      const [own, its] = await Promise.all([
+        sumOf(this.#log, { from, to }, this.#host.clock),
+        new Promise<number | undefined>((resolve) => {
+          this.#answer = resolve
+        }),
+      ])
+      if (this.#stream !== stream) return
+      this.#step({ kind: 'compared', isEqual: own === its, atMs: this.#nowMs })
+    } catch (error) {
+      if (this.#stream !== stream) return
+      this.#step({ kind: 'refused', reason: String(error), atMs: this.#nowMs })
     }
   }
 
@@ -175,8 +240,7 @@ export class FollowerDriver {
     try {
       frames.push(chunk, {
         begin: (offset) => {
-          const { isEmpty, nextOffset: endOffset } = log
-          this.#step({ kind: 'framed', offset, endOffset, isEmpty, atMs: this.#nowMs })
+          this.#step({ kind: 'framed', offset, own: this.#ends, atMs: this.#nowMs })
           return this.#stream === stream
         },
         bytes: (offset, bytes) => {
@@ -184,11 +248,27 @@ export class FollowerDriver {
           if (reason !== undefined) this.#step({ kind: 'refused', reason, atMs: this.#nowMs })
           return this.#stream === stream
         },
+        letter: (letter) => {
+          this.#read(letter)
+          return this.#stream === stream
+        },
       })
     } catch (error) {
       if (!(error instanceof HaWireError)) throw error
       this.#step({ kind: 'refused', reason: error.message, atMs: this.#nowMs })
     }
+  }
+
+  #read(letter: LeaderLetter): void {
+    if (letter.kind === 'sum') return this.#answer(letter.sum)
+    const { endOffset, minOffset, segmentBytes } = letter
+    const its = { minOffset, endOffset, segmentBytes }
+    this.#step({ kind: 'welcomed', ...its, own: this.#ends, atMs: this.#nowMs })
+  }
+
+  get #ends(): FollowerEnds {
+    const { isEmpty, minOffset, nextOffset } = this.#log
+    return { isEmpty, minOffset, endOffset: nextOffset }
   }
 
   #end(reason: string): void {

@@ -11,20 +11,22 @@ import {
   type Loop,
   type Stream,
 } from '@rockhopper/host'
-import { encodeFrameHead, HaWireError, ReportReader } from './ha-wire.ts'
+import type { Stretch } from './common-prefix.ts'
+import {
+  encodeFrameHead,
+  encodeLetter,
+  type FollowerWord,
+  HaWireError,
+  type LeaderLetter,
+  WordReader,
+} from './ha-wire.ts'
 import { Leader, type LeaderEffect, type LeaderEvent, type PeerId } from './leader.ts'
 import { MAX_BUFFERED_BYTES, MAX_FOLLOWERS, STRETCH_BYTES, TICK_MS } from './limits.ts'
+import { type ReadableLog, sumOf } from './stretch-sum.ts'
 
 /** The log that is sent. */
-export interface LeaderLog {
-  readonly segmentBytes: number
-  readonly minOffset: number
+export interface LeaderLog extends ReadableLog {
   readonly written: Mark
-  /**
-   * Bytes from `from` on, one at the least and those before `to` at the most; both are written, and in
-   * one segment.
-   */
-  read(from: number, to: number): Buffer | Promise<Buffer>
 }
 
 /** A number that only grows. */
@@ -58,6 +60,19 @@ export interface FollowerFigures {
   /** Offset of the next byte to send. */
   readonly sentOffset: number
   readonly isNear: boolean
+}
+
+function eventOf(word: FollowerWord, peer: PeerId, atMs: number): LeaderEvent {
+  switch (word.kind) {
+    case 'report':
+      return { kind: 'reported', peer, offset: word.offset, atMs }
+    case 'greeting':
+      return { kind: 'greeted', peer, atMs }
+    case 'question':
+      return { kind: 'asked', peer, from: word.from, to: word.to, atMs }
+    case 'begin':
+      return { kind: 'begun', peer, offset: word.offset, atMs }
+  }
 }
 
 interface Connection {
@@ -162,10 +177,8 @@ export class LeaderDriver {
     }
     this.#lastPeer += 1
     const peer = this.#lastPeer
-    const reports = new ReportReader()
-    const report = (offset: number): void => {
-      this.#step({ kind: 'reported', peer, offset, atMs: clock.monotonicMs() })
-    }
+    const words = new WordReader()
+    const hear = (word: FollowerWord): void => this.#step(eventOf(word, peer, clock.monotonicMs()))
     this.#connections.set(peer, { stream, name })
     this.#step({ kind: 'opened', peer, atMs: clock.monotonicMs() })
     logger.info('A slave has connected.', { slave: name })
@@ -173,7 +186,7 @@ export class LeaderDriver {
       data: (chunk) => {
         if (!this.#connections.has(peer)) return
         try {
-          reports.push(chunk, report)
+          words.push(chunk, hear)
         } catch (error) {
           if (!(error instanceof HaWireError)) throw error
           this.#drop(peer, error.message)
@@ -199,6 +212,14 @@ export class LeaderDriver {
         return
       case 'heartbeat':
         this.#connections.get(effect.peer)?.stream.write([encodeFrameHead(effect.offset, 0)])
+        return
+      case 'welcome': {
+        const { endOffset, minOffset, peer } = effect
+        const { segmentBytes } = this.#options.log
+        return this.#write(peer, { kind: 'welcome', minOffset, endOffset, segmentBytes })
+      }
+      case 'sum':
+        this.#tellSum(effect.peer, effect, effect.isThere)
         return
       case 'close':
         return this.#close(effect.peer, effect.reason)
@@ -232,6 +253,21 @@ export class LeaderDriver {
     const isFull = stream.bufferedBytes >= MAX_BUFFERED_BYTES
     const atMs = this.#host.clock.monotonicMs()
     this.#step({ kind: 'shipped', peer, to: from + bytes.length, isFull, atMs })
+  }
+
+  async #tellSum(peer: PeerId, { from, to }: Stretch, isThere: boolean): Promise<void> {
+    const { log } = this.#options
+    try {
+      const sum = isThere ? await sumOf(log, { from, to }, this.#host.clock) : undefined
+      this.#write(peer, { kind: 'sum', from, to, sum })
+      this.#step({ kind: 'answered', peer })
+    } catch (error) {
+      this.#drop(peer, `what it asks for cannot be read: ${String(error)}`)
+    }
+  }
+
+  #write(peer: PeerId, letter: LeaderLetter): void {
+    this.#connections.get(peer)?.stream.write([encodeLetter(letter)])
   }
 
   #drop(peer: PeerId, reason: string): void {

@@ -7,6 +7,7 @@
  * Source: Apache classes DefaultHAService, DefaultHAConnection; `replication.md` section 3.
  */
 import assert from 'node:assert/strict'
+import { COMPARED_BYTES } from './limits.ts'
 import { Progress } from './progress.ts'
 
 /** Names a connection of a follower, for its lifetime. */
@@ -35,6 +36,24 @@ export type LeaderEvent =
       readonly offset: number
       readonly atMs: number
     }
+  /** A follower of ours that may ask. */
+  | { readonly kind: 'greeted'; readonly peer: PeerId; readonly atMs: number }
+  | {
+      readonly kind: 'asked'
+      readonly peer: PeerId
+      readonly from: number
+      readonly to: number
+      readonly atMs: number
+    }
+  /** What was asked is answered. */
+  | { readonly kind: 'answered'; readonly peer: PeerId }
+  /** A follower has no log, and wants it from here on. */
+  | {
+      readonly kind: 'begun'
+      readonly peer: PeerId
+      readonly offset: number
+      readonly atMs: number
+    }
   /** The log has these bytes. */
   | { readonly kind: 'grown'; readonly minOffset: number; readonly endOffset: number }
   /** A stretch was handed over up to `to`; `isFull`: there is no room for more at the moment. */
@@ -59,10 +78,27 @@ export type LeaderEffect =
       readonly to: number
     }
   | { readonly kind: 'heartbeat'; readonly peer: PeerId; readonly offset: number }
+  | {
+      readonly kind: 'welcome'
+      readonly peer: PeerId
+      readonly minOffset: number
+      readonly endOffset: number
+    }
+  /** Answers with the sum of these bytes, or that they are not there. `answered` is to follow. */
+  | {
+      readonly kind: 'sum'
+      readonly peer: PeerId
+      readonly from: number
+      readonly to: number
+      readonly isThere: boolean
+    }
   /** `closed` is not to follow. */
   | { readonly kind: 'close'; readonly peer: PeerId; readonly reason: string }
   /** Enough followers have everything before. */
   | { readonly kind: 'replicated'; readonly to: number }
+
+/** What is of one follower. */
+type FollowerEvent = Exclude<LeaderEvent, { kind: 'opened' | 'closed' | 'grown' | 'ticked' }>
 
 export class Leader {
   readonly #rules: LeaderRules
@@ -114,9 +150,7 @@ export class Leader {
         return this.#grow(event.minOffset, event.endOffset)
       case 'ticked':
         return this.#tick(event.atMs)
-      case 'reported':
-      case 'shipped':
-      case 'drained': {
+      default: {
         // What was under way when it was closed may still come.
         const progress = this.#peers.get(event.peer)
         if (progress !== undefined) this.#takeOf(event, progress)
@@ -124,14 +158,20 @@ export class Leader {
     }
   }
 
-  #takeOf(
-    event: Extract<LeaderEvent, { kind: 'reported' | 'shipped' | 'drained' }>,
-    progress: Progress,
-  ): void {
+  #takeOf(event: FollowerEvent, progress: Progress): void {
     const { peer } = event
+    if ('atMs' in event && event.kind !== 'shipped') progress.lastHeardMs = event.atMs
     switch (event.kind) {
+      case 'greeted':
+        return this.#welcome(peer, progress)
+      case 'asked':
+        return this.#answer(peer, progress, event.from, event.to)
+      case 'answered':
+        progress.isAsking = false
+        return
+      case 'begun':
+        return this.#beginEmpty(peer, progress, event.offset)
       case 'reported':
-        progress.lastHeardMs = event.atMs
         if (progress.nextOffset === undefined) this.#begin(peer, progress, event.offset)
         else this.#acknowledge(peer, progress, progress.nextOffset, event.offset)
         return
@@ -145,6 +185,37 @@ export class Leader {
         progress.isFull = false
         return this.#ship(peer, progress)
     }
+  }
+
+  #welcome(peer: PeerId, progress: Progress): void {
+    if (progress.isFollowing) return this.#close(peer, 'it greets after it has reported')
+    this.#effects.push({
+      kind: 'welcome',
+      peer,
+      minOffset: this.#minOffset,
+      endOffset: this.#endOffset,
+    })
+  }
+
+  /** One question at a time, and not too long a stretch: it costs the master a reading of it. */
+  #answer(peer: PeerId, progress: Progress, from: number, to: number): void {
+    const isFair = !progress.isAsking && to - from <= COMPARED_BYTES
+    if (!isFair)
+      return this.#close(peer, `it asks for the sum of ${to - from} bytes, or of too many`)
+    progress.isAsking = true
+    const isThere = from >= this.#minOffset && from <= to && to <= this.#endOffset
+    this.#effects.push({ kind: 'sum', peer, from, to, isThere })
+  }
+
+  #beginEmpty(peer: PeerId, progress: Progress, offset: number): void {
+    const { segmentBytes } = this.#rules
+    const isThere = offset >= this.#minOffset && offset <= this.#endOffset
+    if (progress.isFollowing || !isThere || offset % segmentBytes !== 0) {
+      return this.#close(peer, `its log cannot begin at ${offset}`)
+    }
+    progress.nextOffset = offset
+    progress.ackedOffset = offset
+    this.#ship(peer, progress)
   }
 
   #grow(minOffset: number, endOffset: number): void {

@@ -24,3 +24,12 @@ export const RETRY_MS = 1_000
 
 /** The same reason why a connection ended is told of again only after so long. */
 export const TELL_AGAIN_MS = 60_000
+
+/** How long a slave waits for the welcome of its master: Apache's masters say nothing. */
+export const WELCOME_MS = 1_000
+
+/** Bytes that are compared at a time at the most: more than a record and the end of a segment. */
+export const COMPARED_BYTES = 33 * MIB
+
+/** Pause of a slave before it looks again whether it may follow a master that has another log. */
+export const REFUSED_RETRY_MS = 30_000

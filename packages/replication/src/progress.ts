@@ -11,6 +11,8 @@ export class Progress {
   isShipping = false
   /** Whether so much waits to leave that nothing more is added. */
   isFull = false
+  /** Whether it asked something that is not answered yet. */
+  isAsking = false
   lastHeardMs: number
   lastSentMs: number
 

@@ -14,6 +14,7 @@ export interface StorePaths {
   readonly keyIndexSums: string
   readonly checkpoint: string
   readonly abort: string
+  readonly cutOff: string
 }
 
 export function pathsOf({
@@ -30,5 +31,6 @@ export function pathsOf({
     keyIndexSums: `${rootDirectory}/indexsums`,
     checkpoint: `${rootDirectory}/checkpoint`,
     abort: `${rootDirectory}/abort`,
+    cutOff: `${rootDirectory}/cutoff`,
   }
 }

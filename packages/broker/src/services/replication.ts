@@ -2,7 +2,7 @@
  * Where the machines of replication, the log and the network of a broker meet: a master sends its log
  * to its slaves, a slave follows its master. Owns the driver of either.
  */
-import { type Address, type Host, parseAddress } from '@rockhopper/host'
+import { type Address, type Host, NetworkError, parseAddress } from '@rockhopper/host'
 import { FollowerDriver, LeaderDriver, type LeaderOptions } from '@rockhopper/replication'
 import type { Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
@@ -32,12 +32,11 @@ export class MasterReplication implements Replication {
   constructor(host: Host, { acks, address, config, store }: MasterParts) {
     this.#acks = acks
     const log: LeaderOptions['log'] = {
-      segmentBytes: config.mappedFileSizeCommitLog,
+      ...readable(config, store),
       get minOffset() {
         return store.minOffset
       },
       written: store.marks.written,
-      read: (from, to) => store.logBytes(from, to),
     }
     this.#leader = new LeaderDriver(host, {
       address,
@@ -52,7 +51,13 @@ export class MasterReplication implements Replication {
   }
 
   async start(): Promise<void> {
-    await this.#leader.start()
+    try {
+      await this.#leader.start()
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error
+      const message = `slaves cannot be listened to (haListenPort): ${error.message}`
+      throw new NetworkError(error.code, message, { cause: error })
+    }
     this.#acks?.attach(this.#leader)
   }
 
@@ -67,6 +72,8 @@ export interface SlaveParts {
   readonly store: Store
   /** Where the name servers say that the master is. */
   readonly master: MasterAddress
+  /** Told when the log has to end at `to` or before, to be the beginning of the master's. */
+  readonly onDiverged: (to: number) => void
 }
 
 /** A slave's side. */
@@ -78,10 +85,14 @@ export class SlaveReplication implements Replication {
 
   constructor(host: Host, parts: SlaveParts) {
     this.#parts = parts
-    const { config, store } = parts
+    const { config, onDiverged, store } = parts
     const { flushed, written } = store.marks
     this.#follower = new FollowerDriver(host, {
       log: {
+        ...readable(config, store),
+        get minOffset() {
+          return store.minOffset
+        },
         get isEmpty() {
           return store.isEmpty
         },
@@ -97,6 +108,8 @@ export class SlaveReplication implements Replication {
       },
       heartbeatMs: config.haSendHeartbeatInterval,
       silenceMs: config.haHousekeepingInterval,
+      maxCutBytes: config.slaveMaxCutBytes,
+      onDiverged: (to) => onDiverged(to),
     })
   }
 
@@ -123,6 +136,13 @@ export class SlaveReplication implements Replication {
       const haAddress = master.place?.haAddress
       if (haAddress !== undefined) this.#follower.follow(parseAddress(haAddress))
     } while (await master.revision.reached(known + 1, { signal }))
+  }
+}
+
+function readable({ mappedFileSizeCommitLog }: BrokerConfig, store: Store) {
+  return {
+    segmentBytes: mappedFileSizeCommitLog,
+    read: (from: number, to: number) => store.logBytes(from, to),
   }
 }
 
