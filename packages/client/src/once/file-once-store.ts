@@ -46,7 +46,7 @@ export class FileOnceStore implements OnceStore {
   #sizeBytes = 0
   /** Entries in the file, of which some are forgotten. */
   #entries = 0
-  /** Whether the folder is known to have the file. */
+  /** Whether the way to the file is on the device: it is when something in the file is. */
   #isListed = false
   #waiting: Buffer[] = []
   /** What is written next; those who finish meanwhile share it. */
@@ -64,6 +64,7 @@ export class FileOnceStore implements OnceStore {
     this.#lock = disk.lock(this.#directory)
     try {
       this.#read()
+      this.#isListed = this.#entries > 0
       this.#file = disk.open(this.#path, 'create')
       this.#file.setLength(this.#sizeBytes)
     } catch (error) {
@@ -111,15 +112,23 @@ export class FileOnceStore implements OnceStore {
       this.#waiting = []
       this.#next = undefined
       const bytes = Buffer.concat(entries)
+      if (!this.#isListed) await this.#list()
       writeBytes(this.#file, bytes, this.#sizeBytes)
       await this.#file.syncData()
-      if (!this.#isListed) await this.#disk.syncDirectory(this.#directory)
-      this.#isListed = true
       this.#sizeBytes += bytes.length
       this.#entries += entries.length
       if (this.#entries > 2 * this.#keys.count + SPARE_ENTRIES) await this.#shorten(entries)
     })
     return this.#writing
+  }
+
+  /** The file and the folders on the way to it are to be there after a crash, too. */
+  async #list(): Promise<void> {
+    const parts = this.#directory.split('/')
+    for (let count = parts.length; count > 0; count--) {
+      await this.#disk.syncDirectory(parts.slice(0, count).join('/') || '/')
+    }
+    this.#isListed = true
   }
 
   /** Entries written last are not among the keys yet. */
