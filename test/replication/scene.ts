@@ -10,7 +10,7 @@ import {
   readRecord,
   SEND_MESSAGE_V2,
 } from '@rockhopper/protocol'
-import { RemotingClient } from '@rockhopper/remoting'
+import { ConnectionError, RemotingClient } from '@rockhopper/remoting'
 import { createWorld, type SimHost, type SimWorld } from '@rockhopper/sim'
 
 const PORT = 10_911
@@ -138,7 +138,7 @@ export class ReplicationScene {
         suspendTimeoutMillis: 0,
         subscription: '*',
       }
-      const answer = await this.settle(
+      const answer = await this.#again(() =>
         this.#client.call(this.#address(name), PULL_MESSAGE, header, { timeoutMs }),
       )
       if (answer.body.length === 0) return bodies
@@ -153,8 +153,9 @@ export class ReplicationScene {
   }
 
   async figures(name: string): Promise<ReadonlyMap<string, string>> {
-    const call = this.#client.call(this.#address(name), GET_BROKER_RUNTIME_INFO, {}, { timeoutMs })
-    const { body } = await this.settle(call)
+    const { body } = await this.#again(() =>
+      this.#client.call(this.#address(name), GET_BROKER_RUNTIME_INFO, {}, { timeoutMs }),
+    )
     const { table } = JSON.parse(body.toString()) as { table: Record<string, string> }
     return new Map(Object.entries(table))
   }
@@ -196,6 +197,18 @@ export class ReplicationScene {
   said(host: string): string {
     const lines = this.world.lines.filter((line) => line.host === host)
     return lines.map(({ fields, sentence }) => `${sentence} ${JSON.stringify(fields)}`).join('\n')
+  }
+
+  /** A connection to a broker that has died meanwhile is noticed with its next use. */
+  async #again<T>(call: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.settle(call())
+      } catch (error) {
+        if (!(error instanceof ConnectionError) || tries === 20) throw error
+        await this.advance(500)
+      }
+    }
   }
 
   get #client(): RemotingClient {

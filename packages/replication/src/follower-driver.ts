@@ -30,6 +30,9 @@ import {
 } from './limits.ts'
 import { type ReadableLog, sumOf } from './stretch-sum.ts'
 
+/** A record begins with its size. */
+const RECORD_SIZE_BYTES = 4
+
 /** The log that is a copy of the master's. */
 export interface FollowerLog extends ReadableLog {
   /** Whether there is nothing yet: it may begin with any segment. */
@@ -261,9 +264,30 @@ export class FollowerDriver {
 
   #read(letter: LeaderLetter): void {
     if (letter.kind === 'sum') return this.#answer(letter.sum)
-    const { endOffset, minOffset, segmentBytes } = letter
+    this.#meet(letter)
+  }
+
+  async #meet(welcome: Extract<LeaderLetter, { kind: 'welcome' }>): Promise<void> {
+    const stream = this.#stream
+    const { endOffset, minOffset, segmentBytes } = welcome
+    const own = this.#ends
     const its = { minOffset, endOffset, segmentBytes }
-    this.#step({ kind: 'welcomed', ...its, own: this.#ends, atMs: this.#nowMs })
+    try {
+      const firstEndOffset = await this.#firstEnd(Math.max(minOffset, own.minOffset))
+      if (this.#stream !== stream) return
+      this.#step({ kind: 'welcomed', ...its, own, firstEndOffset, atMs: this.#nowMs })
+    } catch (error) {
+      if (this.#stream !== stream) return
+      this.#step({ kind: 'refused', reason: String(error), atMs: this.#nowMs })
+    }
+  }
+
+  /** Behind the record at `offset`, where a segment begins; far behind all if there is none. */
+  async #firstEnd(offset: number): Promise<number> {
+    const head = offset + RECORD_SIZE_BYTES
+    if (head > this.#log.nextOffset) return Number.POSITIVE_INFINITY
+    const bytes = await this.#log.read(offset, head)
+    return offset + bytes.readInt32BE(0)
   }
 
   get #ends(): FollowerEnds {

@@ -51,6 +51,8 @@ export type FollowerEvent =
       readonly endOffset: number
       readonly segmentBytes: number
       readonly own: FollowerEnds
+      /** Behind the first of the slave's records that the master may have, too. */
+      readonly firstEndOffset: number
       readonly atMs: number
     }
   /** The outcome of `compare`. */
@@ -88,6 +90,7 @@ type State =
   | {
       readonly kind: 'comparing'
       readonly prefix: CommonPrefix
+      readonly firstEndOffset: number
       readonly ownEndOffset: number
       readonly masterEndOffset: number
       heardMs: number
@@ -153,6 +156,7 @@ export class Follower {
   #compare({
     atMs,
     endOffset,
+    firstEndOffset,
     minOffset,
     own,
     segmentBytes,
@@ -173,7 +177,7 @@ export class Follower {
     }
     const from = Math.max(minOffset, own.minOffset)
     const prefix = new CommonPrefix(from, Math.min(endOffset, own.endOffset), COMPARED_BYTES)
-    const ends = { ownEndOffset: own.endOffset, masterEndOffset: endOffset }
+    const ends = { firstEndOffset, ownEndOffset: own.endOffset, masterEndOffset: endOffset }
     this.#state = { kind: 'comparing', prefix, ...ends, heardMs: atMs }
     return this.#ask(atMs)
   }
@@ -187,10 +191,12 @@ export class Follower {
 
   #ask(atMs: number): Effects {
     if (this.#state.kind !== 'comparing') return NOTHING
-    const { masterEndOffset, ownEndOffset, prefix } = this.#state
+    const { firstEndOffset, masterEndOffset, ownEndOffset, prefix } = this.#state
     const { question } = prefix
     if (question !== undefined) return [{ kind: 'compare', ...question }]
-    const commonEnd = prefix.endOffset
+    // Any two logs begin with some equal bytes: only a whole record shows that they are of one kind.
+    const isCommon = (prefix.endOffset ?? 0) >= firstEndOffset
+    const commonEnd = isCommon ? prefix.endOffset : undefined
     if (commonEnd === ownEndOffset) return this.#follow(atMs)
     const { maxCutBytes } = this.#rules
     if (commonEnd !== undefined && ownEndOffset - commonEnd <= maxCutBytes) {
