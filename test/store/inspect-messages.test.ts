@@ -1,6 +1,6 @@
 /** Single messages of a store that is not open: found by offset, place and key, and taken apart. */
 import { deflateSync } from 'node:zlib'
-import { propertyPair, ZLIB_COMPRESSED } from '@rockhopper/protocol'
+import { compressedFlags, propertyPair } from '@rockhopper/protocol'
 import { describe, expect, it } from 'vitest'
 import { messageJson, messageLines } from '../../packages/store/src/inspect/message-text.ts'
 import {
@@ -104,8 +104,8 @@ describe('a message of a store that is not open', () => {
   it('has its body decompressed from zlib, and is left as it is when that fails', async () => {
     const inspected = await InspectScene.opened()
     const body = Buffer.from('a'.repeat(500))
-    await inspected.scene.put({ body: deflateSync(body), sysFlag: ZLIB_COMPRESSED })
-    await inspected.scene.put({ body: Buffer.from('no zlib'), sysFlag: ZLIB_COMPRESSED })
+    await inspected.scene.put({ body: deflateSync(body), sysFlag: compressedFlags.zlib })
+    await inspected.scene.put({ body: Buffer.from('no zlib'), sysFlag: compressedFlags.zlib })
     await inspected.scene.put({ body: Buffer.from('no lz4'), sysFlag: 1 | (1 << 8) })
     await inspected.scene.close()
     const place = { kind: 'queue', topic: TOPIC, queueId: 0, queueOffset: 0 } as const

@@ -4,6 +4,7 @@
  */
 import { type Host, nodeHost } from '@rockhopper/host'
 import {
+  type Codec,
   groupNameProblem,
   type Serialization,
   serialization,
@@ -12,6 +13,7 @@ import {
 } from '@rockhopper/protocol'
 import { type AllocationStrategy, allocateAveragely } from './balance/allocate.ts'
 import { nameServerAddresses } from './cluster/name-servers.ts'
+import { hasZstd } from './compression/zstd.ts'
 import { badOption } from './errors.ts'
 import type { ConsumerHook, ProducerHook } from './hooks/hook.ts'
 
@@ -75,6 +77,13 @@ export interface ProducerOptions extends ClientOptions, ObservedOptions {
   readonly maxMessageBytes?: number
   /** Bodies from this size in bytes are compressed: 1 … 2^31, default 4096. */
   readonly compressFromBytes?: number
+  /**
+   * How they are compressed: `zlib` (default), which all consumers read, `lz4`, which is quick, or
+   * `zstd`, which is small (from Node.js 22.15 on). Consumers before 5.0 read zlib only.
+   */
+  readonly compressType?: Codec
+  /** How hard zlib (1 … 9) and zstd (1 … 22) try: default 5. */
+  readonly compressLevel?: number
   /** Queues per broker of a topic that is created by its first message: 1 … 1024, default 4. */
   readonly newTopicQueues?: number
   /** Messages of `sendAsync` in flight: 1 … 65 535, default 1024. */
@@ -212,6 +221,7 @@ export type Numbers<T extends Ranges> = { readonly [N in keyof T]: number }
 const MIB = 1024 * 1024
 const TERA = 2 ** 40
 const MAX_INT = 2 ** 31 - 1
+const MAX_ZLIB_LEVEL = 9
 
 const producerRanges = {
   sendTimeoutMs: { otherwise: 3000, min: 1, max: 3_600_000 },
@@ -219,6 +229,7 @@ const producerRanges = {
   retries: { otherwise: 2, min: 0, max: 100 },
   maxMessageBytes: { otherwise: 4 * MIB, min: 1, max: 16 * MIB },
   compressFromBytes: { otherwise: 4096, min: 1, max: 2 ** 31 },
+  compressLevel: { otherwise: 5, min: 1, max: 22 },
   newTopicQueues: { otherwise: 4, min: 1, max: 1024 },
   maxInFlight: { otherwise: 1024, min: 1, max: 65_535 },
   maxInFlightBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
@@ -263,6 +274,7 @@ interface Observed {
 
 export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges>, Observed {
   readonly hooks: readonly ProducerHook[]
+  readonly compressType: Codec
   readonly whenFull: 'wait' | 'fail'
   readonly autoBatch: boolean
   readonly retryLessSafe: boolean
@@ -297,6 +309,7 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
     ...numbers(producerRanges, options),
     ...observedOf(options),
     hooks: options.hooks ?? [],
+    compressType: codecOf(options),
     whenFull,
     autoBatch: switchOf('autoBatch', options.autoBatch),
     retryLessSafe: switchOf('retryLessSafe', options.retryLessSafe),
@@ -314,6 +327,23 @@ function observedOf(options: ObservedOptions): Observed {
     traceTopic,
     sequenceAudit: switchOf('sequenceAudit', options.sequenceAudit),
   }
+}
+
+const CODECS: ReadonlySet<unknown> = new Set<Codec>(['zlib', 'lz4', 'zstd'])
+
+/** Checks how bodies are compressed. Throws `ClientError` BAD_OPTION. */
+function codecOf({ compressLevel = 1, compressType = 'zlib' }: ProducerOptions): Codec {
+  if (!CODECS.has(compressType)) {
+    throw badOption(`compressType is "${String(compressType)}"`, 'use "zlib", "lz4" or "zstd"')
+  }
+  if (compressType === 'zstd' && !hasZstd) {
+    const hint = 'run on Node.js 22.15 or later, or use "lz4" or "zlib"'
+    throw badOption('compressType is "zstd", which this Node.js has not', hint)
+  }
+  if (compressType === 'zlib' && compressLevel > MAX_ZLIB_LEVEL) {
+    throw badOption(`compressLevel is ${compressLevel}`, 'use 1 to 9 with zlib')
+  }
+  return compressType
 }
 
 /** An option that is off unless it is set. Throws `ClientError` BAD_OPTION. */

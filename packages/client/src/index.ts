@@ -22,6 +22,7 @@ export {
   type MachineRooms,
 } from './balance/allocate-by-room.ts'
 export type { QueuesListener } from './cluster/queue-watch.ts'
+export { type PlainBody, plainBody } from './compression/plain-body.ts'
 export type {
   ClientOptions,
   ConsumeFromWhere,

@@ -99,12 +99,13 @@ export {
 export { RecordCursor } from './record-cursor.ts'
 export { RecordWriter, writeRecord } from './record-writer.ts'
 export {
+  type Codec,
   type Compression,
+  compressedFlags,
   compressionOf,
   isCommitted,
   isQueued,
   sysFlag,
   withTransaction,
-  ZLIB_COMPRESSED,
 } from './sys-flag.ts'
 export { javaHashCode } from './tag-hash.ts'

@@ -18,10 +18,17 @@ const TRANSACTION_MASK = 0xc
 const COMPRESSION_SHIFT = 8
 const COMPRESSION_MASK = 0x7
 
-/** `sysFlag` of a body that this library compressed: zlib, said in both the old and the new way. */
-export const ZLIB_COMPRESSED = sysFlag.compressed | (3 << COMPRESSION_SHIFT)
+/** Ways of compressing a body. */
+export type Codec = 'zlib' | 'lz4' | 'zstd'
 
-export type Compression = 'none' | 'zlib' | 'lz4' | 'zstd'
+export type Compression = 'none' | Codec
+
+/** `sysFlag` of a compressed body; zlib is said in both the old and the new way. */
+export const compressedFlags: Readonly<Record<Codec, number>> = {
+  lz4: sysFlag.compressed | (1 << COMPRESSION_SHIFT),
+  zstd: sysFlag.compressed | (2 << COMPRESSION_SHIFT),
+  zlib: sysFlag.compressed | (3 << COMPRESSION_SHIFT),
+}
 
 /** How the body is compressed; a compressed one without a kind is zlib, as 4.x clients write it. */
 export function compressionOf(flags: number): Compression {

@@ -1,8 +1,7 @@
 /** A message as an operator sees it. */
 import { isUtf8 } from 'node:buffer'
-import { inflateSync } from 'node:zlib'
+import { plainBody } from '@rockhopper/client'
 import {
-  compressionOf,
   decodeProperties,
   type HostAddress,
   ipText,
@@ -10,9 +9,6 @@ import {
   offsetMessageId,
   type StoredRecord,
 } from '@rockhopper/protocol'
-
-/** The largest body that is unpacked; a broker takes none that is larger. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024
 
 export interface SeenMessage {
   /** The producer's unique key; the offset id when the producer gave none. */
@@ -44,7 +40,8 @@ export interface SeenMessage {
 export function seenMessage(record: StoredRecord, brokerName: string): SeenMessage {
   const properties = decodeProperties(record.properties)
   const offsetMsgId = offsetMessageId(offsetIdPrefix(record.storeHost), record.logOffset)
-  const body = unpacked(record)
+  // A body packed by a means that is not known here, or a broken one, is shown as it is.
+  const { body } = plainBody(record.body, record.sysFlag)
   return {
     msgId: properties.get('UNIQ_KEY') ?? offsetMsgId,
     offsetMsgId,
@@ -67,16 +64,6 @@ export function seenMessage(record: StoredRecord, brokerName: string): SeenMessa
     ...(isUtf8(body)
       ? { body: body.toString() }
       : { body: '', bodyBase64: body.toString('base64') }),
-  }
-}
-
-/** A body packed by a means that Node does not know, or a broken one, is shown as it is. */
-function unpacked(record: StoredRecord): Buffer {
-  if (compressionOf(record.sysFlag) !== 'zlib') return record.body
-  try {
-    return inflateSync(record.body, { maxOutputLength: MAX_BODY_BYTES })
-  } catch {
-    return record.body
   }
 }
 

@@ -3,19 +3,17 @@
  * properties as bytes, its body compressed when that pays. Source: Apache classes Validators and
  * DefaultMQProducerImpl; `client.md` sections 3.1, 3.4 and 3.13. Owns nothing.
  */
-import { constants, deflateSync } from 'node:zlib'
 import {
+  type Codec,
+  compressedFlags,
   encodeProperties,
   MAX_PROPERTIES_BYTES,
   type UniqueKeys,
-  ZLIB_COMPRESSED,
 } from '@rockhopper/protocol'
+import { compress } from '../compression/plain-body.ts'
 import { badMessage } from '../errors.ts'
 import { isReserved } from '../reserved-properties.ts'
 import type { Message } from './message.ts'
-
-/** Source: Apache compressLevel. */
-const COMPRESSION_LEVEL = 5
 
 const NAME_END = '\x01'
 const VALUE_END = '\x02'
@@ -38,6 +36,15 @@ export interface Draft {
 export interface DraftRules {
   readonly maxMessageBytes: number
   readonly compressFromBytes: number
+  readonly compressType: Codec
+  readonly compressLevel: number
+}
+
+/** For bodies that are to travel as they are. */
+export const UNCOMPRESSED: Omit<DraftRules, 'maxMessageBytes'> = {
+  compressFromBytes: Number.POSITIVE_INFINITY,
+  compressType: 'zlib',
+  compressLevel: 5,
 }
 
 /** Body and properties of a message as a batch holds them. Throws `ClientError` BAD_MESSAGE. */
@@ -53,7 +60,7 @@ export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): 
   if (typeof message.topic !== 'string') throw badMessage('a message has no topic', 'name one')
   const plain = bodyOf(message)
   checkSize(message, plain.length, rules.maxMessageBytes)
-  const packed = plain.length < rules.compressFromBytes ? undefined : compressed(plain)
+  const packed = plain.length < rules.compressFromBytes ? undefined : compressed(plain, rules)
   const msgId = keys.next()
   return {
     message,
@@ -61,7 +68,7 @@ export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): 
     body: packed ?? plain,
     properties: propertiesOf(message, msgId),
     flag: flagOf(message),
-    sysFlag: packed === undefined ? 0 : ZLIB_COMPRESSED,
+    sysFlag: packed === undefined ? 0 : compressedFlags[rules.compressType],
   }
 }
 
@@ -87,11 +94,8 @@ function checkSize({ topic }: Message, sizeBytes: number, maxMessageBytes: numbe
 }
 
 /** The compressed body; undefined when it would not be smaller. */
-function compressed(body: Buffer): Buffer | undefined {
-  const packed = deflateSync(body, {
-    level: COMPRESSION_LEVEL,
-    strategy: constants.Z_DEFAULT_STRATEGY,
-  })
+function compressed(body: Buffer, { compressLevel, compressType }: DraftRules): Buffer | undefined {
+  const packed = compress(compressType, body, compressLevel)
   return packed.length < body.length ? packed : undefined
 }
 

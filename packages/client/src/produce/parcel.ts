@@ -11,7 +11,7 @@ import {
 } from '@rockhopper/protocol'
 import { NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { badMessage } from '../errors.ts'
-import { contentOf, type DraftRules, draftOf, isDelayed } from './draft.ts'
+import { contentOf, type DraftRules, draftOf, isDelayed, UNCOMPRESSED } from './draft.ts'
 import type { Message } from './message.ts'
 import type { Member, Parcel, SendHeader } from './sender.ts'
 
@@ -57,7 +57,7 @@ export class Parcels {
   ofBatch(first: Message, messages: readonly Message[]): Parcel {
     for (const message of messages) checkMember(message, first)
     // Each message keeps its own body: what is compressed could not be told from what is not.
-    const rules = { ...this.#parts.rules, compressFromBytes: Number.POSITIVE_INFINITY }
+    const rules = { ...this.#parts.rules, ...UNCOMPRESSED }
     const drafts = messages.map((message) => draftOf(message, rules, this.#parts.keys))
     const body = encodeBatch(drafts)
     const { maxMessageBytes } = this.#parts.rules

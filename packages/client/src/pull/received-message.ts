@@ -14,7 +14,7 @@ import {
   type RecordView,
   scanView,
 } from '@rockhopper/protocol'
-import { plainBody } from '../plain-body.ts'
+import { plainBody } from '../compression/plain-body.ts'
 
 /** The property that says why a message failed the last time (ours; Apache does not have it). */
 export const CONSUME_ERROR = 'CONSUME_ERROR'
@@ -32,6 +32,8 @@ export class ReceivedMessage {
   readonly body: Buffer
   /** How `body` is still compressed: `none`, except where this library cannot read it. */
   readonly compression: Compression
+  /** Why `body` is still compressed, as a sentence; undefined when it is not. */
+  readonly bodyProblem: string | undefined
   /** The queue it was read from: that of the retry topic for a message that failed before. */
   readonly queue: MessageQueue
   readonly queueOffset: number
@@ -42,10 +44,11 @@ export class ReceivedMessage {
 
   /** `queue`: where the record lies. */
   constructor(record: RecordView, queue: MessageQueue) {
-    const { body, compression } = plainBody(record.body, record.sysFlag)
+    const { body, compression, bodyProblem } = plainBody(record.body, record.sysFlag)
     this.#record = record
     this.body = body
     this.compression = compression
+    this.bodyProblem = bodyProblem
     this.queue = queue
     this.queueOffset = record.queueOffset
     this.reconsumeTimes = record.reconsumeTimes

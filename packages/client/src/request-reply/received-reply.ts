@@ -8,7 +8,7 @@ import {
   type Header,
   type PUSH_REPLY_MESSAGE_TO_CLIENT,
 } from '@rockhopper/protocol'
-import { plainBody } from '../plain-body.ts'
+import { plainBody } from '../compression/plain-body.ts'
 
 export type PushHeader = Header<typeof PUSH_REPLY_MESSAGE_TO_CLIENT.tables.request>
 
@@ -16,6 +16,8 @@ export interface ReceivedReply {
   readonly body: Buffer
   /** How `body` is still compressed: `none`, except where this library cannot read it. */
   readonly compression: Compression
+  /** Why `body` is still compressed, as a sentence; undefined when it is not. */
+  readonly bodyProblem: string | undefined
   /** What request and reply have in common, and no other request has. */
   readonly correlationId: string
   readonly msgId: string

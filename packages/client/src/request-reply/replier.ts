@@ -45,7 +45,12 @@ export type ReplyTo = (
   options?: ReplyOptions,
 ) => Promise<void>
 
-const APACHE_RULES: DraftRules = { maxMessageBytes: 4 * 1024 * 1024, compressFromBytes: 4096 }
+const APACHE_RULES: DraftRules = {
+  maxMessageBytes: 4 * 1024 * 1024,
+  compressFromBytes: 4096,
+  compressType: 'zlib',
+  compressLevel: 5,
+}
 
 export interface ReplierParts {
   readonly host: Host

@@ -5,6 +5,7 @@
 import type { Host } from '@rockhopper/host'
 import type { UniqueKeys } from '@rockhopper/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
+import { UNCOMPRESSED } from '../produce/draft.ts'
 import type { Message } from '../produce/message.ts'
 import { Parcels } from '../produce/parcel.ts'
 import { PublishTable } from '../produce/publish-table.ts'
@@ -40,7 +41,7 @@ export class TraceOutlet {
     this.#publish = new PublishTable(cluster, host.random, NEW_TOPIC_QUEUES)
     this.#parcels = new Parcels({
       ...{ clock, keys, group, newTopicQueues: NEW_TOPIC_QUEUES },
-      rules: { maxMessageBytes: MAX_TRACE_BYTES, compressFromBytes: Number.POSITIVE_INFINITY },
+      rules: { ...UNCOMPRESSED, maxMessageBytes: MAX_TRACE_BYTES },
     })
     this.#sender = new Sender({
       clock,
