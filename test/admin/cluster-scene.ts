@@ -9,7 +9,9 @@ import {
   type ConsumerOptions,
   DefaultProducer,
   type Message,
+  type ProducerOptions,
   PushConsumer,
+  type SendResult,
 } from '@rockhopper/client'
 import { readNamesrvConfig, startNamesrv } from '@rockhopper/namesrv'
 import { createWorld, type SimWorld } from '@rockhopper/sim'
@@ -42,11 +44,21 @@ export class ClusterScene {
   }
 
   async send(...messages: readonly Message[]): Promise<void> {
-    const host = this.#app()
-    const producer = new DefaultProducer({ group: 'senders', namesrvAddr: this.nameServer, host })
+    await this.sendAs({}, ...messages)
+  }
+
+  /** The same by a producer with options of its own; what became of each message. */
+  async sendAs(
+    options: Partial<ProducerOptions>,
+    ...messages: readonly Message[]
+  ): Promise<SendResult[]> {
+    const names = { group: 'senders', namesrvAddr: this.nameServer, host: this.#app() }
+    const producer = new DefaultProducer({ ...names, ...options })
     await this.settle(producer.start())
-    for (const message of messages) await this.settle(producer.send(message))
+    const results: SendResult[] = []
+    for (const message of messages) results.push(await this.settle(producer.send(message)))
     await this.settle(producer.close())
+    return results
   }
 
   /** A member of a group that gets the bodies of a topic; `take` throws for what it cannot consume. */

@@ -56,6 +56,12 @@ export {
   type WantedGroup,
 } from './operations/groups.ts'
 export type { SeenMessage } from './operations/message.ts'
+export {
+  type ConsumeTrace,
+  type MessageTrace,
+  messageTrace,
+  type TraceScope,
+} from './operations/message-trace.ts'
 export type { ReadScope } from './operations/read-queue.ts'
 export {
   cloneOffsets,
@@ -67,6 +73,12 @@ export {
   TO_END,
 } from './operations/reset-offset.ts'
 export { type SendTarget, sendMessage } from './operations/send-message.ts'
+export {
+  type AuditedClient,
+  type AuditedQueue,
+  type GroupAudit,
+  sequenceAudit,
+} from './operations/sequence-audit.ts'
 export { type TopicConsumer, topicConsumers, topicList } from './operations/topic-list.ts'
 export { topicRoute } from './operations/topic-route.ts'
 export { topicStatus } from './operations/topic-status.ts'

@@ -14,6 +14,7 @@ import {
   subscriptionTransitionVerb,
   updateSubGroupVerb,
 } from './group-settings.ts'
+import { queryMsgTraceByIdVerb } from './message-trace.ts'
 import {
   cloneGroupOffsetVerb,
   resetOffsetByTimeVerb,
@@ -27,6 +28,7 @@ import {
   queryMsgByUniqueKeyVerb,
 } from './query-message.ts'
 import { sendMessageVerb } from './send-message.ts'
+import { sequenceAuditVerb } from './sequence-audit.ts'
 import { topicListVerb } from './topic-list.ts'
 import { topicRouteVerb } from './topic-route.ts'
 import { topicStatusVerb } from './topic-status.ts'
@@ -56,9 +58,11 @@ export const allVerbs: readonly AnyVerb[] = [
   queryMsgByKeyVerb,
   queryMsgByUniqueKeyVerb,
   queryMsgByOffsetVerb,
+  queryMsgTraceByIdVerb,
   queryCqVerb,
   listDeadLettersVerb,
   resendDeadLettersVerb,
   sendMessageVerb,
   consumeMessageVerb,
+  sequenceAuditVerb,
 ]

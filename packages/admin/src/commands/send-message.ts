@@ -29,15 +29,14 @@ export const sendMessageVerb = verb({
     if (qid !== undefined && broker === undefined) {
       throw new AdminError('A queue is a queue of a broker: name the broker with -b as well.')
     }
-    if (msgTraceEnable === true) {
-      throw new AdminError('A trace of the message cannot be left yet: leave out -m.')
-    }
     const message = {
       ...{ topic, body },
       ...(keys === undefined ? {} : { keys: keys.split(/\s+/) }),
       ...(tags === undefined ? {} : { tag: tags }),
     }
-    const result = await sendMessage(client, message, { brokerName: broker, queueId: qid })
+    const result = await sendMessage(client, message, {
+      ...{ brokerName: broker, queueId: qid, messageTrace: msgTraceEnable },
+    })
     return { lines: formatTable(columns, [result]), json: result }
   },
 })

@@ -16,16 +16,19 @@ export interface SendTarget {
   readonly brokerName?: string | undefined
   /** Only to this queue of the broker. */
   readonly queueId?: number | undefined
+  /** Whether to leave a trace of the message; default false. */
+  readonly messageTrace?: boolean | undefined
 }
 
 /** Rejects with `ClientError` when the message was not stored, or with `AdminError`. */
 export async function sendMessage(
   client: AdminClient,
   message: Message,
-  { brokerName, queueId }: SendTarget = {},
+  { brokerName, queueId, messageTrace = false }: SendTarget = {},
 ): Promise<SendResult> {
   const { host, nameServers } = client
-  const producer = new DefaultProducer({ host, namesrvAddr: nameServers, group: PRODUCER_GROUP })
+  const names = { namesrvAddr: nameServers, group: PRODUCER_GROUP }
+  const producer = new DefaultProducer({ host, ...names, messageTrace })
   await producer.start()
   try {
     if (brokerName === undefined) return await producer.send(message)

@@ -76,7 +76,7 @@ export class ConsumeObservers {
   get told(): Readonly<Record<string, string>> {
     if (this.#audit === undefined) return {}
     const { audited, unstamped, lost, repeated } = this.#audit.totals
-    const total = `${audited} audited, ${lost} lost, ${repeated} repeated, ${unstamped} not counted`
+    const total = `audited=${audited} lost=${lost} repeated=${repeated} unstamped=${unstamped}`
     const rows = [...this.#audit.rows].sort((a, b) => weightOf(b) - weightOf(a))
     const lines = rows.slice(0, MAX_TOLD_ROWS).map((row) => [nameOf(row), textOf(row)] as const)
     return { sequenceAudit: total, ...Object.fromEntries(lines) }
@@ -131,7 +131,7 @@ function nameOf({ queue, producerId }: AuditRow): string {
 function textOf(row: AuditRow): string {
   const { audited, lost, repeated, awaited, lastSequence, lastOffset } = row
   return (
-    `${audited} audited, ${lost} lost, ${repeated} repeated, ${awaited} awaited, ` +
-    `number ${lastSequence} at the most, the last at offset ${lastOffset}`
+    `audited=${audited} lost=${lost} repeated=${repeated} awaited=${awaited} ` +
+    `lastSequence=${lastSequence} lastOffset=${lastOffset}`
   )
 }
