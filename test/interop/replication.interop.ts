@@ -2,6 +2,7 @@
  * Masters and slaves of two makes: the log of a slave is that of its master byte for byte, whoever
  * made the one and the other, also after each was gone for a while.
  */
+import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DefaultProducer } from '@rockhopper/client'
@@ -97,7 +98,7 @@ class Pair {
     let next = 0
     const sender = async (): Promise<void> => {
       while (next < count) {
-        const body = Buffer.alloc(bodyBytes, `message ${next}.`)
+        const body = randomBytes(bodyBytes)
         next += 1
         const { status } = await this.#producer.send({ topic: TOPIC, body })
         statuses[status] = (statuses[status] ?? 0) + 1

@@ -13,6 +13,8 @@ const rules: LeaderRules = {
   heartbeatMs: 5_000,
   silenceMs: 20_000,
   maxLagBytes: 500,
+  maxBytesPerSecond: Number.POSITIVE_INFINITY,
+  tickMs: 500,
   enough: 1,
 }
 
@@ -79,6 +81,22 @@ describe('a master', () => {
         grown minOffset 1000 endOffset 2600
         drained peer 1
           → ship peer 1 from 2300 to 2600
+      `),
+    )
+  })
+
+  it('sends no more in a second than it is allowed to', () => {
+    const events = [opened(), reported(2_000), shipped(2_300), ticked(500), ticked(1_000)]
+    expect(play(events, { maxBytesPerSecond: 400 })).toBe(
+      lines(`
+        opened peer 1 atMs 0
+        reported peer 1 offset 2000 atMs 0
+          → replicated to 2000
+          → ship peer 1 from 2000 to 2300
+        shipped peer 1 to 2300 isFull false atMs 0
+        ticked atMs 500
+          → ship peer 1 from 2300 to 2500
+        ticked atMs 1000
       `),
     )
   })

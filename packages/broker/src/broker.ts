@@ -240,7 +240,12 @@ async function serve(
     master === undefined
       ? new MasterReplication(host, { acks, address, config, store })
       : new SlaveReplication(host, { config, master, onDiverged, store })
-  await replication.start()
+  try {
+    await replication.start()
+  } catch (error) {
+    await server.close()
+    throw error
+  }
   const { topics } = tables
   const registration = new Registration(host, { config, identity, master, topics })
   await registration.start()

@@ -12,19 +12,18 @@ interface Reason {
 
 const reasons: readonly Reason[] = [
   {
-    why: 'replication, DLedger and the controller are not built yet',
+    why: 'masters and slaves keep their roles: DLedger, the controller and acting masters are not built yet',
     keys: `
       storePathEpochFile storePathBrokerIdentity duplicationEnable enableDLegerCommitLog
       dLegerGroup dLegerPeers dLegerSelfId preferredLeaderId enableBatchPush
-      totalReplicas allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable
+      totalReplicas allAckInSyncStateSet enableAutoInSyncReplicas
       haMaxTimeSlaveNotCatchup syncMasterFlushOffsetWhenStartup maxChecksumRange
       syncFromLastFile asyncLearner sendHeartbeatTimeoutMillis brokerHeartbeatInterval
       brokerNotActiveTimeoutMillis syncBrokerMemberGroupPeriod enableSlaveActingMaster
       enableRemoteEscape skipPreOnline lockInStrictMode enableControllerMode
       controllerAddr fetchControllerAddrByDnsLookup syncBrokerMetadataPeriod
       checkSyncStateSetPeriod syncControllerMetadataPeriod
-      controllerHeartBeatTimeoutMills brokerElectionPriority storePathDLedgerCommitLog
-      maxHaTransferByteInSecond`,
+      controllerHeartBeatTimeoutMills brokerElectionPriority storePathDLedgerCommitLog`,
   },
   {
     why: 'compacted topics are not part of this broker',

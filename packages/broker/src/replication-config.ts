@@ -51,6 +51,16 @@ export const replicationSettings = {
     unit: 'bytes',
     meaning: 'most bytes of the log that are sent to a slave in one frame',
   }),
+  haFlowControlEnable: bool({
+    default: false,
+    meaning: 'whether each slave is sent at most maxHaTransferByteInSecond',
+  }),
+  maxHaTransferByteInSecond: int({
+    default: 100 * MIB,
+    min: 1,
+    unit: 'bytes',
+    meaning: 'how much of the log a slave is sent per second, if haFlowControlEnable is true',
+  }),
   haMaxGapNotInSync: int({
     default: 256 * MIB,
     min: 1,

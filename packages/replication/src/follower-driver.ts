@@ -20,14 +20,8 @@ import {
   type LeaderLetter,
 } from './ha-wire.ts'
 import type { Mark } from './leader-driver.ts'
-import {
-  CONNECT_TIMEOUT_MS,
-  REFUSED_RETRY_MS,
-  RETRY_MS,
-  TELL_AGAIN_MS,
-  TICK_MS,
-  WELCOME_MS,
-} from './limits.ts'
+import { CONNECT_TIMEOUT_MS, REFUSED_RETRY_MS, RETRY_MS, TICK_MS, WELCOME_MS } from './limits.ts'
+import { Notices } from './notices.ts'
 import { type ReadableLog, sumOf } from './stretch-sum.ts'
 
 /** A record begins with its size. */
@@ -67,6 +61,7 @@ export class FollowerDriver {
   readonly #log: FollowerLog
   readonly #follower: Follower
   readonly #onDiverged: FollowerOptions['onDiverged']
+  readonly #notices: Notices
   readonly #stopping = new AbortController()
   #stream: Stream | undefined
   /** Takes the sum that the master was asked for. */
@@ -76,15 +71,13 @@ export class FollowerDriver {
   #masterName = ''
   #ticking: Loop | undefined
   #reporting: Promise<void> | undefined
-  /** The same trouble is not told of all the time. */
-  #told = ''
-  #toldMs = Number.NEGATIVE_INFINITY
 
   constructor(host: Host, options: FollowerOptions) {
     const { heartbeatMs, log, maxCutBytes, onDiverged, silenceMs } = options
     this.#host = host
     this.#log = log
     this.#onDiverged = onDiverged
+    this.#notices = new Notices(host.clock, host.logger)
     const { segmentBytes } = log
     const pauses = { refusedRetryMs: REFUSED_RETRY_MS, retryMs: RETRY_MS, welcomeMs: WELCOME_MS }
     const rules = { ...pauses, heartbeatMs, maxCutBytes, segmentBytes, silenceMs }
@@ -310,10 +303,7 @@ export class FollowerDriver {
   }
 
   #tell(sentence: string, reason: string): void {
-    const isSame = reason === this.#told && this.#nowMs - this.#toldMs < TELL_AGAIN_MS
-    if (isSame || this.#stopping.signal.aborted) return
-    this.#told = reason
-    this.#toldMs = this.#nowMs
-    this.#host.logger.warn(sentence, { master: this.#masterName, reason })
+    if (this.#stopping.signal.aborted) return
+    this.#notices.warn(sentence, { master: this.#masterName }, reason)
   }
 }

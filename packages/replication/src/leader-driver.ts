@@ -22,6 +22,7 @@ import {
 } from './ha-wire.ts'
 import { Leader, type LeaderEffect, type LeaderEvent, type PeerId } from './leader.ts'
 import { MAX_BUFFERED_BYTES, MAX_FOLLOWERS, STRETCH_BYTES, TICK_MS } from './limits.ts'
+import { Notices } from './notices.ts'
 import { type ReadableLog, sumOf } from './stretch-sum.ts'
 
 /** The log that is sent. */
@@ -47,6 +48,8 @@ export interface LeaderOptions {
   readonly silenceMs: number
   /** (haMaxGapNotInSync) */
   readonly maxLagBytes: number
+  /** Bytes that a follower is sent per second at the most (maxHaTransferByteInSecond). */
+  readonly maxBytesPerSecond: number
   /** How many followers have to have what counts as replicated, 1 or more. */
   readonly enough: number
   /** Told whenever enough followers have more. */
@@ -85,6 +88,7 @@ export class LeaderDriver {
   readonly #options: LeaderOptions
   readonly #leader: Leader
   readonly #connections = new Map<PeerId, Connection>()
+  readonly #notices: Notices
   readonly #stopping = new AbortController()
   #lastPeer = 0
   #listener: Listener | undefined
@@ -94,11 +98,12 @@ export class LeaderDriver {
   constructor(host: Host, options: LeaderOptions) {
     this.#host = host
     this.#options = options
-    const { log } = options
-    const { enough, heartbeatMs, maxLagBytes, silenceMs } = options
-    const rules = { enough, heartbeatMs, maxLagBytes, silenceMs, segmentBytes: log.segmentBytes }
-    const whole = { ...rules, stretchBytes: STRETCH_BYTES }
-    this.#leader = new Leader(whole, log.minOffset, log.written.value)
+    this.#notices = new Notices(host.clock, host.logger)
+    const { enough, heartbeatMs, log, maxBytesPerSecond, maxLagBytes, silenceMs } = options
+    const times = { heartbeatMs, silenceMs, tickMs: TICK_MS }
+    const sizes = { maxBytesPerSecond, maxLagBytes, stretchBytes: STRETCH_BYTES }
+    const rules = { ...times, ...sizes, enough, segmentBytes: log.segmentBytes }
+    this.#leader = new Leader(rules, log.minOffset, log.written.value)
   }
 
   /** Listens for followers. Rejects with `NetworkError` when the address cannot be listened on. */
@@ -279,8 +284,8 @@ export class LeaderDriver {
     const connection = this.#connections.get(peer)
     if (connection === undefined) return
     this.#connections.delete(peer)
-    const fields = { slave: connection.name, reason }
-    this.#host.logger.warn('The connection of a slave was closed.', fields)
+    const { host: slave } = connection.stream.remote
+    this.#notices.warn('The connection of a slave was closed.', { slave }, reason)
     connection.stream.destroy()
   }
 }

@@ -23,6 +23,10 @@ export interface LeaderRules {
   readonly silenceMs: number
   /** One that lacks more bytes does not count as one that could have a message soon. */
   readonly maxLagBytes: number
+  /** Bytes that a follower is sent per second at the most; infinite for no limit. */
+  readonly maxBytesPerSecond: number
+  /** How often `ticked` comes. */
+  readonly tickMs: number
   /** How many followers have to have what counts as replicated, 1 or more. */
   readonly enough: number
 }
@@ -141,7 +145,7 @@ export class Leader {
     switch (event.kind) {
       case 'opened':
         assert(!this.#peers.has(event.peer), `peer ${event.peer} is there already`)
-        this.#peers.set(event.peer, new Progress(event.atMs))
+        this.#peers.set(event.peer, new Progress(event.atMs, this.#bytesPerTick))
         return
       case 'closed':
         this.#peers.delete(event.peer)
@@ -218,6 +222,10 @@ export class Leader {
     this.#ship(peer, progress)
   }
 
+  get #bytesPerTick(): number {
+    return (this.#rules.maxBytesPerSecond * this.#rules.tickMs) / 1_000
+  }
+
   #grow(minOffset: number, endOffset: number): void {
     this.#minOffset = minOffset
     this.#endOffset = endOffset
@@ -274,7 +282,7 @@ export class Leader {
   #ship(peer: PeerId, progress: Progress): void {
     const from = progress.nextOffset
     if (from === undefined || progress.isShipping || progress.isFull) return
-    if (from >= this.#endOffset) return
+    if (from >= this.#endOffset || progress.allowedBytes <= 0) return
     if (from < this.#minOffset) {
       const reason =
         `it is so slow that its master has removed what it lacks: it goes on at ${from}, and the ` +
@@ -285,6 +293,7 @@ export class Leader {
     const segmentEnd = from - (from % segmentBytes) + segmentBytes
     progress.isShipping = true
     const to = Math.min(this.#endOffset, segmentEnd, from + stretchBytes)
+    progress.allowedBytes -= to - from
     this.#effects.push({ kind: 'ship', peer, from, to })
   }
 
@@ -297,7 +306,16 @@ export class Leader {
         progress.lastSentMs = atMs
         this.#effects.push({ kind: 'heartbeat', peer, offset: progress.nextOffset })
       }
+      this.#allow(peer, progress)
     }
+  }
+
+  /** What was sent too much of counts as sent in the time to come. */
+  #allow(peer: PeerId, progress: Progress): void {
+    const perTick = this.#bytesPerTick
+    const wasHeldBack = progress.allowedBytes <= 0
+    progress.allowedBytes = Math.min(perTick, progress.allowedBytes + perTick)
+    if (wasHeldBack && this.#peers.has(peer)) this.#ship(peer, progress)
   }
 
   /** What waits to leave tells the follower as much. */

@@ -22,8 +22,11 @@ export const CONNECT_TIMEOUT_MS = 3_000
 /** Pause of a slave before the next connection when one failed or ended. */
 export const RETRY_MS = 1_000
 
-/** The same reason why a connection ended is told of again only after so long. */
+/** The same trouble is told of again only after so long. */
 export const TELL_AGAIN_MS = 60_000
+
+/** Troubles of which it is known when they were told; beyond it all are told anew. */
+export const MAX_NOTICES = 256
 
 /** How long a slave waits for the welcome of its master: Apache's masters say nothing. */
 export const WELCOME_MS = 1_000

@@ -11,12 +11,15 @@ export class Progress {
   isShipping = false
   /** Whether so much waits to leave that nothing more is added. */
   isFull = false
+  /** Bytes that it may still be sent before the next tick. */
+  allowedBytes: number
   /** Whether it asked something that is not answered yet. */
   isAsking = false
   lastHeardMs: number
   lastSentMs: number
 
-  constructor(atMs: number) {
+  constructor(atMs: number, allowedBytes: number) {
+    this.allowedBytes = allowedBytes
     this.lastHeardMs = atMs
     this.lastSentMs = atMs
   }

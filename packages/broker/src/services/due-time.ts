@@ -4,7 +4,8 @@
  *
  * A message is due by the wall clock, which was also read when it was stored. Where that clock is
  * set back, a message from before would wait for the whole step, be it a year: no message waits longer
- * than its delay after it was first looked at, and those behind it keep their distance.
+ * than its delay after it was first looked at, and where the step is longer than the delay those
+ * behind it keep their distance.
  */
 import type { Clock } from '@rockhopper/host'
 

@@ -45,6 +45,9 @@ export class MasterReplication implements Replication {
       heartbeatMs: config.haSendHeartbeatInterval,
       silenceMs: config.haHousekeepingInterval,
       maxLagBytes: config.haMaxGapNotInSync,
+      maxBytesPerSecond: config.haFlowControlEnable
+        ? config.maxHaTransferByteInSecond
+        : Number.POSITIVE_INFINITY,
       enough: slavesNeeded(config),
       onReplicated: (to) => acks?.replicated(to),
     })

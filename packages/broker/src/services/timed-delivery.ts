@@ -275,10 +275,14 @@ export class TimedDelivery {
   /** What cannot be delivered now waits on. */
   async #deliver(due: readonly PendingTimer[]): Promise<void> {
     const { clock, timers } = this.#parts
+    let waiting = due
     let done = 0
     let reason: string | undefined
     try {
       const records = await Promise.all(due.map((timer) => this.#recordOf(timer)))
+      waiting = due.map((timer, i) => this.#withoutRoll(timer, records[i]))
+      // They go back to their places: what calls others off comes before them.
+      if (waiting.some((timer, i) => timer !== due[i])) return
       for (const [i, timer] of due.entries()) {
         const record = records[i]
         reason = record === undefined ? undefined : this.#finish(timer, record)
@@ -287,13 +291,25 @@ export class TimedDelivery {
       }
     } finally {
       this.#deliveredTotal += done
-      for (const timer of due.slice(done)) timers.add(timer)
+      for (const timer of waiting.slice(done)) timers.add(timer)
     }
     if (reason === undefined) this.#toldOf = ''
     else {
       this.#tell('A timed message cannot be delivered; the broker tries again.', { error: reason })
       await pause(clock, DELIVER_AGAIN_MS, this.#stopping.signal)
     }
+  }
+
+  /**
+   * A message that is to be put behind the others though its time is over by now, as the broker was
+   * away or its clock was set, is due instead.
+   */
+  #withoutRoll(timer: PendingTimer, record: StoredRecord | undefined): PendingTimer {
+    if (!timer.isRoll || record === undefined) return timer
+    const { rules } = this.#parts
+    const due = timerOf(record, { ...rules, rollWindowMs: Number.POSITIVE_INFINITY })
+    const isOver = due !== undefined && due.wakeMs + rules.precisionMs <= this.#round.startMs
+    return isOver ? due : timer
   }
 
   /** Undefined when it is lost. */
