@@ -94,7 +94,7 @@ describe('cluster', () => {
     expect(Object.values(pidsIn(set.folder))).toEqual([])
     expect((await cluster('status', set)).out.match(/ down/g)).toHaveLength(3)
     expect((await cluster('stop', set)).code).toBe(0)
-  }, 60_000)
+  }, 180_000)
 
   test('that cannot start one of them says why, and stops the others', async () => {
     const set = await pair()
@@ -106,7 +106,7 @@ describe('cluster', () => {
     expect(errors).toMatch(/broker-a ended at once\. The end of .*broker-a\.log:/)
     expect(errors).toContain(String(set.masterPort))
     expect(pidsIn(set.folder)).toEqual({})
-  }, 60_000)
+  }, 180_000)
 
   test('that is interrupted while it starts leaves nothing behind', async () => {
     const set = await pair()
@@ -115,7 +115,7 @@ describe('cluster', () => {
     program.signal('SIGINT')
     expect((await program.ended()).code).toBe(130)
     expect(pidsIn(set.folder)).toEqual({})
-  }, 60_000)
+  }, 180_000)
 
   test('does not touch a process that only has the number of one of its own', async () => {
     const set = await pair()
@@ -123,7 +123,7 @@ describe('cluster', () => {
     writeFileSync(join(set.folder, 'kept', 'run', 'broker-a.pid'), `${process.pid}\n`)
     expect((await cluster('stop', set)).code).toBe(0)
     expect((await cluster('status', set)).out).toMatch(/broker-a .* down/)
-  }, 60_000)
+  }, 180_000)
 
   test.each([
     ['no folder', [], 'Usage: cluster start|stop|status CONF_DIR'],

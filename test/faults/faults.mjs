@@ -7,6 +7,9 @@
  *   npm run test:faults -- --group 200          consumers join, leave and are killed (about 3 min)
  *   npm run test:faults -- --timers 100000      messages that have times of their own (about 3 min)
  *   npm run test:faults -- --transactions 20000 [--kills 20]      broker and producers are killed
+ *   npm run test:faults -- --cluster [--seconds 300] [--rate 20000] [--kills 10]
+ *                                               two masters and two slaves, each killed in turn
+ *   npm run test:faults -- --lost-disk          a synchronous master is killed and loses its disk
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -24,16 +27,25 @@ const { values } = parseArgs({
     group: { type: 'string' },
     timers: { type: 'string' },
     transactions: { type: 'string' },
+    cluster: { type: 'boolean', default: false },
+    'lost-disk': { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    rate: { type: 'string' },
     flush: { type: 'string', default: 'both' },
     seed: { type: 'string', default: '1' },
   },
 })
 const { flush, group = '0', power = '0', seed, timers = '0', transactions = '0' } = values
-const isOther = [values.power, values.group, values.timers].some((value) => value !== undefined)
-const usualKills = values.transactions !== undefined ? '20' : isOther ? '0' : '100'
+const { cluster, 'lost-disk': lostDisk, rate = lostDisk ? '5000' : '20000' } = values
+const { seconds = lostDisk ? '20' : '300' } = values
+const others = [values.power, values.group, values.timers]
+const isOther = lostDisk || others.some((value) => value !== undefined)
+const usualKills = values.transactions !== undefined ? '20' : cluster ? '10' : isOther ? '0' : '100'
 const { kills = usualKills } = values
-if (![group, kills, power, seed, timers, transactions].every((value) => /^\d+$/.test(value))) {
-  const options = '--kills, --power, --group, --timers, --transactions and --seed'
+const numbers = [group, kills, power, rate, seconds, seed, timers, transactions]
+if (!numbers.every((value) => /^\d+$/.test(value))) {
+  const options =
+    '--kills, --power, --group, --timers, --transactions, --seconds, --rate and --seed'
   end(1, `faults: ${options} take whole numbers`)
 }
 if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
@@ -69,6 +81,10 @@ const run = spawnSync(process.execPath, [join(bundle, 'faults.run.js')], {
       FAULTS_GROUP: group,
       FAULTS_TIMERS: timers,
       FAULTS_TRANSACTIONS: transactions,
+      FAULTS_CLUSTER: String(cluster),
+      FAULTS_LOST_DISK: String(lostDisk),
+      FAULTS_SECONDS: seconds,
+      FAULTS_RATE: rate,
       FAULTS_FLUSH: flush,
       FAULTS_SEED: seed,
       FAULTS_RESULT: resultFile,

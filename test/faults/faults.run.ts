@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
+import { verdictOnCluster, verdictOnLostDisk } from './cluster-verdict.ts'
 import { verdictOnTimers } from './timer-storm.ts'
 import {
   type Verdict,
@@ -32,7 +33,14 @@ async function run(): Promise<void> {
   const transactions = Number(process.env['FAULTS_TRANSACTIONS'])
   const allKills = Number(FAULTS_KILLS)
   if (transactions > 0) say(await verdictOnTransactions({ transactions, kills: allKills, seed }))
-  const kills = transactions > 0 ? 0 : Math.ceil(allKills / types.length)
+  const isCluster = process.env['FAULTS_CLUSTER'] === 'true'
+  const load = {
+    seconds: Number(process.env['FAULTS_SECONDS']),
+    perSecond: Number(process.env['FAULTS_RATE']),
+  }
+  if (isCluster) say(await verdictOnCluster({ ...load, kills: allKills }))
+  if (process.env['FAULTS_LOST_DISK'] === 'true') say(await verdictOnLostDisk(load))
+  const kills = transactions > 0 || isCluster ? 0 : Math.ceil(allKills / types.length)
   for (const flushDiskType of types) {
     if (kills > 0) say(await verdictOnKills({ kills, flushDiskType, seed }))
   }
