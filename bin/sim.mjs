@@ -2,7 +2,8 @@
  * Plays the simulations of many seeds, one after the other, and tells the story of those that broke
  * a promise. A seed repeats its run exactly, whatever was run before it. With `--store` they are
  * lives of a store alone, with `--flips` single bits of a stopped store are flipped instead, with
- * `--group` members of consumer groups come and go over two brokers.
+ * `--group` members of consumer groups come and go over two brokers, with `--timers` messages wait for
+ * days.
  */
 import { built } from './built.mjs'
 
@@ -13,10 +14,11 @@ const FINDINGS_SHOWN = 20
 
 /**
  * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean, store?: boolean,
- *   group?: boolean, flips?: string }} Flags
+ *   group?: boolean, timers?: boolean, flips?: string }} Flags
  * @typedef {import('@rockhopper/sim').SimulationReport} Report
  * @typedef {import('@rockhopper/sim').StoreReport} StoreReport
  * @typedef {import('@rockhopper/sim').StormReport} StormReport
+ * @typedef {import('@rockhopper/sim').TimerReport} TimerReport
  * @typedef {import('@rockhopper/sim').Finding} Finding
  */
 
@@ -29,6 +31,7 @@ export async function runSimulations(args) {
   const flags = await readFlags(args)
   if (flags.flips !== undefined) return runFlips(sim, flags, Number(flags.flips))
   if (flags.group === true) return runGroups(sim, flags)
+  if (flags.timers === true) return runTimers(sim, flags)
   return flags.store === true ? runStores(sim, flags) : runClusters(sim, flags)
 }
 
@@ -130,6 +133,40 @@ async function runGroups({ simulateStorm, storyOfStorm }, { seeds, seed, story }
 /**
  * @param {typeof import('@rockhopper/sim')} sim
  * @param {Flags} flags
+ */
+async function runTimers({ simulateTimers, storyOfTimers }, { seeds, seed, story }) {
+  const strays = collectStrays()
+  const interruption = interrupted()
+  const startMs = performance.now()
+  const sums = { failures: 0, stored: 0, delivered: 0, recalled: 0, outages: 0, jumps: 0, days: 0 }
+  let played = 0
+  for (; played < Number(seeds) && !interruption.aborted; played++) {
+    /** @type {TimerReport} */
+    const report = await simulateTimers(Number(seed) + played)
+    const found = [...report.findings, ...strays.splice(0)]
+    sums.stored += report.storedCount
+    sums.delivered += report.deliveredCount
+    sums.recalled += report.recalledCount
+    sums.outages += report.outageCount
+    sums.jumps += report.jumpCount
+    sums.days += report.durationMs / 86_400_000
+    if (found.length > 0) sums.failures++
+    if (found.length > 0 || story) say(storyOfTimers({ ...report, findings: found }))
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  say(
+    `sim: ${played} lives of delayed messages from seed ${seed}, ${sums.failures} broke a promise; ` +
+      `${sums.stored.toLocaleString('en')} stored, ${sums.recalled.toLocaleString('en')} called off, ` +
+      `${sums.delivered.toLocaleString('en')} delivered, the broker away ` +
+      `${sums.outages.toLocaleString('en')} times, clocks set ${sums.jumps.toLocaleString('en')} ` +
+      `times in ${sums.days.toFixed(0)} days, in ${seconds.toFixed(1)} s`,
+  )
+  return sums.failures === 0 ? 0 : 1
+}
+
+/**
+ * @param {typeof import('@rockhopper/sim')} sim
+ * @param {Flags} flags
  * @param {number} wanted
  */
 async function runFlips({ FLIP_ENDINGS, flipBits }, { seed }, wanted) {
@@ -177,6 +214,7 @@ async function readFlags(args) {
     .option('--story', 'tell the story of every seed, not only of those that broke a promise')
     .option('--store', 'lives of a store alone instead of clusters')
     .option('--group', 'storms over consumer groups instead of clusters')
+    .option('--timers', 'days of delayed messages instead of clusters')
     .option('--flips <count>', 'flip so many single bits of stopped stores instead', wholeNumber)
     .option('--no-faults', 'let nothing go wrong')
     .allowExcessArguments(false)

@@ -246,6 +246,23 @@ describe('a message that was called off', () => {
     expect(await scene.bodies()).toEqual([])
   })
 
+  test('and was to be stored again when the broker was away until it was due, is not either', async () => {
+    const scene = await TimedScene.started('timerRollWindowSlot=10\n')
+    const handle = await scene.sendTimed('gone', 'TIMER_DELAY_MS\x0118000')
+    await scene.pass(2_000)
+    await scene.recall(handle)
+    // By now the message was stored again, and what calls it off was not.
+    await scene.pass(9_000)
+    await scene.killAndRestart()
+    await scene.pass(500)
+    expect(await scene.messages('rmq_sys_wheel_timer')).toHaveLength(3)
+    await scene.stop()
+    await scene.pass(20_000)
+    await scene.start()
+    await scene.pass(5_000)
+    expect(await scene.bodies()).toEqual([])
+  })
+
   test('after it was due was delivered, and the caller is told', async () => {
     const scene = await TimedScene.started()
     const handle = await scene.sendTimed('late', 'TIMER_DELAY_SEC\x012')
