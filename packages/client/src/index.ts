@@ -54,6 +54,7 @@ export type {
   Sending,
   TransactionEnd,
 } from './hooks/hook.ts'
+export { openTelemetry, type TelemetryApi, type TelemetrySpan } from './hooks/open-telemetry.ts'
 export { type FileOnceOptions, FileOnceStore } from './once/file-once-store.ts'
 export type { KeyLimits } from './once/handled-keys.ts'
 export { type MemoryOnceOptions, MemoryOnceStore } from './once/memory-once-store.ts'
