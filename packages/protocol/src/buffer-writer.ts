@@ -46,6 +46,12 @@ export class BufferWriter {
     this.#finishedBytes += bytes.length
   }
 
+  /** Copies bytes to `position`. Room must be reserved. */
+  bytes(source: Uint8Array): void {
+    this.buffer.set(source, this.position)
+    this.position += source.length
+  }
+
   /** Writes text as UTF-8 at `position` and returns the bytes it took. Room must be reserved. */
   text(value: string): number {
     const start = this.position
@@ -68,6 +74,10 @@ export class BufferWriter {
     }
     this.position = position + digits
     return digits
+  }
+
+  byte(value: number): void {
+    this.buffer[this.position++] = value
   }
 
   int16(value: number): void {

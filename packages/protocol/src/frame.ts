@@ -14,12 +14,14 @@ import type { FieldTable, Header } from './field.ts'
 import { MAX_FRAME_BYTES, MAX_HEADER_BYTES } from './frame-limits.ts'
 import { FrameError, type Head, type Serialization, serialization } from './head.ts'
 import { binaryHeadRoom, decodeBinaryHead, writeBinaryHead } from './head-binary.ts'
-import { decodeJsonHead, encodeJsonHead } from './head-json.ts'
-import { decodeMsgpackHead, encodeMsgpackHead } from './head-msgpack.ts'
-import { type ExtraFields, extraRoom, type FieldSet, writeExtra } from './header.ts'
+import { decodeJsonHead, jsonHead } from './head-json.ts'
+import { decodeMsgpackHead, msgpackHeadRoom, writeMsgpackHead } from './head-msgpack.ts'
+import { type ExtraFields, extraRoom, type FieldSet, jsonText, writeExtra } from './header.ts'
+import { packed, writeArrayHead, writeValue } from './msgpack-writer.ts'
 
 const LENGTH_BYTES = 4
 const HEADER_AT = 8
+const MAX_UTF8_BYTES = 3
 const EMPTY = Buffer.alloc(0)
 
 export interface Frame {
@@ -97,8 +99,8 @@ export class FrameEncoder {
     extra?: ExtraFields,
     body: readonly Uint8Array[] = [],
   ): void {
-    if (head.serialization === serialization.binary) this.#binary(head, fields, header, extra, body)
-    else this.#opaque(head, fields, header, extra, body)
+    const startAt = this.#writeHead(head, fields, header, extra)
+    this.#seal(startAt, head.serialization, body)
     for (const chunk of body) this.#writer.append(chunk)
   }
 
@@ -107,43 +109,74 @@ export class FrameEncoder {
     return this.#writer.take()
   }
 
-  /** Heads that another library encodes: they are known in full before the first byte is written. */
-  #opaque<T extends FieldTable>(
+  /** Writes a head behind room for the lengths, and returns where that begins. */
+  #writeHead<T extends FieldTable>(
     head: OutgoingHead,
     fields: FieldSet<T> | undefined,
     header: Header<T> | undefined,
     extra: ExtraFields | undefined,
-    body: readonly Uint8Array[],
-  ): void {
-    const encoded =
-      head.serialization === serialization.json
-        ? encodeJsonHead(head, jsonExt(fields, header, extra))
-        : encodeMsgpackHead(head, fields && header ? fields.toValues(header) : [], extra)
-    const writer = this.#writer
-    const length = checkedLength(encoded.length, body)
-    writer.reserve(HEADER_AT)
-    writer.int32(length)
-    writer.int32((head.serialization << 24) | encoded.length)
-    writer.append(encoded)
+  ): number {
+    switch (head.serialization) {
+      case serialization.json:
+        return this.#json(jsonHead(head, jsonExt(fields, header, extra)))
+      case serialization.binary:
+        return this.#binary(head, fields, header, extra)
+      case serialization.msgpack:
+        return this.#msgpack(head, fields, header, extra)
+    }
   }
 
-  /** Binary heads are written in place; the lengths in front of them are filled in afterwards. */
+  #json(text: string): number {
+    const startAt = this.#begin(text.length * MAX_UTF8_BYTES)
+    this.#writer.text(text)
+    return startAt
+  }
+
   #binary<T extends FieldTable>(
     head: OutgoingHead,
     fields: FieldSet<T> | undefined,
     header: Header<T> | undefined,
     extra: ExtraFields | undefined,
-    body: readonly Uint8Array[],
-  ): void {
+  ): number {
     const writer = this.#writer
     const fieldRoom = fields !== undefined && header !== undefined ? fields.blockRoom(header) : 0
-    writer.reserve(HEADER_AT + binaryHeadRoom(head) + fieldRoom + extraRoom(extra))
-    const startAt = writer.position
-    writer.position += HEADER_AT
+    const startAt = this.#begin(binaryHeadRoom(head) + fieldRoom + extraRoom(extra))
     const extAt = writeBinaryHead(head, writer)
     if (fields !== undefined && header !== undefined) fields.writeBlock(header, writer)
     if (extra !== undefined) writeExtra(extra, writer)
     writer.int32At(extAt - 4, writer.position - extAt)
+    return startAt
+  }
+
+  #msgpack<T extends FieldTable>(
+    head: OutgoingHead,
+    fields: FieldSet<T> | undefined,
+    header: Header<T> | undefined,
+    extra: ExtraFields | undefined,
+  ): number {
+    const writer = this.#writer
+    const further = extra === undefined ? undefined : packed(extra)
+    const fieldRoom = fields !== undefined && header !== undefined ? fields.packedRoom(header) : 0
+    const startAt = this.#begin(msgpackHeadRoom(head) + fieldRoom + (further?.length ?? 0))
+    writeMsgpackHead(head, writer)
+    if (fields !== undefined && header !== undefined) fields.writePacked(header, writer)
+    else writeArrayHead(0, writer)
+    if (further === undefined) writeValue(undefined, writer)
+    else writer.bytes(further)
+    return startAt
+  }
+
+  #begin(headerRoom: number): number {
+    const writer = this.#writer
+    writer.reserve(HEADER_AT + headerRoom)
+    const startAt = writer.position
+    writer.position += HEADER_AT
+    return startAt
+  }
+
+  /** Fills in the lengths in front of the head that was just written. */
+  #seal(startAt: number, kind: Serialization, body: readonly Uint8Array[]): void {
+    const writer = this.#writer
     const headerBytes = writer.position - startAt - HEADER_AT
     try {
       writer.int32At(startAt, checkedLength(headerBytes, body))
@@ -151,7 +184,7 @@ export class FrameEncoder {
       writer.position = startAt
       throw error
     }
-    writer.int32At(startAt + LENGTH_BYTES, (serialization.binary << 24) | headerBytes)
+    writer.int32At(startAt + LENGTH_BYTES, (kind << 24) | headerBytes)
   }
 }
 
@@ -213,9 +246,11 @@ function jsonExt<T extends FieldTable>(
   fields: FieldSet<T> | undefined,
   header: Header<T> | undefined,
   extra: ExtraFields | undefined,
-): Record<string, string> | undefined {
-  if (fields !== undefined && header !== undefined) return fields.toMap(header, extra)
-  return extra === undefined ? undefined : { ...extra }
+): string | undefined {
+  const own = fields !== undefined && header !== undefined ? fields.jsonPairs(header) : undefined
+  if (extra === undefined) return own
+  const pairs = Object.entries(extra).map(([key, value]) => `${jsonText(key)}:${jsonText(value)}`)
+  return own === undefined || own === '' ? pairs.join(',') : [own, ...pairs].join(',')
 }
 
 /** The length word of a frame. Throws `FrameError` when the frame would be over the limits. */

@@ -23,21 +23,20 @@ export function decodeJsonHead(text: Buffer): Head {
   }
 }
 
-export function encodeJsonHead(
+/**
+ * The head as JSON text; `ext` are its ext fields without the braces around them, undefined when the
+ * head is to have none.
+ */
+export function jsonHead(
   head: Omit<Head, 'ext' | 'serialization'>,
-  extFields: Record<string, string> | undefined,
-): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      code: head.code,
-      extFields,
-      flag: head.flag,
-      language: languageName(head.language),
-      opaque: head.opaque,
-      remark: head.remark,
-      serializeTypeCurrentRPC: 'JSON',
-      version: head.version,
-    }),
+  ext: string | undefined,
+): string {
+  const extFields = ext === undefined ? '' : `,"extFields":{${ext}}`
+  const remark = head.remark === undefined ? '' : `,"remark":${JSON.stringify(head.remark)}`
+  return (
+    `{"code":${head.code}${extFields},"flag":${head.flag},` +
+    `"language":"${languageName(head.language)}","opaque":${head.opaque}${remark},` +
+    `"serializeTypeCurrentRPC":"JSON","version":${head.version}}`
   )
 }
 

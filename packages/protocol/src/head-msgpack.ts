@@ -4,64 +4,66 @@
  * and a map of further ext fields. Nil stands for what is absent; readers ignore further elements,
  * so the array, like every field table, may only grow at its end.
  */
-import { Packr } from 'msgpackr/pack'
-import { Unpackr } from 'msgpackr/unpack'
-import type { FieldValue } from './field.ts'
+import type { BufferWriter } from './buffer-writer.ts'
 import { FrameError, type Head, serialization } from './head.ts'
+import { MsgpackReader } from './msgpack-reader.ts'
+import { VALUE_ROOM, valueRoom, writeArrayHead, writeValue } from './msgpack-writer.ts'
 
-const packr = new Packr({ useRecords: false })
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
+const ELEMENTS = 8
+/** Those that a head must have: its five numbers. */
+const LEAST_ELEMENTS = 5
+
+const reader = new MsgpackReader()
 
 /**
- * Reads the msgpack head from `start` to `end`. Throws `FrameError` when it is not the array
- * described above.
+ * Reads the msgpack head from `start` to `end`; its values stay as they are. Throws `FrameError` when
+ * it is not the array described above.
  */
 export function decodeMsgpackHead(bytes: Buffer, start: number, end: number): Head {
-  let list: unknown
-  try {
-    // The reader keeps a view of the whole buffer beside it: one for all heads of a chunk.
-    list = unpackr.unpack(bytes, { start, end })
-  } catch (error) {
-    throw new FrameError('the msgpack head is not msgpack', { cause: error })
-  }
-  if (!Array.isArray(list)) throw new FrameError('the msgpack head is not an array')
-  const [code, opaque, flag, version, language, remark, values, extra] = list as unknown[]
+  reader.open(bytes, start, end)
+  const elements = reader.arrayHead()
+  if (elements === undefined) throw new FrameError('the msgpack head is not an array')
+  if (elements < LEAST_ELEMENTS) throw new FrameError('a number of the msgpack head is missing')
   return {
-    code: int(code),
-    opaque: int(opaque),
-    flag: int(flag),
-    version: int(version),
-    language: int(language),
-    remark: typeof remark === 'string' ? remark : undefined,
+    code: int(),
+    opaque: int(),
+    flag: int(),
+    version: int(),
+    language: int(),
+    remark: elements > LEAST_ELEMENTS ? remark() : undefined,
     serialization: serialization.msgpack,
-    ext: {
-      form: 'values',
-      values: Array.isArray(values) ? values : [],
-      extra: typeof extra === 'object' && extra !== null ? { ...extra } : undefined,
-    },
+    ext: { form: 'msgpack', bytes, at: reader.at, end },
   }
 }
 
-export function encodeMsgpackHead(
+/** Room that `writeMsgpackHead` may need. */
+export function msgpackHeadRoom(head: { readonly remark: string | undefined }): number {
+  return VALUE_ROOM * ELEMENTS + valueRoom(head.remark)
+}
+
+/** Writes all but the last two elements, which are the caller's to write. Room must be reserved. */
+export function writeMsgpackHead(
   head: Omit<Head, 'ext' | 'serialization'>,
-  values: readonly (FieldValue | null)[],
-  extra: Readonly<Record<string, string>> | undefined,
-): Buffer {
-  return packr.pack([
-    head.code,
-    head.opaque,
-    head.flag,
-    head.version,
-    head.language,
-    head.remark ?? null,
-    values,
-    extra ?? null,
-  ])
+  writer: BufferWriter,
+): void {
+  writeArrayHead(ELEMENTS, writer)
+  writeValue(head.code, writer)
+  writeValue(head.opaque, writer)
+  writeValue(head.flag, writer)
+  writeValue(head.version, writer)
+  writeValue(head.language, writer)
+  writeValue(head.remark, writer)
 }
 
-function int(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isInteger(value)) {
-    throw new FrameError('a number of the msgpack head is missing')
-  }
-  return value
+function int(): number {
+  const value = reader.number()
+  if (value !== undefined && Number.isInteger(value)) return value
+  throw new FrameError('a number of the msgpack head is missing')
+}
+
+function remark(): string | undefined {
+  const kind = reader.span()
+  if (kind === 'text') return reader.bytes.toString('utf8', reader.from, reader.to)
+  if (kind === undefined) reader.skip()
+  return undefined
 }

@@ -29,16 +29,13 @@ export function isOneway(head: { readonly flag: number }): boolean {
 
 /**
  * The ext fields as they came, not yet decoded: which of them matter depends on the command.
- * `binary` is the ext block of a binary head; `values` stand in the order of the field table.
+ * `binary` is the ext block of a binary head; `msgpack` are the values of a msgpack head in the order
+ * of the field table, from `at` on, and behind them the further fields.
  */
 export type Ext =
   | { readonly form: 'map'; readonly map: Readonly<Record<string, unknown>> }
   | { readonly form: 'binary'; readonly block: Buffer }
-  | {
-      readonly form: 'values'
-      readonly values: readonly unknown[]
-      readonly extra: Readonly<Record<string, unknown>> | undefined
-    }
+  | { readonly form: 'msgpack'; readonly bytes: Buffer; readonly at: number; readonly end: number }
 
 export interface Head {
   /** Request code, or response code of an answer. */

@@ -1,11 +1,20 @@
 /**
  * A field table made ready for the wire: `FieldSet` turns a header into ext fields and back, in each
- * of the three forms. It owns nothing but look-up tables computed once per command.
+ * of the three forms. It owns look-up tables computed once per command, and a list for the values of
+ * the header in work, which holds nothing in between.
  */
 import type { BufferWriter } from './buffer-writer.ts'
-import type { Field, FieldTable, FieldValue, Header } from './field.ts'
+import type { FieldKind, FieldTable, FieldValue, Header } from './field.ts'
 import { type Ext, FrameError, HeaderError } from './head.ts'
+import { type Shape, shapeOf } from './header-shape.ts'
 import { internName } from './intern.ts'
+import { MsgpackReader } from './msgpack-reader.ts'
+import {
+  VALUE_ROOM,
+  valueRoom,
+  writeArrayHead,
+  writeValue as writePacked,
+} from './msgpack-writer.ts'
 
 /** Room that a number needs as text, sign included. */
 const DECIMAL_BYTES = 20
@@ -16,33 +25,45 @@ const ENTRY_LENGTHS_BYTES = KEY_LENGTH_BYTES + VALUE_LENGTH_BYTES
 
 interface ReadyField {
   readonly name: string
+  /** Its place in the table. */
+  readonly index: number
   readonly wireName: string
   readonly keyBytes: Buffer
-  readonly field: Field
+  readonly kind: FieldKind
+  readonly required: boolean
+  readonly meaning: string
 }
 
 /** Further ext fields beside the ones of the command. */
 export type ExtraFields = Readonly<Record<string, string>>
 
-type AnyHeader = Record<string, FieldValue | undefined>
+type Values = (FieldValue | undefined)[]
+type PackedExt = Extract<Ext, { form: 'msgpack' }>
+
+const packedValues = new MsgpackReader()
 
 export class FieldSet<T extends FieldTable> {
   readonly fields: readonly ReadyField[]
+  readonly #required: readonly ReadyField[]
   /** Fields by the first byte of their key: a few candidates at the most. */
   readonly #byFirstByte: readonly (readonly ReadyField[] | undefined)[]
-  /** A header with all fields absent: its copies share one shape. */
-  readonly #template: AnyHeader
+  /** Of the header in work, in table order. */
+  readonly #values: Values
+  /** Made when first needed: most commands are never seen by a process. */
+  #header: Shape | undefined
+  #map: Shape | undefined
 
   constructor(table: T) {
-    this.fields = Object.entries(table).map(([name, field]) => {
-      const wireName = field.wireName ?? name
-      return { name, wireName, keyBytes: Buffer.from(wireName), field }
+    this.fields = Object.entries(table).map(([name, field], index) => {
+      const { kind, meaning, required, wireName = name } = field
+      return { name, index, wireName, keyBytes: Buffer.from(wireName), kind, required, meaning }
     })
+    this.#required = this.fields.filter(({ required }) => required)
     this.#byFirstByte = Array.from({ length: 256 }, (_, byte) => {
       const candidates = this.fields.filter(({ keyBytes }) => keyBytes[0] === byte)
       return candidates.length === 0 ? undefined : candidates
     })
-    this.#template = Object.fromEntries(this.fields.map(({ name }) => [name, undefined]))
+    this.#values = this.fields.map(() => undefined)
   }
 
   /**
@@ -50,42 +71,61 @@ export class FieldSet<T extends FieldTable> {
    * number is not one; unknown fields are ignored. `subject` begins the sentence of the error.
    */
   decode(ext: Ext, subject: string): Header<T> {
-    const header: AnyHeader = { ...this.#template }
-    if (ext.form === 'binary') this.#decodeBlock(ext.block, header)
-    else if (ext.form === 'values') this.#decodeValues(ext.values, header)
-    else this.#decodeMap(ext.map, header)
-    for (const { name, wireName, field } of this.fields) {
-      if (!field.required || header[name] !== undefined) continue
-      throw new HeaderError(`${subject} lacks the field "${wireName}" (${field.meaning})`)
+    const values = this.#values
+    try {
+      if (ext.form === 'binary') this.#readBlock(ext.block, values)
+      else if (ext.form === 'msgpack') this.#readPacked(ext.bytes, ext.at, ext.end, values)
+      else this.#readMap(ext.map, values)
+      for (const { index, wireName, meaning } of this.#required) {
+        if (values[index] !== undefined) continue
+        throw new HeaderError(`${subject} lacks the field "${wireName}" (${meaning})`)
+      }
+      return this.#headerShape().fromList(values) as Header<T>
+    } finally {
+      forget(values)
     }
-    return header as Header<T>
   }
 
-  /** The header as a map of texts, as JSON heads carry it. */
-  toMap(header: Header<T>, extra: ExtraFields | undefined): Record<string, string> {
-    const map: Record<string, string> = {}
-    const values: AnyHeader = header
-    for (const { name, wireName } of this.fields) {
-      const value = values[name]
-      if (value !== undefined) map[wireName] = value.toString()
+  /** The fields of the header as JSON text, without the braces around them. */
+  jsonPairs(header: Header<T>): string {
+    const values = this.#valuesOf(header)
+    let text = ''
+    for (const { index, wireName } of this.fields) {
+      const value = values[index]
+      if (value === undefined) continue
+      text += text === '' ? `"${wireName}":` : `,"${wireName}":`
+      text += jsonText(value)
     }
-    return extra === undefined ? map : Object.assign(map, extra)
+    forget(values)
+    return text
   }
 
-  /** The header as values in table order, trailing absent ones left out, as msgpack heads carry it. */
-  toValues(header: Header<T>): (FieldValue | null)[] {
-    const values: AnyHeader = header
-    const list = this.fields.map(({ name }) => values[name] ?? null)
-    while (list.length > 0 && list.at(-1) === null) list.pop()
-    return list
+  /** Room that `writePacked` may need for this header. */
+  packedRoom(header: Header<T>): number {
+    let room = VALUE_ROOM
+    for (const value of this.#valuesOf(header)) room += valueRoom(value)
+    return room
+  }
+
+  /**
+   * Writes the header as an array of values in table order, trailing absent ones left out, as msgpack
+   * heads carry it. Room must be reserved.
+   */
+  writePacked(header: Header<T>, writer: BufferWriter): void {
+    const values = this.#valuesOf(header)
+    let count = values.length
+    while (count > 0 && values[count - 1] === undefined) count--
+    writeArrayHead(count, writer)
+    for (let i = 0; i < count; i++) writePacked(values[i], writer)
+    forget(values)
   }
 
   /** Room that `writeBlock` may need for this header. */
   blockRoom(header: Header<T>): number {
-    const values: AnyHeader = header
+    const values = this.#valuesOf(header)
     let room = 0
-    for (const { name, keyBytes } of this.fields) {
-      const value = values[name]
+    for (const { index, keyBytes } of this.fields) {
+      const value = values[index]
       if (value !== undefined) room += ENTRY_LENGTHS_BYTES + keyBytes.length + roomFor(value)
     }
     return room
@@ -93,31 +133,47 @@ export class FieldSet<T extends FieldTable> {
 
   /** Writes the header as the ext block of a binary head. Room must be reserved. */
   writeBlock(header: Header<T>, writer: BufferWriter): void {
-    const values: AnyHeader = header
-    for (const { name, keyBytes } of this.fields) {
-      const value = values[name]
+    const values = this.#valuesOf(header)
+    for (const { index, keyBytes } of this.fields) {
+      const value = values[index]
       if (value === undefined) continue
       writer.key(keyBytes)
       writeValue(value, writer)
     }
+    forget(values)
   }
 
-  #decodeMap(map: Readonly<Record<string, unknown>>, header: AnyHeader): void {
-    for (const { name, wireName, field } of this.fields) {
-      const text = textOf(map[wireName])
-      if (text !== undefined) header[name] = fromText(field, wireName, text)
+  #headerShape(): Shape {
+    this.#header ??= shapeOf(this.fields.map(({ name }) => name))
+    return this.#header
+  }
+
+  #valuesOf(header: Header<T>): Values {
+    this.#headerShape().toList(header, this.#values)
+    return this.#values
+  }
+
+  #readMap(map: Readonly<Record<string, unknown>>, values: Values): void {
+    this.#map ??= shapeOf(this.fields.map(({ wireName }) => wireName))
+    const found: unknown[] = values
+    this.#map.toList(map, found)
+    for (const field of this.fields) {
+      const text = textOf(found[field.index])
+      values[field.index] = text === undefined ? undefined : fromText(field, text)
     }
   }
 
-  #decodeValues(values: readonly unknown[], header: AnyHeader): void {
-    for (let i = 0; i < this.fields.length; i++) {
-      const ready = this.fields[i]
-      if (ready === undefined) continue
-      header[ready.name] = fromValue(ready.field, ready.wireName, values[i])
+  #readPacked(bytes: Buffer, at: number, end: number, values: Values): void {
+    const reader = packedValues.open(bytes, at, end)
+    const count = reader.isAtEnd ? 0 : (reader.arrayHead() ?? 0)
+    const known = Math.min(count, this.fields.length)
+    for (let i = 0; i < known; i++) {
+      const field = this.fields[i]
+      if (field !== undefined) values[i] = fromPacked(field, reader)
     }
   }
 
-  #decodeBlock(block: Buffer, header: AnyHeader): void {
+  #readBlock(block: Buffer, values: Values): void {
     for (let at = 0; at < block.length; ) {
       const keyAt = at + KEY_LENGTH_BYTES
       const keyLength = checkedKeyLength(block, at)
@@ -126,7 +182,7 @@ export class FieldSet<T extends FieldTable> {
       at = valueAt + valueLength
       const ready = valueLength === 0 ? undefined : this.#find(block, keyAt, keyLength)
       if (ready === undefined) continue
-      header[ready.name] = fromBytes(ready.field, ready.wireName, block, valueAt, valueLength)
+      values[ready.index] = fromBytes(ready, block, valueAt, valueLength)
     }
   }
 
@@ -140,18 +196,22 @@ export class FieldSet<T extends FieldTable> {
   }
 }
 
+function forget(values: Values): void {
+  for (let i = 0; i < values.length; i++) values[i] = undefined
+}
+
 /** The value of one ext field that is not part of the command's own table. */
 export function extraField(ext: Ext, key: string): string | undefined {
   if (ext.form === 'map') return textOf(ext.map[key])
-  if (ext.form === 'values') return textOf(ext.extra?.[key])
+  if (ext.form === 'msgpack') return textOf(packedExtra(ext)[key])
   return extMap(ext)[key]
 }
 
-/** All ext fields as texts; of a `values` ext only the further ones, which alone carry their names. */
+/** All ext fields as texts; of a `msgpack` ext only the further ones, which alone carry their names. */
 export function extMap(ext: Ext): Record<string, string> {
   const map: Record<string, string> = {}
   if (ext.form === 'binary') return blockMap(ext.block)
-  const source = ext.form === 'map' ? ext.map : (ext.extra ?? {})
+  const source = ext.form === 'map' ? ext.map : packedExtra(ext)
   for (const [key, value] of Object.entries(source)) {
     const text = textOf(value)
     if (text !== undefined) map[key] = text
@@ -176,6 +236,16 @@ export function writeExtra(extra: ExtraFields, writer: BufferWriter): void {
     writer.buffer.writeUInt16BE(length, keyLengthAt)
     writeValue(value, writer)
   }
+}
+
+/** What JSON writes between quotes as it stands. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not stand there
+const PLAIN_JSON = /^[^"\\\u0000-\u001f\ud800-\udfff]*$/
+
+/** A value as it stands in JSON, where all ext fields are texts. */
+export function jsonText(value: FieldValue): string {
+  const text = value.toString()
+  return PLAIN_JSON.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 /** An object is as good as absent: no peer of ours sends one, and its conversion may throw. */
@@ -241,21 +311,15 @@ function writeValue(value: FieldValue, writer: BufferWriter): void {
   writer.int32At(lengthAt, length)
 }
 
-function fromBytes(
-  field: Field,
-  wireName: string,
-  block: Buffer,
-  at: number,
-  length: number,
-): FieldValue {
+function fromBytes(field: ReadyField, block: Buffer, at: number, length: number): FieldValue {
   if (field.kind === 'int32' || field.kind === 'int64') {
     const number = shortDecimal(block, at, length)
     if (number !== undefined && (field.kind === 'int64' || number <= 0x7fff_ffff)) return number
-    return fromText(field, wireName, block.toString('latin1', at, at + length))
+    return fromText(field, block.toString('latin1', at, at + length))
   }
   if (field.kind === 'name') return internName(block, at, length)
   if (field.kind === 'bytes') return block.subarray(at, at + length)
-  return fromText(field, wireName, block.toString('utf8', at, at + length))
+  return fromText(field, block.toString('utf8', at, at + length))
 }
 
 /** Digits that certainly fit; undefined sends the rest, signs included, the careful way. */
@@ -270,8 +334,8 @@ function shortDecimal(block: Buffer, at: number, length: number): number | undef
   return value
 }
 
-function fromText(field: Field, wireName: string, value: string): FieldValue {
-  switch (field.kind) {
+function fromText({ kind, wireName }: ReadyField, value: string): FieldValue {
+  switch (kind) {
     case 'text':
     case 'name':
       return value
@@ -286,19 +350,43 @@ function fromText(field: Field, wireName: string, value: string): FieldValue {
   }
 }
 
-/** A value that is of its field's type already is taken as it is; every other one by its text. */
-function fromValue(field: Field, wireName: string, value: unknown): FieldValue | undefined {
+/** The further fields, which stand behind the values of the command's own. */
+function packedExtra({ bytes, at, end }: PackedExt): Readonly<Record<string, unknown>> {
+  const reader = packedValues.open(bytes, at, end)
+  if (!reader.isAtEnd) reader.skip()
+  const extra = reader.isAtEnd ? undefined : reader.any()
+  return typeof extra === 'object' && extra !== null ? { ...extra } : {}
+}
+
+/** A value that is of its field's type is taken as it is; every other one by its text. */
+function fromPacked(field: ReadyField, reader: MsgpackReader): FieldValue | undefined {
   const { kind } = field
-  if (typeof value === 'string') {
-    if (kind === 'text' || kind === 'name') return value
-  } else if (typeof value === 'number') {
-    if (kind === 'int32' && (value | 0) === value) return value
-    if (kind === 'int64' && Number.isSafeInteger(value)) return value
-  } else if (typeof value === 'boolean') {
-    if (kind === 'bool') return value
-  } else if (kind === 'bytes' && Buffer.isBuffer(value)) return value
-  const text = textOf(value)
-  return text === undefined ? undefined : fromText(field, wireName, text)
+  // Which forms are tried first is a matter of speed alone.
+  const isText = kind === 'name' || kind === 'text' || kind === 'bytes'
+  const value = isText
+    ? (packedText(field, reader) ?? packedNumber(field, reader))
+    : (packedNumber(field, reader) ?? packedText(field, reader))
+  if (value !== undefined) return value
+  const truth = reader.boolean()
+  if (truth !== undefined) return kind === 'bool' ? truth : fromText(field, String(truth))
+  reader.skip()
+  return undefined
+}
+
+function packedText(field: ReadyField, reader: MsgpackReader): FieldValue | undefined {
+  if (reader.span() === undefined) return undefined
+  const { bytes, from, to } = reader
+  if (field.kind === 'bytes') return bytes.subarray(from, to)
+  if (field.kind === 'name') return internName(bytes, from, to - from)
+  return fromText(field, bytes.toString('utf8', from, to))
+}
+
+function packedNumber(field: ReadyField, reader: MsgpackReader): FieldValue | undefined {
+  const number = reader.number()
+  if (number === undefined) return undefined
+  if (field.kind === 'int32' && (number | 0) === number) return number
+  if (field.kind === 'int64' && Number.isSafeInteger(number)) return number
+  return fromText(field, String(number))
 }
 
 function wholeNumber(wireName: string, value: string, limit: number): number {

@@ -25,8 +25,8 @@ const stored = {
   queueOffset: int64('offset of the message, of a batch of its first message, in the queue'),
   transactionId: optional(text('unique key of the message')),
   batchUniqId: optional(text('unique key of a batch that was stored as one record')),
-  regionId: renamed('MSG_REGION', optional(text('region of the broker, which traces carry'))),
-  traceOn: renamed('TRACE_ON', optional(text('"true" or "false": whether sends may be traced'))),
+  regionId: renamed('MSG_REGION', optional(name('region of the broker, which traces carry'))),
+  traceOn: renamed('TRACE_ON', optional(name('"true" or "false": whether sends may be traced'))),
   recallHandle: optional(text('by which a message that waits for its time can be called off')),
 }
 
