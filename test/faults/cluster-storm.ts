@@ -41,6 +41,8 @@ export interface ClusterStormReport {
   readonly lessSafe: number
   readonly perSecond: number
   readonly failures: number
+  /** Of the last send that failed after the retries of the producer. */
+  readonly lastFailure: string | undefined
   readonly longestGapMs: number
   readonly delivered: number
   readonly repeats: number
@@ -286,6 +288,7 @@ class Stage {
     return {
       ...{ findings: this.#findings, folder: this.folder, kills: this.kills },
       ...{ acknowledged, delivered, failures, lessSafe, longestGapMs, repeats },
+      lastFailure: lastError?.message,
       ...{ compared: this.#compared, durationMs: sentMs, slaveReadMs: this.#slaveReadMs },
       perSecond: (acknowledged * 1_000) / sentMs,
     }

@@ -34,7 +34,8 @@ async function judged(
       `${report.compared} compared, ${report.delivered} delivered and ${report.repeats} of them again; ` +
       `${report.failures} sends failed after their retries, longest time without an acknowledgement ` +
       `${seconds(report.longestGapMs)}, to a message from a slave ${seconds(report.slaveReadMs)}`
-    const hint = good ? [] : [`what is left is in ${report.folder}; ${command}`]
+    const failure = report.lastFailure === undefined ? [] : [`last failure: ${report.lastFailure}`]
+    const hint = good ? failure : [`what is left is in ${report.folder}; ${command}`]
     return { good, summary, text: [...report.findings, summary, ...hint].join('\n') }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

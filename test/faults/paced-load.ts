@@ -83,7 +83,7 @@ export class PacedLoad {
         if (!(error instanceof ClientError && error.retryable)) throw error
         this.failures++
         this.lastError = error
-        await pause(clock, AGAIN_MS, this.#stopping.signal)
+        await pause(clock, AGAIN_MS)
       }
     }
   }
