@@ -14,6 +14,7 @@ const rules: FollowerRules = {
   welcomeMs: 1_000,
   retryMs: 1_000,
   refusedRetryMs: 30_000,
+  needsWelcome: false,
   maxCutBytes: 100,
 }
 

@@ -128,7 +128,7 @@ describe('a synchronous master', () => {
 })
 
 describe('when the log of a master goes on differently than that of its slave', () => {
-  /** The master lost what its device did not have; its slave has it. */
+  /** The master lost what its device did not have; its slave has it, and is not to be reached. */
   async function parted(slave = ''): Promise<ReplicationScene> {
     const scene = await ReplicationScene.started('flushIntervalCommitLog=60000', slave)
     await scene.sendMany(topic, 0, 40, 1_000)
@@ -138,13 +138,28 @@ describe('when the log of a master goes on differently than that of its slave', 
     await scene.sendMany(topic, 40, 60, 1_000)
     await scene.untilEqual('master', 'slave-1')
     scene.losePower('master')
+    scene.world.network.partition(['master'], ['slave-1'])
     return scene
   }
+
+  it('the master gets back from its slave what it lost, if the slave is there', async () => {
+    const scene = await parted()
+    scene.world.network.heal()
+    await scene.start('master')
+    expect(await all(scene, 'master')).toHaveLength(60)
+    await scene.sendMany(topic, 60, 80, 1_000)
+    await scene.untilEqual('master', 'slave-1')
+    await scene.killAndRestart('master')
+    expect(await all(scene, 'master')).toHaveLength(80)
+    expect(scene.host('slave-1').disk.list('/store/cutoff')).toEqual([])
+    expect(scene.said('master')).toContain('What this master had lost is there again.')
+  })
 
   it('the slave cuts off what the master lost, keeps it, and goes on', async () => {
     const scene = await parted()
     await scene.start('master')
     expect(await all(scene, 'master')).toHaveLength(40)
+    scene.world.network.heal()
     await scene.untilEqual('master', 'slave-1')
     await scene.sendMany(topic, 100, 120, 1_000)
     await scene.untilEqual('master', 'slave-1')
@@ -157,7 +172,6 @@ describe('when the log of a master goes on differently than that of its slave', 
 
   it('so it does when the master has gone on before it comes back', async () => {
     const scene = await parted()
-    scene.world.network.partition(['master'], ['slave-1'])
     await scene.start('master')
     expect(await all(scene, 'master')).toHaveLength(40)
     await scene.sendMany(topic, 200, 260, 1_000)
@@ -170,6 +184,7 @@ describe('when the log of a master goes on differently than that of its slave', 
   it('the slave cuts off nothing when it would be much, says so, and serves what it has', async () => {
     const scene = await parted('slaveMaxCutBytes=1000')
     await scene.start('master')
+    scene.world.network.heal()
     await scene.advance(10_000)
     expect(await all(scene, 'slave-1')).toHaveLength(60)
     expect(scene.said('slave-1')).toContain('Nothing was changed')

@@ -29,6 +29,7 @@ import { handleStatistics } from './handlers/statistics.ts'
 import { handleTimers } from './handlers/timers.ts'
 import { handleTopics } from './handlers/topics.ts'
 import { handleTransactions } from './handlers/transactions.ts'
+import { handleWaiting } from './handlers/waiting.ts'
 import { delaysOf, storeConfigOf, timerRulesOf } from './parts-config.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
@@ -45,6 +46,7 @@ import {
 } from './services/replication.ts'
 import { ReplicationAcks } from './services/replication-acks.ts'
 import { Reopening } from './services/replication-cut.ts'
+import { rescueLog } from './services/replication-rescue.ts'
 import { SlaveSync } from './services/slave-sync.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -104,8 +106,12 @@ async function openBroker(
 ): Promise<Broker> {
   const tables = new Tables(host, config)
   const acks = acksOf(host, config)
-  const store = await openStore(host, storeConfigOf(config), acks)
+  const store = await openStore(host, { ...storeConfigOf(config), isCopy: true }, acks)
   try {
+    if (!isSlave(config)) {
+      await rescueLog(host, config, store)
+      store.endCopy()
+    }
     tables.load()
     return await serve(host, config, tables, store, { acks, onDiverged })
   } catch (error) {
@@ -239,7 +245,7 @@ async function serve(
   const replication: Replication =
     master === undefined
       ? new MasterReplication(host, { acks, address, config, store })
-      : new SlaveReplication(host, { config, master, onDiverged, store })
+      : new SlaveReplication(host, { address, config, master, onDiverged, store })
   try {
     await replication.start()
   } catch (error) {
@@ -374,6 +380,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
   handleDelays(router, { delayOffsets, store })
+  handleWaiting(router, { clock, config, store, timers, transactions })
   handleTimers(router, {
     ...{
       clock,
@@ -416,7 +423,9 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
     saved: savedOffsets,
   })
   handleRetention(router, { offsets, store, topics })
-  handleRuntime(router, { clock, config, delayOffsets, guard, store, timedDelivery, traffic })
+  const { haServerAddr } = identityOf(config, listenPort)
+  const told = { ...watched, config, delayOffsets, guard, haServerAddr }
+  handleRuntime(router, { ...told, clock, timedDelivery })
   if (slaveSync !== undefined) refuseAtSlave(router, config)
 }
 

@@ -89,3 +89,15 @@ export const MAX_PENDING_TIMERS = 20_000_000
 
 /** So many timed messages that wait make the period longer in which they are saved, by one of it. */
 export const TIMERS_PER_SAVE_PERIOD = 200_000
+
+/** Messages of one answer to an operator who looks at those that wait; a request for more gets so many. */
+export const MAX_LISTED = 1_000
+
+/** Waiting messages that are looked through for such an answer; what is behind them is left out. */
+export const MAX_LOOKED_THROUGH = 5_000
+
+/** How long a master that starts waits for the answers of name servers and slaves about its log. */
+export const RESCUE_ASK_MS = 3_000
+
+/** A master that copies what it lost gives up when nothing has come for so long. */
+export const RESCUE_STALL_MS = 10_000

@@ -45,7 +45,6 @@ export function storeConfigOf(config: BrokerConfig): StoreConfig {
     ...(config.storePathCommitLog === '' ? {} : { commitLogDirectory: config.storePathCommitLog }),
     commitLogSegmentBytes: config.mappedFileSizeCommitLog,
     consumeQueueSegmentBytes: Math.ceil(config.mappedFileSizeConsumeQueue / 20) * 20,
-    isCopy: config.brokerRole === 'SLAVE',
     flushDisk: config.flushDiskType === 'SYNC_FLUSH' ? 'sync' : 'async',
     flushIntervalMs: config.flushIntervalCommitLog,
     flushLeastPages: config.flushCommitLogLeastPages,

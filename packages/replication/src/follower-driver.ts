@@ -47,6 +47,8 @@ export interface FollowerOptions {
   readonly heartbeatMs: number
   /** (haHousekeepingInterval) */
   readonly silenceMs: number
+  /** Whether only a master is followed that lets itself be asked: one of ours. */
+  readonly needsWelcome: boolean
   /** Bytes that may be cut off where the master's log goes on differently. */
   readonly maxCutBytes: number
   /**
@@ -73,15 +75,15 @@ export class FollowerDriver {
   #reporting: Promise<void> | undefined
 
   constructor(host: Host, options: FollowerOptions) {
-    const { heartbeatMs, log, maxCutBytes, onDiverged, silenceMs } = options
+    const { heartbeatMs, log, maxCutBytes, needsWelcome, onDiverged, silenceMs } = options
     this.#host = host
     this.#log = log
     this.#onDiverged = onDiverged
     this.#notices = new Notices(host.clock, host.logger)
     const { segmentBytes } = log
     const pauses = { refusedRetryMs: REFUSED_RETRY_MS, retryMs: RETRY_MS, welcomeMs: WELCOME_MS }
-    const rules = { ...pauses, heartbeatMs, maxCutBytes, segmentBytes, silenceMs }
-    this.#follower = new Follower(rules, log.safe.value)
+    const rules = { heartbeatMs, maxCutBytes, needsWelcome, segmentBytes, silenceMs }
+    this.#follower = new Follower({ ...pauses, ...rules }, log.safe.value)
   }
 
   start(): void {

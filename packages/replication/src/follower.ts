@@ -26,6 +26,8 @@ export interface FollowerRules {
   readonly retryMs: number
   /** The same when the master has another log. */
   readonly refusedRetryMs: number
+  /** Whether only a master is followed that lets itself be asked: one of ours. */
+  readonly needsWelcome: boolean
   /** So much may be cut off where the master's log goes on differently, in bytes. */
   readonly maxCutBytes: number
 }
@@ -244,8 +246,10 @@ export class Follower {
         this.#state = { kind: 'connecting' }
         return [{ kind: 'connect', address: this.#address }]
       case 'greeting':
+        if (atMs < state.untilMs) return NOTHING
+        if (this.#rules.needsWelcome) return this.#close('it does not answer', atMs)
         // A master of Apache: it is told where the slave is, and takes the word of it.
-        return atMs < state.untilMs ? NOTHING : this.#follow(atMs)
+        return this.#follow(atMs)
       case 'comparing':
         return this.#isSilent(state.heardMs, atMs) ? this.#giveUp(atMs) : NOTHING
       case 'following':

@@ -65,7 +65,7 @@ export interface StoreConfig {
   readonly maxColdBytes?: number | undefined
   /** Units that one read with a filter looks at (maxFilterMessageSize); 800 when absent. */
   readonly maxUnitsPerRead?: number | undefined
-  /** Whether it takes no messages, but what another store has (brokerRole=SLAVE). */
+  /** Whether it takes no messages, but what another store has, until `endCopy` (brokerRole=SLAVE). */
   readonly isCopy?: boolean | undefined
   /** Without it nothing is removed, and messages are accepted until the volume is full. */
   readonly retention?: RetentionConfig | undefined

@@ -103,10 +103,13 @@ export class Store {
   #closing: Promise<void> | undefined
   /** Whether the last checkpoint is written. */
   #isClean = false
+  /** Whether it takes no messages, but bytes of another log. */
+  #isCopy: boolean
 
   constructor(parts: StoreParts) {
     this.#parts = parts
     this.#syncFlush = parts.config.flushDisk === 'sync'
+    this.#isCopy = parts.config.isCopy === true
     this.marks = parts.marks
     this.failed = parts.failure.happened
   }
@@ -146,8 +149,14 @@ export class Store {
    * belong. Only a store that is configured as a copy takes them.
    */
   appendCopy(offset: number, bytes: Buffer): CopyOutcome {
-    assert(this.#parts.config.isCopy === true, 'a store with messages of its own copies no other')
+    assert(this.#isCopy, 'a store with messages of its own copies no other')
     return this.#broken() ?? this.#parts.copy.append(offset, bytes)
+  }
+
+  /** From now on it takes messages of its own. */
+  endCopy(): void {
+    this.dropCopiedPart()
+    this.#isCopy = false
   }
 
   /** Where the next bytes of the log belong that this one is a copy of. */
@@ -377,8 +386,8 @@ export class Store {
   }
 
   #notWritable(): Rejected | undefined {
-    const { config, replicas, usage } = this.#parts
-    if (config.isCopy === true) return ONLY_COPIES
+    const { replicas, usage } = this.#parts
+    if (this.#isCopy) return ONLY_COPIES
     const reason = replicas?.refusal
     if (reason !== undefined) return { kind: 'too-few-replicas', reason }
     return this.#broken() ?? usage?.refusal

@@ -26,6 +26,8 @@ export interface RuntimeParts {
   readonly config: BrokerConfig
   readonly delayOffsets: DelayOffsetTable
   readonly guard: SubscriptionGuard
+  /** Where this broker sends its log from, `host:port`. */
+  readonly haServerAddr: string
   readonly store: Store
   readonly timedDelivery: TimedDelivery
   readonly traffic: TrafficCounters
@@ -42,6 +44,7 @@ export function handleRuntime(router: Router, parts: RuntimeParts): void {
         ...identity(parts, bootMs),
         ...trafficRows(parts.traffic),
         ...(await storeRows(parts.store)),
+        haServerAddr: parts.haServerAddr,
         ...delayRows(parts),
         ...timerRows(parts),
         ...queueRows(router),

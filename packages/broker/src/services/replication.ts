@@ -1,13 +1,17 @@
 /**
  * Where the machines of replication, the log and the network of a broker meet: a master sends its log
- * to its slaves, a slave follows its master. Owns the driver of either.
+ * to its slaves, a slave follows its master. Owns the drivers of both.
+ *
+ * A slave listens for slaves as well, as Apache's does: for those of its own, and for a master that
+ * has lost what it has.
  */
 import { type Address, type Host, NetworkError, parseAddress } from '@rockhopper/host'
-import { FollowerDriver, LeaderDriver, type LeaderOptions } from '@rockhopper/replication'
+import { FollowerDriver, LeaderDriver } from '@rockhopper/replication'
 import type { Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import type { MasterAddress } from '../tables/master-address.ts'
 import type { ReplicationAcks } from './replication-acks.ts'
+import { followerLog, leaderLog } from './replication-log.ts'
 
 /** What a broker does for replication, as its root starts and ends it. */
 export interface Replication {
@@ -16,10 +20,14 @@ export interface Replication {
   stop(): Promise<void>
 }
 
-export interface MasterParts {
+interface BrokerParts {
   readonly config: BrokerConfig
   readonly store: Store
+  /** Where slaves are listened to. */
   readonly address: Address
+}
+
+export interface MasterParts extends BrokerParts {
   /** Undefined when no message waits for slaves. */
   readonly acks: ReplicationAcks | undefined
 }
@@ -29,38 +37,13 @@ export class MasterReplication implements Replication {
   readonly #leader: LeaderDriver
   readonly #acks: ReplicationAcks | undefined
 
-  constructor(host: Host, { acks, address, config, store }: MasterParts) {
+  constructor(host: Host, { acks, ...parts }: MasterParts) {
     this.#acks = acks
-    const log: LeaderOptions['log'] = {
-      ...readable(config, store),
-      get minOffset() {
-        return store.minOffset
-      },
-      written: store.marks.written,
-    }
-    this.#leader = new LeaderDriver(host, {
-      address,
-      log,
-      frameBytes: config.haTransferBatchSize,
-      heartbeatMs: config.haSendHeartbeatInterval,
-      silenceMs: config.haHousekeepingInterval,
-      maxLagBytes: config.haMaxGapNotInSync,
-      maxBytesPerSecond: config.haFlowControlEnable
-        ? config.maxHaTransferByteInSecond
-        : Number.POSITIVE_INFINITY,
-      enough: slavesNeeded(config),
-      onReplicated: (to) => acks?.replicated(to),
-    })
+    this.#leader = leaderOf(host, parts, (to) => acks?.replicated(to))
   }
 
   async start(): Promise<void> {
-    try {
-      await this.#leader.start()
-    } catch (error) {
-      if (!(error instanceof NetworkError)) throw error
-      const message = `slaves cannot be listened to (haListenPort): ${error.message}`
-      throw new NetworkError(error.code, message, { cause: error })
-    }
+    await listen(this.#leader)
     this.#acks?.attach(this.#leader)
   }
 
@@ -70,9 +53,7 @@ export class MasterReplication implements Replication {
   }
 }
 
-export interface SlaveParts {
-  readonly config: BrokerConfig
-  readonly store: Store
+export interface SlaveParts extends BrokerParts {
   /** Where the name servers say that the master is. */
   readonly master: MasterAddress
   /** Told when the log has to end at `to` or before, to be the beginning of the master's. */
@@ -82,6 +63,7 @@ export interface SlaveParts {
 /** A slave's side. */
 export class SlaveReplication implements Replication {
   readonly #parts: SlaveParts
+  readonly #leader: LeaderDriver
   readonly #follower: FollowerDriver
   readonly #stopping = new AbortController()
   #learning: Promise<void> | undefined
@@ -89,34 +71,19 @@ export class SlaveReplication implements Replication {
   constructor(host: Host, parts: SlaveParts) {
     this.#parts = parts
     const { config, onDiverged, store } = parts
-    const { flushed, written } = store.marks
+    this.#leader = leaderOf(host, parts, () => {})
     this.#follower = new FollowerDriver(host, {
-      log: {
-        ...readable(config, store),
-        get minOffset() {
-          return store.minOffset
-        },
-        get isEmpty() {
-          return store.isEmpty
-        },
-        get nextOffset() {
-          return store.nextCopyOffset
-        },
-        append(offset, bytes) {
-          const outcome = store.appendCopy(offset, bytes)
-          return outcome.kind === 'appended' ? undefined : outcome.reason
-        },
-        dropPart: () => store.dropCopiedPart(),
-        safe: config.flushDiskType === 'SYNC_FLUSH' ? flushed : written,
-      },
+      log: followerLog(config, store),
       heartbeatMs: config.haSendHeartbeatInterval,
       silenceMs: config.haHousekeepingInterval,
+      needsWelcome: false,
       maxCutBytes: config.slaveMaxCutBytes,
       onDiverged: (to) => onDiverged(to),
     })
   }
 
   async start(): Promise<void> {
+    await listen(this.#leader)
     this.#follower.start()
     const { haMasterAddress } = this.#parts.config
     if (haMasterAddress === '') this.#learning = this.#learn()
@@ -127,6 +94,7 @@ export class SlaveReplication implements Replication {
     this.#stopping.abort()
     await this.#learning
     await this.#follower.stop()
+    await this.#leader.stop()
   }
 
   /** Follows the master wherever the name servers say that it is. */
@@ -142,14 +110,37 @@ export class SlaveReplication implements Replication {
   }
 }
 
-function readable({ mappedFileSizeCommitLog }: BrokerConfig, store: Store) {
-  return {
-    segmentBytes: mappedFileSizeCommitLog,
-    read: (from: number, to: number) => store.logBytes(from, to),
-  }
-}
-
 /** How many slaves must have a message before it is acknowledged, where that is waited for. */
 export function slavesNeeded({ inSyncReplicas }: BrokerConfig): number {
   return Math.max(1, inSyncReplicas - 1)
+}
+
+function leaderOf(
+  host: Host,
+  { address, config, store }: BrokerParts,
+  onReplicated: (to: number) => void,
+): LeaderDriver {
+  return new LeaderDriver(host, {
+    address,
+    log: leaderLog(config, store),
+    frameBytes: config.haTransferBatchSize,
+    heartbeatMs: config.haSendHeartbeatInterval,
+    silenceMs: config.haHousekeepingInterval,
+    maxLagBytes: config.haMaxGapNotInSync,
+    maxBytesPerSecond: config.haFlowControlEnable
+      ? config.maxHaTransferByteInSecond
+      : Number.POSITIVE_INFINITY,
+    enough: slavesNeeded(config),
+    onReplicated,
+  })
+}
+
+async function listen(leader: LeaderDriver): Promise<void> {
+  try {
+    await leader.start()
+  } catch (error) {
+    if (!(error instanceof NetworkError)) throw error
+    const message = `slaves cannot be listened to (haListenPort): ${error.message}`
+    throw new NetworkError(error.code, message, { cause: error })
+  }
 }

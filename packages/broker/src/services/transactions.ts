@@ -93,6 +93,20 @@ export class Transactions {
     return this.#open.size + (this.#early?.length ?? 0) >= MAX_OPEN_TRANSACTIONS
   }
 
+  get openCount(): number {
+    return this.#open.size
+  }
+
+  /** The transactions that are open for longest, so many at the most. */
+  open(maxCount: number): OpenTransaction[] {
+    const found: OpenTransaction[] = []
+    for (const transaction of this.#open.all()) {
+      if (found.length >= maxCount) break
+      found.push(transaction)
+    }
+    return found
+  }
+
   start(): void {
     this.#running = this.#run()
   }
