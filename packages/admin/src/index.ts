@@ -55,6 +55,7 @@ export {
   updateGroup,
   type WantedGroup,
 } from './operations/groups.ts'
+export { haStatus } from './operations/ha-status.ts'
 export type { SeenMessage } from './operations/message.ts'
 export {
   type ConsumeTrace,

@@ -14,6 +14,7 @@ import {
   subscriptionTransitionVerb,
   updateSubGroupVerb,
 } from './group-settings.ts'
+import { haStatusVerb } from './ha-status.ts'
 import { queryMsgTraceByIdVerb } from './message-trace.ts'
 import {
   cloneGroupOffsetVerb,
@@ -42,6 +43,7 @@ export const allVerbs: readonly AnyVerb[] = [
   topicStatusVerb,
   clusterListVerb,
   brokerStatusVerb,
+  haStatusVerb,
   updateSubGroupVerb,
   deleteSubGroupVerb,
   getConsumerConfigVerb,

@@ -9,6 +9,7 @@ import * as lookups from './lookups.ts'
 import * as offsets from './offsets.ts'
 import { LITE_PULL_MESSAGE, PULL_MESSAGE } from './pull.ts'
 import * as relays from './relays.ts'
+import * as replication from './replication.ts'
 import * as routes from './routes.ts'
 import * as runtime from './runtime.ts'
 import * as send from './send.ts'
@@ -31,6 +32,7 @@ export const allCommands: readonly Command[] = [
   ...Object.values(groups),
   ...Object.values(relays),
   ...Object.values(runtime),
+  ...Object.values(replication),
   ...Object.values(routes),
   ...Object.values(settings),
 ] as readonly Command[]
