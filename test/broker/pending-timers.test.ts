@@ -1,4 +1,5 @@
 /** Messages that wait come out in the order of their slots, whatever the order they went in. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   type PendingTimer,
@@ -65,4 +66,18 @@ describe('messages that wait', () => {
     const left = takeAll(timers).filter(({ logOffset }) => logOffset !== 0 && logOffset !== 400)
     expect(takeAll(again)).toEqual(left)
   })
+})
+
+test('those that are looked at without being taken come in the same order', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(20), fc.boolean()), { maxLength: 60 }), (list) => {
+      const timers = new PendingTimers()
+      for (const [i, [wakeMs, isRecall]] of list.entries()) {
+        const rest = { logOffset: i * 100, sizeBytes: 90, isRoll: false, realTopic: `T${i % 3}` }
+        timers.add({ wakeMs, isRecall, ...rest })
+      }
+      const seen = [...timers.earliest()]
+      expect(seen).toEqual(list.map(() => timers.takeFirst()))
+    }),
+  )
 })

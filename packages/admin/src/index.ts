@@ -84,3 +84,4 @@ export { type TopicConsumer, topicConsumers, topicList } from './operations/topi
 export { topicRoute } from './operations/topic-route.ts'
 export { topicStatus } from './operations/topic-status.ts'
 export { type UpdatedTopic, updateTopic, type WantedTopic } from './operations/update-topic.ts'
+export { openTransactions, pendingTimers, type Waiting } from './operations/waiting.ts'

@@ -34,6 +34,7 @@ import { topicListVerb } from './topic-list.ts'
 import { topicRouteVerb } from './topic-route.ts'
 import { topicStatusVerb } from './topic-status.ts'
 import { updateTopicVerb } from './update-topic.ts'
+import { listOpenTransactionsVerb, listPendingTimersVerb } from './waiting.ts'
 
 export const allVerbs: readonly AnyVerb[] = [
   updateTopicVerb,
@@ -64,6 +65,8 @@ export const allVerbs: readonly AnyVerb[] = [
   queryCqVerb,
   listDeadLettersVerb,
   resendDeadLettersVerb,
+  listPendingTimersVerb,
+  listOpenTransactionsVerb,
   sendMessageVerb,
   consumeMessageVerb,
   sequenceAuditVerb,

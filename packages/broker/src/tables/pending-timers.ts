@@ -83,6 +83,20 @@ export class PendingTimers {
     return first
   }
 
+  /**
+   * All of them in the order in which they are taken out; the table must not change meanwhile. Who
+   * stops after the first few pays for those only.
+   */
+  *earliest(): Generator<PendingTimer> {
+    const next = this.#count === 0 ? [] : [0]
+    for (let at = next.shift(); at !== undefined; at = next.shift()) {
+      yield this.#at(at)
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        if (child < this.#count) next.splice(this.#rankIn(next, child), 0, child)
+      }
+    }
+  }
+
   /** All of them, in no order. */
   *all(): Generator<PendingTimer> {
     for (let at = 0; at < this.#count; at++) yield this.#at(at)
@@ -129,6 +143,17 @@ export class PendingTimers {
       isRecall: (size & RECALL_BIT) !== 0,
       realTopic: this.#topics[this.#topicIds[at] ?? 0] ?? '',
     }
+  }
+
+  /** How many places of a sorted list come before this one. */
+  #rankIn(places: readonly number[], place: number): number {
+    let [low, high] = [0, places.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#isBefore(places[middle] ?? 0, place)) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   #countTopic({ isRecall, realTopic }: PendingTimer, change: number): void {

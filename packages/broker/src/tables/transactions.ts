@@ -53,6 +53,11 @@ export class OpenTransactions {
     return this.#open.size
   }
 
+  /** Those that are open; the ones that are known for longest come first. */
+  all(): IterableIterator<OpenTransaction> {
+    return this.#open.values()
+  }
+
   /** Queue offset behind the last half message. */
   get end(): number {
     return this.#end

@@ -36,3 +36,4 @@ export {
   topicFilterTypeOf,
 } from './topic-config.ts'
 export * from './topic-list.ts'
+export * from './waiting.ts'

@@ -17,11 +17,13 @@ import * as settings from './settings.ts'
 import * as timers from './timers.ts'
 import * as topics from './topics.ts'
 import * as transactions from './transactions.ts'
+import * as waiting from './waiting.ts'
 
 export const allCommands: readonly Command[] = [
   ...Object.values(send),
   ...Object.values(timers),
   ...Object.values(transactions),
+  ...Object.values(waiting),
   PULL_MESSAGE,
   LITE_PULL_MESSAGE,
   ...Object.values(lookups),
