@@ -30,7 +30,6 @@ import { handleTimers } from './handlers/timers.ts'
 import { handleTopics } from './handlers/topics.ts'
 import { handleTransactions } from './handlers/transactions.ts'
 import { handleWaiting } from './handlers/waiting.ts'
-import { handleWaiting } from './handlers/waiting.ts'
 import { delaysOf, storeConfigOf, timerRulesOf } from './parts-config.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
@@ -381,7 +380,6 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
   handleDelays(router, { delayOffsets, store })
-  handleWaiting(router, { clock, config, store, timers, transactions })
   handleWaiting(router, { clock, config, store, timers, transactions })
   handleTimers(router, {
     ...{

@@ -87,12 +87,6 @@ export const CLIENT_STATUS_TIMEOUT_MS = 5_000
 /** Timed messages that wait, 24 bytes of memory each; beyond it a send of one is refused. */
 export const MAX_PENDING_TIMERS = 20_000_000
 
-/** Messages of one answer to an operator who looks at those that wait; a request for more gets so many. */
-export const MAX_LISTED = 1_000
-
-/** Waiting messages that are looked through for such an answer; what is behind them is left out. */
-export const MAX_LOOKED_THROUGH = 5_000
-
 /** So many timed messages that wait make the period longer in which they are saved, by one of it. */
 export const TIMERS_PER_SAVE_PERIOD = 200_000
 
