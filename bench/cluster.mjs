@@ -30,12 +30,32 @@ export async function startCluster({ settings = {}, parent = tmpdir(), execArgv 
   })
   const namesrv = await startServer('mqnamesrv', namesrvFile, [])
   const broker = await startServer('mqbroker', brokerFile, execArgv)
+  const slaves = []
   return {
     namesrvAddr,
     storeFolder,
+    brokerAddress: `127.0.0.1:${brokerPort}`,
+    /** Starts a slave of the broker; `settings` are lines of its configuration. */
+    async startSlave(settings = {}) {
+      const [port] = await freePorts()
+      const brokerId = slaves.length + 1
+      const file = writeSettings(folder, `slave-${brokerId}.conf`, {
+        listenPort: port,
+        namesrvAddr,
+        brokerName: 'bench',
+        brokerRole: 'SLAVE',
+        brokerId,
+        storePathRootDir: join(folder, `slave-${brokerId}`),
+        ...settings,
+      })
+      const slave = await startServer('mqbroker', file, execArgv)
+      slaves.push(slave)
+      return { address: `127.0.0.1:${port}`, cpuMicros: () => cpuMicrosOf(slave.pid) }
+    },
     brokerCpuMicros: () => cpuMicrosOf(broker.pid),
     brokerMemoryPeakMib: () => memoryPeakMibOf(broker.pid),
     async stop() {
+      for (const slave of slaves) await stopServer(slave)
       await stopServer(broker)
       await stopServer(namesrv)
       rmSync(folder, { recursive: true })

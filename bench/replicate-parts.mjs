@@ -1,0 +1,59 @@
+/**
+ * What runs in a process of its own for `replicate.mjs`: a producer that keeps so many messages in
+ * flight.
+ */
+import { DefaultProducer } from '@rockhopper/client'
+
+export const parts = { sender }
+
+const TOPIC = 'BenchmarkTopic'
+/** A machine that others use as well may be slow: that is no failure of a send. */
+const SEND_TIMEOUT_MS = 60_000
+const READY_TRIES = 100
+const READY_PAUSE_MS = 200
+
+async function sender({ namesrvAddr }) {
+  const producer = new DefaultProducer({
+    group: 'bench',
+    namesrvAddr,
+    maxInFlight: 4_096,
+    sendTimeoutMs: SEND_TIMEOUT_MS,
+  })
+  await producer.start()
+  return {
+    /** Sends until the slave is there. */
+    async ready() {
+      for (let tries = 0; tries < READY_TRIES; tries++) {
+        const { status } = await producer.send({ topic: TOPIC, body: Buffer.alloc(1) })
+        if (status === 'SEND_OK') return
+        await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS))
+      }
+      throw new Error('there is no slave')
+    },
+    async send(seconds, inFlight, bodyBytes) {
+      const message = { topic: TOPIC, body: Buffer.alloc(bodyBytes, 120), tag: 'A' }
+      const latencies = []
+      const startMs = performance.now()
+      const endMs = startMs + seconds * 1_000
+      const chain = async () => {
+        for (;;) {
+          const sentMs = performance.now()
+          if (sentMs >= endMs) return
+          const { status } = await producer.sendAsync(message)
+          if (status !== 'SEND_OK') throw new Error(`a send ended with ${status}`)
+          latencies.push(performance.now() - sentMs)
+        }
+      }
+      await Promise.all(Array.from({ length: inFlight }, chain))
+      const tookMs = performance.now() - startMs
+      const sorted = Float64Array.from(latencies).sort()
+      const at = (share) => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN
+      return {
+        perSecond: (latencies.length / tookMs) * 1_000,
+        p50Ms: at(0.5),
+        p99Ms: at(0.99),
+      }
+    },
+    close: () => producer.close(),
+  }
+}
