@@ -12,6 +12,7 @@ import { handleClientChecks } from './handlers/client-check.ts'
 import { handleConsumers } from './handlers/consumers.ts'
 import { handleDelays } from './handlers/delays.ts'
 import { handleGroups } from './handlers/groups.ts'
+import { handleHaStatus } from './handlers/ha-status.ts'
 import { handleHeartbeats } from './handlers/heartbeat.ts'
 import { handleLocks } from './handlers/locks.ts'
 import { handleLookups } from './handlers/lookups.ts'
@@ -246,6 +247,7 @@ async function serve(
     master === undefined
       ? new MasterReplication(host, { acks, address, config, store })
       : new SlaveReplication(host, { address, config, master, onDiverged, store })
+  handleHaStatus(router, { clock: host.clock, replication })
   try {
     await replication.start()
   } catch (error) {

@@ -57,8 +57,8 @@ function slaveLines(
     `#MasterAddr\t${status.masterAddr}`,
     `#CommitLogMaxOffset\t${status.maxOffset}`,
     `#TransferSpeed(KB/s)\t${kilobytes(status.transferredByteInSecond)}`,
-    `#LastReadTime\t${timeText(lastReadTimestamp)}`,
-    `#LastWriteTime\t${timeText(lastWriteTimestamp)}`,
+    `#LastReadTime\t${lastReadTimestamp === 0 ? '' : timeText(lastReadTimestamp)}`,
+    `#LastWriteTime\t${lastWriteTimestamp === 0 ? '' : timeText(lastWriteTimestamp)}`,
     `#MasterFlushOffset\t${status.masterFlushOffset}`,
   ]
 }

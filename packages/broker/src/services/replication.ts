@@ -6,6 +6,7 @@
  * has lost what it has.
  */
 import { type Address, type Host, NetworkError, parseAddress } from '@rockhopper/host'
+import type { HaStatus } from '@rockhopper/protocol'
 import { FollowerDriver, LeaderDriver } from '@rockhopper/replication'
 import type { Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
@@ -15,6 +16,8 @@ import { followerLog, leaderLog } from './replication-log.ts'
 
 /** What a broker does for replication, as its root starts and ends it. */
 export interface Replication {
+  /** How it stands, for operators. */
+  readonly status: HaStatus
   /** Rejects with `NetworkError` when slaves cannot be listened to. */
   start(): Promise<void>
   stop(): Promise<void>
@@ -36,10 +39,21 @@ export interface MasterParts extends BrokerParts {
 export class MasterReplication implements Replication {
   readonly #leader: LeaderDriver
   readonly #acks: ReplicationAcks | undefined
+  readonly #store: Store
 
   constructor(host: Host, { acks, ...parts }: MasterParts) {
     this.#acks = acks
+    this.#store = parts.store
     this.#leader = leaderOf(host, parts, (to) => acks?.replicated(to))
+  }
+
+  get status(): HaStatus {
+    const logEndOffset = this.#store.marks.written.value
+    const slaves = this.#leader.followers.map(({ ackedOffset, address, isNear, sentOffset }) => ({
+      ...{ addr: address, slaveAckOffset: ackedOffset, diff: logEndOffset - ackedOffset },
+      ...{ inSync: isNear, transferredByteInSecond: 0, transferFromWhere: sentOffset },
+    }))
+    return { role: 'master', logEndOffset, inSyncSlaves: this.#leader.followersNear, slaves }
   }
 
   async start(): Promise<void> {
@@ -80,6 +94,15 @@ export class SlaveReplication implements Replication {
       maxCutBytes: config.slaveMaxCutBytes,
       onDiverged: (to) => onDiverged(to),
     })
+  }
+
+  get status(): HaStatus {
+    const { config, master, store } = this.#parts
+    const masterAddr = config.haMasterAddress || (master.place?.haAddress ?? '')
+    const times = { lastReadTimestamp: 0, lastWriteTimestamp: 0 }
+    const unknown = { ...times, masterFlushOffset: 0, transferredByteInSecond: 0 }
+    const maxOffset = store.marks.written.value
+    return { role: 'slave', following: { ...unknown, masterAddr, maxOffset } }
   }
 
   async start(): Promise<void> {

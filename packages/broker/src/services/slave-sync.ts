@@ -97,10 +97,13 @@ export class SlaveSync {
     await this.#client.connect(address)
     if (!wasThere) for (const wake of [...this.#waiting]) wake()
     if (wasThere && !this.#isDue()) return
+    const ownEnd = this.#parts.store.runtime().appendedOffset
     try {
       const tables = await tablesOfMaster(this.#client, address)
       if (this.#stopping.signal.aborted) return
-      await this.#takeOver(tables, address)
+      const { logOffset } = tables
+      if (logOffset !== undefined && logOffset < ownEnd) throw behindUs(address, logOffset, ownEnd)
+      await this.#takeOver(tables)
     } catch (error) {
       // A master that does not answer is not there, whatever its connection looks like.
       if (error instanceof TimeoutError) this.#client.disconnect(address, error.message)
@@ -116,9 +119,8 @@ export class SlaveSync {
     return store.topics().some((topic) => topics.get(topic) === undefined)
   }
 
-  async #takeOver(tables: MasterTables, address: string): Promise<void> {
-    const { host, savedGroups, savedOffsets, savedTopics, store } = this.#parts
-    if (tables.logOffset === 0 && store.runtime().appendedOffset > 0) throw emptyMaster(address)
+  async #takeOver(tables: MasterTables): Promise<void> {
+    const { host, savedGroups, savedOffsets, savedTopics } = this.#parts
     this.#syncedMs = host.clock.monotonicMs()
     this.#apply(tables)
     await savedTopics.upToDate()
@@ -127,7 +129,8 @@ export class SlaveSync {
     await this.#followDelays(tables)
     if (!this.#isFailing) return
     this.#isFailing = false
-    host.logger.info('This slave follows the tables of its master again.', { master: address })
+    const master = this.#address()
+    host.logger.info('This slave follows the tables of its master again.', { master })
   }
 
   /** One turn: nobody sees some tables of now beside others of before. */
@@ -158,11 +161,11 @@ export class SlaveSync {
   }
 }
 
-/** A master that lost its disk must not take away what its slave has of it. */
-function emptyMaster(address: string): SyntaxError {
+/** A master that lost its disk must not take away what its slave knows of its messages. */
+function behindUs(address: string, masterEnd: number, ownEnd: number): SyntaxError {
   return new SyntaxError(
-    `the log of the master at ${address} is empty, and this slave has messages of it: the master ` +
-      'lost its disk. Give it a copy of this store, or make this slave the master; empty this store ' +
-      'only if its messages are not wanted any more',
+    `the log of the master at ${address} ends at ${masterEnd}, and that of this slave at ${ownEnd}: ` +
+      'the master lost messages. If it lost its disk, give it a copy of this store, or make this ' +
+      'slave the master; empty this store only if its messages are not wanted any more',
   )
 }
