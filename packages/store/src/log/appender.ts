@@ -89,23 +89,48 @@ export class Appender {
   appendBatch(common: BatchToStore, entries: readonly BatchEntryToStore[]): BatchOutcome {
     const queue = this.#queueOf(common.topic, common.queueId)
     if ('reason' in queue) return queue
-    const contents = entries.map((entry) => this.#contentOf(messageOf(common, entry)))
-    const sizes = contents.map((content) => recordBytesUnder(queue.topicBytes, content))
-    const totalBytes = sizes.reduce((sum, size) => sum + size, 0)
-    const problem = this.#batchProblem(contents, sizes) ?? this.#tooLarge(totalBytes)
-    if (problem !== undefined) return problem
+    const message = messageOf(common)
+    const totalBytes = this.#sizeOf(queue, message, entries)
+    if (typeof totalBytes !== 'number') return totalBytes
     const chunk = this.#log.place(totalBytes)
     if ('reason' in chunk) return chunk
     const queueOffset = isQueued(common.sysFlag) ? queue.nextOffset : 0
     const logOffsets: number[] = []
-    for (const [i, content] of contents.entries()) {
+    for (const entry of entries) {
       logOffsets.push(this.#log.endOffset)
-      this.#put(queue, chunk, sizes[i] ?? 0, content)
+      this.#fill(message, entry)
+      this.#put(queue, chunk, recordBytesUnder(queue.topicBytes, message), message)
     }
     this.#writer.wake()
     const { storeTimestamp } = this.#place
     const endOffset = this.#log.endOffset
     return { kind: 'appended', logOffsets, queueOffset, endOffset, storeTimestamp }
+  }
+
+  /** What a batch takes in the log, or why it cannot be stored. */
+  #sizeOf(
+    { topicBytes }: ConsumeQueue,
+    message: Growing<MessageToStore>,
+    entries: readonly BatchEntryToStore[],
+  ): number | Rejected {
+    if (entries.length === 0) return illegal('The batch has no message.')
+    let totalBytes = 0
+    for (const entry of entries) {
+      this.#fill(message, entry)
+      const sizeBytes = recordBytesUnder(topicBytes, message)
+      const problem = this.#problemOf(message, sizeBytes)
+      if (problem !== undefined) return problem
+      totalBytes += sizeBytes
+    }
+    return this.#tooLarge(totalBytes) ?? totalBytes
+  }
+
+  /** Makes the message of a batch out of the one before it: one object for all of them. */
+  #fill(message: Growing<MessageToStore>, entry: BatchEntryToStore): void {
+    message.flag = entry.flag
+    message.body = entry.body
+    message.properties = this.#appendWholeCrc ? withCrcPlace(entry.properties) : entry.properties
+    message.tagsCode = entry.tagsCode
   }
 
   #contentOf(message: MessageToStore): MessageToStore {
@@ -178,18 +203,6 @@ export class Appender {
     }
   }
 
-  #batchProblem(
-    contents: readonly MessageToStore[],
-    sizes: readonly number[],
-  ): Rejected | undefined {
-    if (contents.length === 0) return illegal('The batch has no message.')
-    for (const [i, content] of contents.entries()) {
-      const problem = this.#problemOf(content, sizes[i] ?? 0)
-      if (problem !== undefined) return problem
-    }
-    return undefined
-  }
-
   #tooLarge(sizeBytes: number): Rejected | undefined {
     if (this.#log.fitsSegment(sizeBytes)) return undefined
     return illegal(
@@ -199,21 +212,23 @@ export class Appender {
   }
 }
 
-/** Field by field: what is handed in may have more of them than its type says. */
-function messageOf(common: BatchToStore, entry: BatchEntryToStore): MessageToStore {
+const NOTHING = Buffer.alloc(0)
+
+/** A message of a batch, as far as all have it in common. Field by field: what is handed in may have more. */
+function messageOf(common: BatchToStore): Growing<MessageToStore> {
   return {
     topic: common.topic,
     queueId: common.queueId,
-    flag: entry.flag,
+    flag: 0,
     sysFlag: common.sysFlag,
     bornTimestamp: common.bornTimestamp,
     bornHost: common.bornHost,
     storeHost: common.storeHost,
     reconsumeTimes: common.reconsumeTimes,
     preparedTransactionOffset: common.preparedTransactionOffset,
-    body: entry.body,
-    properties: entry.properties,
-    tagsCode: entry.tagsCode,
+    body: NOTHING,
+    properties: [],
+    tagsCode: 0,
   }
 }
 
