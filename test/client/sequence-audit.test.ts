@@ -295,6 +295,29 @@ describe('a producer that counts', () => {
     expect(stampsOf(second.stored).flatMap((each) => each?.givenUp)).toEqual([])
   })
 
+  test('names in a resend only what was given up before it was counted', async () => {
+    const [scene, producer] = await open()
+    const { script, stored } = scene.broker()
+    const message = { topic: TOPIC, body: 'late' }
+    let isHeld = true
+    script.onSend = async (_header, body) => {
+      if (body.toString() === 'late' && isHeld) {
+        isHeld = false
+        await scene.pause('broker-a', 1_000)
+        return { code: 14, remark: 'full' }
+      }
+      return body.toString() === 'bad' ? { code: 13, remark: 'illegal' } : undefined
+    }
+    const late = producer.send(message)
+    await scene.run(failure(producer.send({ topic: TOPIC, body: 'bad' })))
+    await scene.run(late)
+    await scene.run(producer.send(message))
+    expect(stampsOf(stored)).toMatchObject([
+      { sequence: 1, givenUp: [] },
+      { sequence: 3, settled: 2, givenUp: [{ from: 2, to: 2, isElsewhere: false }] },
+    ])
+  })
+
   test('sends a number again to the queue that it is of', async () => {
     const [scene, producer] = await open()
     const tries: (number | undefined)[] = []

@@ -7,7 +7,8 @@
  *   a number that came, though its message went to another queue as well: repeated
  *
  * A queue that is taken up in the middle is audited from there. What was sent last is known to be there
- * when something later is. Owns what is known of each producer and queue.
+ * when something later is; numbers given up are missed, too, where the messages that name them are lost.
+ * Owns what is known of each producer and queue.
  */
 import type { MessageQueue } from '@rockhopper/protocol'
 import { queueKey } from '../message-queue.ts'

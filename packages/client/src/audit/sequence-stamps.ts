@@ -34,6 +34,8 @@ interface Line {
   readonly open: Map<number, number>
   /** Numbers given up, by the first of each range. */
   readonly givenUp: Map<number, GivenUp>
+  /** Whether nothing is counted by it any more. */
+  isOver: boolean
 }
 
 /** What a parcel has of a queue's numbers. */
@@ -65,10 +67,13 @@ export class SequenceStamps {
     if (!isCounted(parcel)) return parcel
     const key = queueKey(queue)
     const before = this.#held.get(parcel)
-    if (before !== undefined && before.key !== key) this.#giveUp(parcel, before, true)
-    const held = before?.key === key ? before : this.#take(parcel, queue, key)
-    held.carried = [...held.line.givenUp.keys()]
-    const stamped = this.#written(parcel, held)
+    const isAgain = before !== undefined && before.key === key && !before.line.isOver
+    if (before !== undefined && !isAgain) this.#giveUp(parcel, before, true)
+    const held = isAgain ? before : this.#take(parcel, queue, key)
+    // A resend names none that were counted after it.
+    const givenUp = [...held.line.givenUp.values()].filter(({ to }) => to < held.first)
+    held.carried = givenUp.map(({ from }) => from)
+    const stamped = this.#written(parcel, held, givenUp)
     if (stamped !== undefined) return stamped
     if (held === before) this.#giveUp(parcel, held, true)
     else this.#putBack(parcel, held)
@@ -116,8 +121,8 @@ export class SequenceStamps {
     line.givenUp.set(from, { from, to, isElsewhere })
     if (line.givenUp.size <= MAX_GIVEN_UP) return
     // More than a stamp can name: what comes is counted under another name.
+    line.isOver = true
     if (this.#lines.get(key) === line) this.#beginAnew((lines) => lines.delete(key))
-    line.givenUp.clear()
   }
 
   #lineOf(queue: MessageQueue, key: string): Line {
@@ -126,7 +131,7 @@ export class SequenceStamps {
     if (this.#lines.size >= MAX_LINES) this.#beginAnew((lines) => lines.clear())
     const producerId = this.#runs === 1 ? this.producerId : `${this.producerId}.${this.#runs}`
     const place = placeOf(queue)
-    const line = { producerId, place, next: 1, open: new Map(), givenUp: new Map() }
+    const line = { producerId, place, next: 1, open: new Map(), givenUp: new Map(), isOver: false }
     this.#lines.set(key, line)
     return line
   }
@@ -137,12 +142,11 @@ export class SequenceStamps {
   }
 
   /** Undefined when there is no room for the stamps. */
-  #written(parcel: Parcel, { line, first }: Held): Parcel | undefined {
+  #written(parcel: Parcel, { line, first }: Held, givenUp: readonly GivenUp[]): Parcel | undefined {
     const { header, members } = parcel
     const [oldest = line.next] = line.open.keys()
     const settled = oldest - 1
     const { producerId, place } = line
-    const givenUp = [...line.givenUp.values()]
     const withStamp = (properties: Buffer, at: number): Buffer => {
       const stamp = encodeStamp({ producerId, place, sequence: first + at, settled, givenUp })
       return Buffer.concat([properties, propertyPair(STAMP_PROPERTY, stamp)])
