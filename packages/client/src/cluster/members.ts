@@ -5,7 +5,7 @@
  * who is known to any of them counts: all members come to one list. Source: `client.md` section 5,
  * `broker-api.md` section 6.4. Owns what was answered during one look.
  */
-import { type Host, pause } from '@rockhopper/host'
+import type { Host, Timer } from '@rockhopper/host'
 import {
   decodeConsumerIds,
   GET_CONSUMER_LIST_BY_GROUP,
@@ -54,23 +54,23 @@ export class MembersLook {
   }
 
   /** What some brokers say; those that are late are not waited for when another has answered. */
-  async #gather(addresses: readonly string[]): Promise<ReadonlySet<string>> {
-    const { clock } = this.#host
+  #gather(addresses: readonly string[]): Promise<ReadonlySet<string>> {
     const ids = new Set<string>()
-    const answered = new AbortController()
-    const over = new AbortController()
-    const asked = addresses.map(async (address) => {
-      for (const id of await this.#answerOf(address)) ids.add(id)
-      if (ids.size > 0) answered.abort()
+    let missing = addresses.length
+    let patience: Timer | undefined
+    return new Promise((resolve) => {
+      const end = (): void => {
+        patience?.cancel()
+        resolve(new Set(ids))
+      }
+      const take = (answer: readonly string[]): void => {
+        for (const id of answer) ids.add(id)
+        missing--
+        if (missing === 0) end()
+        else if (ids.size > 0) patience ??= this.#host.clock.after(GRACE_MS, end)
+      }
+      for (const address of addresses) void this.#answerOf(address).then(take)
     })
-    const patience = pause(clock, MEMBERS_TIMEOUT_MS, answered.signal)
-    await Promise.race([
-      Promise.all(asked),
-      patience.then(() => pause(clock, GRACE_MS, over.signal)),
-    ])
-    answered.abort()
-    over.abort()
-    return new Set(ids)
   }
 
   #answerOf(address: string): Promise<readonly string[]> {
