@@ -18,9 +18,14 @@ export interface JavaClientOptions {
   readonly namesrv: string
 }
 
+/** How a Java producer sends: the last five are ways of choosing a queue, and of coming later. */
+export type SendMode =
+  | ('sync' | 'async' | 'oneway' | 'batch')
+  | ('hash' | 'index' | 'random' | 'delayed' | 'timed')
+
 /** What a Java producer was told about one message (one batch, in mode `batch`). */
 export interface Sent {
-  readonly mode: 'sync' | 'async' | 'oneway' | 'batch'
+  readonly mode: SendMode
   readonly index: number
   readonly msgId: string
   /** This and the fields below are absent after a one-way send. */

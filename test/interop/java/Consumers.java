@@ -22,7 +22,6 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -72,7 +71,7 @@ public final class Consumers {
         watch.start();
         BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        print("ready");
+        Lines.print("ready");
         for (String line = input.readLine(); line != null; line = input.readLine()) {
             String[] parts = line.split("\t");
             consumers.requests.submit(() -> consumers.answer(parts));
@@ -88,13 +87,13 @@ public final class Consumers {
         }
         try {
             perform(parts[1], parts[2], options);
-            print("answer", "id", parts[0]);
+            Lines.print("answer", "id", parts[0]);
         } catch (Throwable failure) {
             StringBuilder text = new StringBuilder();
             for (Throwable each = failure; each != null; each = each.getCause()) {
                 text.append(each).append('\n');
             }
-            print("refused", "id", parts[0], "error", text);
+            Lines.print("refused", "id", parts[0], "error", text);
         }
     }
 
@@ -134,7 +133,7 @@ public final class Consumers {
             for (Map.Entry<String, Member> each : members.entrySet()) {
                 Set<String> owned = each.getValue().queues();
                 if (!owned.equals(known.put(each.getKey(), owned))) {
-                    print("assigned", "member", each.getKey(), "queues", String.join(",", owned));
+                    Lines.print("assigned", "member", each.getKey(), "queues", String.join(",", owned));
                 }
             }
             try {
@@ -326,56 +325,17 @@ public final class Consumers {
 
     private static void printMessage(String event, String member, MessageExt message, long beganAt,
         boolean hasFailed) {
-        print(event, "member", member, "msgId", message.getMsgId(), "topic", message.getTopic(),
+        Lines.print(event, "member", member, "msgId", message.getMsgId(), "topic", message.getTopic(),
             "keys", message.getKeys(), "tags", message.getTags(),
             "index", message.getUserProperty("index"),
             "broker", message.getBrokerName(), "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(), "storeSize", message.getStoreSize(),
             "bornTimestamp", message.getBornTimestamp(), "storeTimestamp", message.getStoreTimestamp(),
             "reconsumeTimes", message.getReconsumeTimes(),
-            "bodySize", message.getBody().length, "bodySha256", sha256(message.getBody()),
+            "bodySize", message.getBody().length, "bodySha256", Lines.sha256(message.getBody()),
             "beganAt", beganAt, "endedAt", System.currentTimeMillis(),
             "outcome", hasFailed ? "failed" : "done",
             "realTopic", message.getProperty("RETRY_TOPIC"),
             "originId", message.getProperty("ORIGIN_MESSAGE_ID"));
-    }
-
-    private static String sha256(byte[] bytes) {
-        try {
-            StringBuilder hex = new StringBuilder();
-            for (byte each : MessageDigest.getInstance("SHA-256").digest(bytes)) {
-                hex.append(String.format("%02x", each));
-            }
-            return hex.toString();
-        } catch (java.security.NoSuchAlgorithmException impossible) {
-            throw new AssertionError(impossible);
-        }
-    }
-
-    private static void print(String event, Object... fields) {
-        StringBuilder line = new StringBuilder("{\"event\":").append(quoted(event));
-        for (int i = 0; i < fields.length; i += 2) {
-            line.append(',').append(quoted((String) fields[i])).append(':');
-            Object value = fields[i + 1];
-            line.append(value instanceof Number || value == null ? value : quoted(value.toString()));
-        }
-        synchronized (System.out) {
-            System.out.println(line.append('}'));
-            System.out.flush();
-        }
-    }
-
-    private static String quoted(String text) {
-        StringBuilder json = new StringBuilder("\"");
-        for (char each : text.toCharArray()) {
-            if (each == '"' || each == '\\') {
-                json.append('\\').append(each);
-            } else if (each < 0x20) {
-                json.append(String.format("\\u%04x", (int) each));
-            } else {
-                json.append(each);
-            }
-        }
-        return json.append('"').toString();
     }
 }

@@ -9,13 +9,15 @@
  *   view    --namesrv A --topic T --ids ID,ID
  *   queues  --namesrv A --topic T
  *
+ * More modes are hash, index and random, which choose a queue with a selector, and delayed and timed,
+ * which send messages that come later: of level 1, and after 1,500 ms.
+ *
  * It prints one JSON object per line on standard output; `event` says what the line is about. The
  * body of message number I is its text number, a colon, and bytes made of I and their position, so
  * that the reader can tell an altered body. The program stops when its standard input ends.
  */
 
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -30,10 +32,14 @@ import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.MessageQueueSelector;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
+import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByRandom;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageClientIDSetter;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
@@ -42,6 +48,8 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 public final class InteropClient {
 
     private static final int SEND_TIMEOUT_MS = 10_000;
+    /** So many different keys selectors are given. */
+    private static final int KEYS = 5;
     /** Instead of 30 s: a route that was missed once costs a test less time. */
     private static final int ROUTE_POLL_MS = 5_000;
     /**
@@ -77,7 +85,7 @@ public final class InteropClient {
             }
             System.exit(0);
         } catch (Throwable failure) {
-            print("failed", "error", failure.toString());
+            Lines.print("failed", "error", failure.toString());
             failure.printStackTrace();
             System.exit(1);
         }
@@ -103,12 +111,26 @@ public final class InteropClient {
                 case "batch":
                     sendBatch(producer, next, end);
                     break;
+                case "hash":
+                    sendSelected(producer, mode, new SelectMessageQueueByHash(), next, end);
+                    break;
+                case "index":
+                    sendSelected(producer, mode, (queues, message, key) ->
+                        queues.get(keyNumber(key) % queues.size()), next, end);
+                    break;
+                case "random":
+                    sendSelected(producer, mode, new SelectMessageQueueByRandom(), next, end);
+                    break;
+                case "delayed":
+                case "timed":
+                    sendLater(producer, mode, next, end);
+                    break;
                 default:
                     throw new IllegalArgumentException("unknown mode " + mode);
             }
             next = end;
         }
-        print("done");
+        Lines.print("done");
         producer.shutdown();
     }
 
@@ -136,7 +158,7 @@ public final class InteropClient {
 
                 @Override
                 public void onException(Throwable failure) {
-                    print("send-failed", "mode", "async", "index", index, "error", failure.toString());
+                    Lines.print("send-failed", "mode", "async", "index", index, "error", failure.toString());
                     pending.countDown();
                 }
             }, SEND_TIMEOUT_MS);
@@ -148,7 +170,7 @@ public final class InteropClient {
         for (int index = start; index < end; index++) {
             Message message = message(index);
             producer.sendOneway(message);
-            print("sent", "mode", "oneway", "index", index,
+            Lines.print("sent", "mode", "oneway", "index", index,
                 "msgId", MessageClientIDSetter.getUniqID(message));
         }
     }
@@ -161,6 +183,33 @@ public final class InteropClient {
                 messages.add(message(index));
             }
             printSent("batch", from, producer.send(messages, SEND_TIMEOUT_MS));
+        }
+    }
+
+    private void sendSelected(
+        DefaultMQProducer producer, String mode, MessageQueueSelector selector, int start, int end)
+        throws Exception {
+        for (int index = start; index < end; index++) {
+            String key = "order-" + index % KEYS;
+            printSent(mode, index, producer.send(message(index), selector, key, SEND_TIMEOUT_MS));
+        }
+    }
+
+    private static int keyNumber(Object key) {
+        return Integer.parseInt(key.toString().substring("order-".length()));
+    }
+
+    /** What version 5 calls setDelayTimeMs sets a property, which version 4 does not know. */
+    private void sendLater(DefaultMQProducer producer, String mode, int start, int end)
+        throws Exception {
+        for (int index = start; index < end; index++) {
+            Message message = message(index);
+            if (mode.equals("delayed")) {
+                message.setDelayTimeLevel(1);
+            } else {
+                MessageAccessor.putProperty(message, "TIMER_DELAY_MS", "1500");
+            }
+            printSent(mode, index, producer.send(message, SEND_TIMEOUT_MS));
         }
     }
 
@@ -198,7 +247,7 @@ public final class InteropClient {
     }
 
     private static void printSent(String mode, int index, SendResult result) {
-        print("sent", "mode", mode, "index", index,
+        Lines.print("sent", "mode", mode, "index", index,
             "msgId", result.getMsgId(), "offsetMsgId", result.getOffsetMsgId(),
             "status", result.getSendStatus().name(),
             "broker", result.getMessageQueue().getBrokerName(),
@@ -222,7 +271,7 @@ public final class InteropClient {
         CountDownLatch end = new CountDownLatch(1);
         listen(consumer, end);
         consumer.start();
-        print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
+        Lines.print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
         inBackground(() -> watchAssignment(consumer));
         inBackground(() -> {
             waitForEndOfInput();
@@ -230,7 +279,7 @@ public final class InteropClient {
         });
         end.await(number("timeout-ms", 600_000), TimeUnit.MILLISECONDS);
         consumer.shutdown();
-        print("done");
+        Lines.print("done");
     }
 
     private static void inBackground(Runnable work) {
@@ -269,7 +318,7 @@ public final class InteropClient {
             }
             if (!owned.equals(known)) {
                 known = owned;
-                print("assigned", "queues", String.join(",", owned));
+                Lines.print("assigned", "queues", String.join(",", owned));
             }
             try {
                 Thread.sleep(100);
@@ -296,18 +345,18 @@ public final class InteropClient {
         for (String id : text("ids", "").split(",")) {
             printMessage("viewed", producer.viewMessage(text("topic", ""), id));
         }
-        print("done");
+        Lines.print("done");
         producer.shutdown();
     }
 
     private void queues() throws Exception {
         DefaultMQProducer producer = producer("interop-queues");
         for (MessageQueue queue : producer.fetchPublishMessageQueues(text("topic", ""))) {
-            print("queue", "broker", queue.getBrokerName(), "queueId", queue.getQueueId(),
+            Lines.print("queue", "broker", queue.getBrokerName(), "queueId", queue.getQueueId(),
                 "minOffset", producer.minOffset(queue), "maxOffset", producer.maxOffset(queue),
                 "firstAfterEpoch", producer.searchOffset(queue, 0));
         }
-        print("done");
+        Lines.print("done");
         producer.shutdown();
     }
 
@@ -317,7 +366,7 @@ public final class InteropClient {
         producer.setPollNameServerInterval(ROUTE_POLL_MS);
         producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
         producer.start();
-        print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
+        Lines.print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
         return producer;
     }
 
@@ -342,52 +391,13 @@ public final class InteropClient {
     }
 
     private static void printMessage(String event, MessageExt message) {
-        print(event, "msgId", message.getMsgId(), "topic", message.getTopic(),
+        Lines.print(event, "msgId", message.getMsgId(), "topic", message.getTopic(),
             "keys", message.getKeys(), "tags", message.getTags(),
             "index", message.getUserProperty("index"),
             "broker", message.getBrokerName(), "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(), "storeSize", message.getStoreSize(),
             "bornTimestamp", message.getBornTimestamp(), "storeTimestamp", message.getStoreTimestamp(),
             "reconsumeTimes", message.getReconsumeTimes(),
-            "bodySize", message.getBody().length, "bodySha256", sha256(message.getBody()));
-    }
-
-    private static String sha256(byte[] bytes) {
-        try {
-            StringBuilder hex = new StringBuilder();
-            for (byte each : MessageDigest.getInstance("SHA-256").digest(bytes)) {
-                hex.append(String.format("%02x", each));
-            }
-            return hex.toString();
-        } catch (java.security.NoSuchAlgorithmException impossible) {
-            throw new AssertionError(impossible);
-        }
-    }
-
-    private static void print(String event, Object... fields) {
-        StringBuilder line = new StringBuilder("{\"event\":").append(quoted(event));
-        for (int i = 0; i < fields.length; i += 2) {
-            line.append(',').append(quoted((String) fields[i])).append(':');
-            Object value = fields[i + 1];
-            line.append(value instanceof Number || value == null ? value : quoted(value.toString()));
-        }
-        synchronized (System.out) {
-            System.out.println(line.append('}'));
-            System.out.flush();
-        }
-    }
-
-    private static String quoted(String text) {
-        StringBuilder json = new StringBuilder("\"");
-        for (char each : text.toCharArray()) {
-            if (each == '"' || each == '\\') {
-                json.append('\\').append(each);
-            } else if (each < 0x20) {
-                json.append(String.format("\\u%04x", (int) each));
-            } else {
-                json.append(each);
-            }
-        }
-        return json.append('"').toString();
+            "bodySize", message.getBody().length, "bodySha256", Lines.sha256(message.getBody()));
     }
 }

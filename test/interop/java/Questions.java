@@ -48,7 +48,7 @@ public final class Questions {
             System.exit(0);
         } catch (Throwable failure) {
             failure.printStackTrace();
-            print("failed", -1, failure.toString());
+            Lines.print("failed", "index", -1, "text", failure.toString());
             System.exit(1);
         }
     }
@@ -79,7 +79,7 @@ public final class Questions {
         lonely.setTopic(options.get("topic") + "-nobody");
         await(producer, lonely, end, 1_000, isSync);
         producer.shutdown();
-        print("done", end, "");
+        Lines.print("done", "index", end, "text", "");
     }
 
     private static void await(
@@ -94,7 +94,7 @@ public final class Questions {
         try {
             tell(i, producer.request(message, waitMs));
         } catch (RequestTimeoutException late) {
-            print("unanswered", i, late.toString());
+            Lines.print("unanswered", "index", i, "text", late.toString());
         }
     }
 
@@ -133,14 +133,14 @@ public final class Questions {
 
         @Override
         public void onException(Throwable failure) {
-            print("unanswered", index, failure.toString());
+            Lines.print("unanswered", "index", index, "text", failure.toString());
             open.countDown();
         }
     }
 
     private static void tell(int index, Message reply) {
         String body = new String(reply.getBody(), StandardCharsets.UTF_8);
-        print("replied", index, body + " " + reply.getProperty("colour"));
+        Lines.print("replied", "index", index, "text", body + " " + reply.getProperty("colour"));
     }
 
     private static void answer(Map<String, String> options) throws Exception {
@@ -157,7 +157,7 @@ public final class Questions {
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
         consumer.start();
-        print("ready", 0, "");
+        Lines.print("ready", "index", 0, "text", "");
         while (System.in.read() != -1) {
             continue;
         }
@@ -172,18 +172,10 @@ public final class Questions {
             byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
             Message reply = MessageUtil.createReplyMessage(message, bytes);
             reply.putUserProperty("colour", "green");
-            print("answered", index, producer.send(reply, SEND_TIMEOUT_MS).getSendStatus().toString());
+            Lines.print("answered", "index", index,
+                "text", producer.send(reply, SEND_TIMEOUT_MS).getSendStatus());
         } catch (Exception failure) {
-            print("unreplied", index, failure.toString());
-        }
-    }
-
-    private static void print(String event, int index, String text) {
-        String escaped = text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " ");
-        synchronized (System.out) {
-            System.out.println("{\"event\":\"" + event + "\",\"index\":" + index
-                + ",\"text\":\"" + escaped + "\"}");
-            System.out.flush();
+            Lines.print("unreplied", "index", index, "text", failure.toString());
         }
     }
 }

@@ -33,7 +33,7 @@ public final class Transactions {
             System.exit(0);
         } catch (Throwable failure) {
             failure.printStackTrace();
-            print("failed", -1, failure.toString());
+            Lines.print("failed", "index", -1, "text", failure.toString());
             System.exit(1);
         }
     }
@@ -51,9 +51,10 @@ public final class Transactions {
             Message message = new Message(options.get("topic"), "TagA", "k" + i, body);
             message.putUserProperty("index", String.valueOf(i));
             TransactionSendResult result = producer.sendMessageInTransaction(message, i);
-            print("sent", i, result.getLocalTransactionState() + " " + result.getSendStatus());
+            Lines.print("sent", "index", i,
+                "text", result.getLocalTransactionState() + " " + result.getSendStatus());
         }
-        print("done", end, "");
+        Lines.print("done", "index", end, "text", "");
         while (System.in.read() != -1) {
             continue;
         }
@@ -77,20 +78,12 @@ public final class Transactions {
         @Override
         public LocalTransactionState checkLocalTransaction(MessageExt message) {
             int index = Integer.parseInt(message.getUserProperty("index"));
-            print("asked", index, message.getTopic() + " " + new String(message.getBody()));
+            Lines.print("asked", "index", index,
+                "text", message.getTopic() + " " + new String(message.getBody()));
             boolean isCommitted = index % 3 == 0 || index % 3 == 2 && index % 2 == 0;
             return isCommitted
                 ? LocalTransactionState.COMMIT_MESSAGE
                 : LocalTransactionState.ROLLBACK_MESSAGE;
-        }
-    }
-
-    private static void print(String event, int index, String text) {
-        String escaped = text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " ");
-        synchronized (System.out) {
-            System.out.println("{\"event\":\"" + event + "\",\"index\":" + index
-                + ",\"text\":\"" + escaped + "\"}");
-            System.out.flush();
         }
     }
 }

@@ -22,7 +22,6 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -96,16 +95,16 @@ public final class Traveller {
     }
 
     private void serve() throws Exception {
-        print("end");
+        Lines.print("end");
         BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = input.readLine(); line != null; line = input.readLine()) {
             try {
                 obey(line.split("\t"));
-                print("end");
+                Lines.print("end");
             } catch (Throwable failure) {
                 failure.printStackTrace();
-                print("failed", "error", failure.toString());
+                Lines.print("failed", "error", failure.toString());
             }
         }
         System.exit(0);
@@ -287,7 +286,7 @@ public final class Traveller {
                 Message message = message(topic, index, noise(index, size));
                 printSent(index, message, producer.send(message, LOAD_TIMEOUT_MS));
             } catch (Exception failure) {
-                print("lost", "index", index, "error", failure.toString());
+                Lines.print("lost", "index", index, "error", failure.toString());
                 isLoading = false;
             }
         }
@@ -328,7 +327,7 @@ public final class Traveller {
             MessageQueue queue = new MessageQueue(topic, broker, each.getKey());
             long min = each.getValue().getMinOffset();
             long max = each.getValue().getMaxOffset();
-            print("queue", "topic", topic, "queueId", each.getKey(), "minOffset", min,
+            Lines.print("queue", "topic", topic, "queueId", each.getKey(), "minOffset", min,
                 "maxOffset", max, "askedMin", admin.minOffset(queue),
                 "askedMax", admin.maxOffset(queue),
                 "lastUpdate", each.getValue().getLastUpdateTimestamp(),
@@ -366,7 +365,7 @@ public final class Traveller {
             MessageQueue queue = new MessageQueue(topic, broker, queueId);
             for (String time : times) {
                 long at = Long.parseLong(time);
-                print("time", "queueId", queueId, "at", at,
+                Lines.print("time", "queueId", queueId, "at", at,
                     "lower", admin.searchLowerBoundaryOffset(queue, at),
                     "upper", admin.searchUpperBoundaryOffset(queue, at));
             }
@@ -386,7 +385,7 @@ public final class Traveller {
     private void committed(String address, String group, String topic) throws Exception {
         for (int queueId : queuesOf(address, topic).keySet()) {
             MessageQueue queue = new MessageQueue(topic, broker, queueId);
-            print("committed", "queueId", queueId, "offset",
+            Lines.print("committed", "queueId", queueId, "offset",
                 member(group).getOffsetStore().readOffset(queue, ReadOffsetType.READ_FROM_STORE));
         }
     }
@@ -421,14 +420,14 @@ public final class Traveller {
 
     private void printSent(int index, Message message, String msgId, String offsetMsgId,
         int queueId, long queueOffset) {
-        print("sent", "index", index, "topic", message.getTopic(), "queueId", queueId,
+        Lines.print("sent", "index", index, "topic", message.getTopic(), "queueId", queueId,
             "queueOffset", queueOffset, "msgId", msgId, "offsetMsgId", offsetMsgId,
             "tags", message.getTags(), "keys", message.getKeys(), "flag", message.getFlag(),
-            "text", message.getUserProperty("Straße"), "bodySha256", sha256(message.getBody()));
+            "text", message.getUserProperty("Straße"), "bodySha256", Lines.sha256(message.getBody()));
     }
 
     private static void printMessage(String event, String name, String value, MessageExt message) {
-        print(event, name, value, "topic", message.getTopic(), "queueId", message.getQueueId(),
+        Lines.print(event, name, value, "topic", message.getTopic(), "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(), "logOffset", message.getCommitLogOffset(),
             "msgId", message.getMsgId(), "storeSize", message.getStoreSize(),
             "sysFlag", message.getSysFlag(), "flag", message.getFlag(),
@@ -439,7 +438,7 @@ public final class Traveller {
             "tags", message.getTags(), "keys", message.getKeys(),
             "index", message.getUserProperty("index"), "text", message.getUserProperty("Straße"),
             "properties", stored(message.getProperties()),
-            "bodySha256", sha256(message.getBody()));
+            "bodySha256", Lines.sha256(message.getBody()));
     }
 
     /** Without those that the client adds when it receives a message. */
@@ -451,45 +450,4 @@ public final class Traveller {
     }
 
     /** A client has no body at all for a message whose body is empty. */
-    private static String sha256(byte[] bytes) {
-        if (bytes == null) {
-            return sha256(new byte[0]);
-        }
-        try {
-            StringBuilder hex = new StringBuilder();
-            for (byte each : MessageDigest.getInstance("SHA-256").digest(bytes)) {
-                hex.append(String.format("%02x", each));
-            }
-            return hex.toString();
-        } catch (java.security.NoSuchAlgorithmException impossible) {
-            throw new AssertionError(impossible);
-        }
-    }
-
-    private static void print(String event, Object... fields) {
-        StringBuilder line = new StringBuilder("{\"event\":").append(quoted(event));
-        for (int i = 0; i < fields.length; i += 2) {
-            line.append(',').append(quoted((String) fields[i])).append(':');
-            Object value = fields[i + 1];
-            line.append(value instanceof Number || value == null ? value : quoted(value.toString()));
-        }
-        synchronized (System.out) {
-            System.out.println(line.append('}'));
-            System.out.flush();
-        }
-    }
-
-    private static String quoted(String text) {
-        StringBuilder json = new StringBuilder("\"");
-        for (char each : text.toCharArray()) {
-            if (each == '"' || each == '\\') {
-                json.append('\\').append(each);
-            } else if (each < 0x20) {
-                json.append(String.format("\\u%04x", (int) each));
-            } else {
-                json.append(each);
-            }
-        }
-        return json.append('"').toString();
-    }
 }
