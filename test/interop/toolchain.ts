@@ -12,12 +12,14 @@ import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 /** A set of jars with our programs compiled against it. */
 export type JarSet = 'apache-4' | 'apache-5'
 
+const forBoth = [
+  ...['Lines.java', 'InteropClient.java', 'Consumers.java', 'Transactions.java'],
+  ...['Questions.java', 'Traced.java'],
+]
+
 const programs: Readonly<Record<JarSet, readonly string[]>> = {
-  'apache-4': ['InteropClient.java', 'Consumers.java', 'Transactions.java', 'Questions.java'],
-  'apache-5': [
-    ...['InteropClient.java', 'Consumers.java', 'Transactions.java', 'Questions.java'],
-    ...['Leash.java', 'AdminShell.java', 'Traveller.java'],
-  ],
+  'apache-4': forBoth,
+  'apache-5': [...forBoth, 'Leash.java', 'AdminShell.java', 'Traveller.java'],
 }
 
 /** The class path of a prepared set. */
