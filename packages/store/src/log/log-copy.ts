@@ -17,7 +17,8 @@ import {
   unitTagsCodeOf,
 } from '@rockhopper/protocol'
 import { MAX_COPIED_RECORD_BYTES } from '../limits.ts'
-import type { CopyOutcome, Rejected } from '../outcome.ts'
+import type { CopyOutcome } from '../outcome.ts'
+import type { ConsumeQueue } from '../queues/consume-queue.ts'
 import type { Dispatcher } from '../queues/dispatcher.ts'
 import type { QueueTable } from '../queues/queue-table.ts'
 import { isInQueue, queueFor } from '../recovery/recovery.ts'
@@ -32,10 +33,16 @@ interface LogCopyParts {
   readonly delays: DelayLevels | undefined
 }
 
+/** A record, or what a segment ends with. */
+interface WholePiece {
+  readonly kind: 'whole'
+  readonly sizeBytes: number
+  readonly record: RecordView | undefined
+}
+
 /** What begins at a position of the bytes at hand. */
 type Piece =
-  /** A record, or what a segment ends with. */
-  | { readonly kind: 'whole'; readonly sizeBytes: number; readonly record: RecordView | undefined }
+  | WholePiece
   | { readonly kind: 'part'; readonly neededBytes: number }
   | { readonly kind: 'unsound'; readonly reason: string }
 
@@ -68,14 +75,25 @@ export class LogCopy {
     const problem = log.isEmpty ? this.#begin(offset) : undefined
     if (problem !== undefined) return problem
     assert(offset === this.nextOffset, `${offset} does not follow ${this.nextOffset}`)
-    this.#held.push(bytes)
-    this.#heldBytes += bytes.length
-    if (this.#heldBytes < this.#neededBytes) return APPENDED
-    const source = this.#held.length === 1 ? bytes : Buffer.concat(this.#held)
-    const outcome = this.#takeRecords(source)
+    const outcome = this.#takeAll(bytes)
     if (outcome.kind !== 'appended') this.dropPart()
     if (writer.isBehind) writer.wake()
     return outcome
+  }
+
+  /** Of what was held, only the one record is put together that ends in these bytes. */
+  #takeAll(bytes: Buffer): CopyOutcome {
+    let rest = bytes
+    while (this.#heldBytes > 0) {
+      const missing = rest.subarray(0, this.#neededBytes - this.#heldBytes)
+      rest = rest.subarray(missing.length)
+      this.#held.push(missing)
+      this.#heldBytes += missing.length
+      if (this.#heldBytes < this.#neededBytes) return APPENDED
+      const outcome = this.#takeRecords(Buffer.concat(this.#held))
+      if (outcome.kind !== 'appended') return outcome
+    }
+    return this.#takeRecords(rest)
   }
 
   /** Forgets the record of which only a part has come. */
@@ -101,8 +119,8 @@ export class LogCopy {
         this.#keep(source.subarray(at), piece.neededBytes)
         return APPENDED
       }
-      const rejected = this.#take(source.subarray(at, at + piece.sizeBytes), piece.record)
-      if (rejected !== undefined) return rejected
+      const problem = this.#take(source, at, piece)
+      if (problem !== undefined) return problem
       at += piece.sizeBytes
     }
   }
@@ -134,35 +152,47 @@ export class LogCopy {
   }
 
   #judge(record: RecordView, offset: number, restBytes: number): Piece {
-    const { logOffset, queueId, queueOffset, sizeBytes, topic } = record
+    const { logOffset, sizeBytes } = record
     if (logOffset !== offset) {
       return { kind: 'unsound', reason: `the record at ${offset} says that it is at ${logOffset}` }
     }
     if (sizeBytes > restBytes) return tooLong(sizeBytes, restBytes, offset)
-    const whole = { kind: 'whole', sizeBytes, record } as const
-    if (!isInQueue(record)) return whole
-    const has = this.#parts.queues.open(topic, queueId).nextOffset
-    if (has === 0 || queueOffset <= has) return whole
-    const reason =
-      `the record at ${offset} is number ${queueOffset} of queue ${queueId} of topic "${topic}", ` +
-      `which ends at ${has} here`
-    return { kind: 'unsound', reason }
+    return { kind: 'whole', sizeBytes, record }
   }
 
-  #take(bytes: Buffer, record: RecordView | undefined): Rejected | undefined {
-    const { delays, dispatcher, log, queues } = this.#parts
-    const chunk = log.placeOfCopy(bytes.length)
+  #take(source: Buffer, at: number, { record, sizeBytes }: WholePiece): CopyOutcome | undefined {
+    const { log, queues } = this.#parts
+    const isQueued = record !== undefined && isInQueue(record)
+    const known = isQueued ? queues.open(record.topic, record.queueId) : undefined
+    const problem = known && gapBefore(record, known.nextOffset)
+    if (problem !== undefined) return problem
+    const chunk = log.placeOfCopy(sizeBytes)
     if ('reason' in chunk) return chunk
-    bytes.copy(chunk.bytes, chunk.usedBytes)
-    log.tail.take(bytes.length)
-    if (record === undefined || !isInQueue(record)) return undefined
-    const { logOffset, sizeBytes, storeTimestamp } = record
-    const queue = queueFor(queues, record, false)
+    source.copy(chunk.bytes, chunk.usedBytes, at, at + sizeBytes)
+    log.tail.take(sizeBytes)
+    if (known !== undefined && record !== undefined) this.#put(record, known)
+    return undefined
+  }
+
+  #put(record: RecordView, known: ConsumeQueue): void {
+    const { delays, dispatcher, queues } = this.#parts
+    const { logOffset, queueOffset, sizeBytes, storeTimestamp } = record
+    const isNext = queueOffset === known.nextOffset
+    const queue = isNext ? known : queueFor(queues, record, false)
     if (queue.isIdle) queues.live.add(queue)
     dispatcher.add(queue, logOffset, storeTimestamp)
     queue.push({ logOffset, sizeBytes, tagsCode: unitTagsCodeOf(record, delays) })
-    return undefined
   }
+}
+
+/** A queue may begin anywhere, and anew when its topic was; nothing may be missing within. */
+function gapBefore(record: RecordView | undefined, nextOffset: number): CopyOutcome | undefined {
+  if (record === undefined || nextOffset === 0 || record.queueOffset <= nextOffset) return undefined
+  const { logOffset, queueId, queueOffset, topic } = record
+  const reason =
+    `the record at ${logOffset} is number ${queueOffset} of queue ${queueId} of topic "${topic}", ` +
+    `which ends at ${nextOffset} here`
+  return { kind: 'unsound', reason }
 }
 
 const APPENDED = { kind: 'appended' } as const
