@@ -89,6 +89,8 @@ export class ScriptedBroker {
   /** Those of `pulls` that came with the code of consumers that fetch messages. */
   readonly litePulls: PullHeader[] = []
   readonly sentBack: SendBackHeader[] = []
+  /** All ext fields of each send. */
+  readonly sendExtras: Readonly<Record<string, string>>[] = []
   readonly left: string[] = []
   /** `group topic queueId` → offset. */
   readonly offsets = new Map<string, number>()
@@ -196,6 +198,7 @@ export class ScriptedBroker {
 
   async #send(header: SendHeader, context: RequestContext): Promise<SendReply | undefined> {
     const body = Buffer.from(context.body)
+    this.sendExtras.push(context.extraMap())
     const scripted = await this.script.onSend?.(header, body)
     if (scripted !== undefined) return scripted
     const { topic, queueId, sysFlag = 0, flag = 0 } = header

@@ -16,6 +16,7 @@ import { nameServerAddresses } from './cluster/name-servers.ts'
 import { hasZstd } from './compression/zstd.ts'
 import { badOption } from './errors.ts'
 import type { ConsumerHook, ProducerHook } from './hooks/hook.ts'
+import { Names } from './namespace/names.ts'
 
 /** What producers and consumers have in common. */
 export interface ClientOptions {
@@ -26,6 +27,13 @@ export interface ClientOptions {
    * NAMESRV_ADDR when absent.
    */
   readonly namesrvAddr?: string | readonly string[]
+  /**
+   * Namespace: brokers know the topic `orders` as `NAMESPACE%orders`, and groups likewise; the
+   * application sees neither. Topics of the system are the same in all of them. Default: none.
+   */
+  readonly namespace?: string
+  /** Namespace as servers from 5.2 on understand it: said beside the names, not in them. */
+  readonly namespaceV2?: string
   /** Clock, network, chance and logger; the real ones with a silent logger when absent. */
   readonly host?: Host
   /**
@@ -260,6 +268,9 @@ const consumerRanges = {
 /** What every client needs, checked. */
 export interface ClientConfig {
   readonly group: string
+  /** How the application and brokers name topics and groups. */
+  readonly names: Names
+  readonly namespaceV2: string | undefined
   readonly host: Host
   readonly nameServers: readonly string[]
   readonly serialization: Serialization
@@ -273,6 +284,7 @@ interface Observed {
 }
 
 export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges>, Observed {
+  readonly instanceId: string | undefined
   readonly hooks: readonly ProducerHook[]
   readonly compressType: Codec
   readonly whenFull: 'wait' | 'fail'
@@ -310,6 +322,7 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
     ...observedOf(options),
     hooks: options.hooks ?? [],
     compressType: codecOf(options),
+    instanceId: options.namespace === '' ? undefined : options.namespace,
     whenFull,
     autoBatch: switchOf('autoBatch', options.autoBatch),
     retryLessSafe: switchOf('retryLessSafe', options.retryLessSafe),
@@ -425,10 +438,21 @@ export function clientConfig(options: ClientOptions): ClientConfig {
   }
   return {
     group: options.group,
+    names: new Names(namespaceOf('namespace', options.namespace)),
+    namespaceV2: namespaceOf('namespaceV2', options.namespaceV2),
     host,
     nameServers: nameServerAddresses(options.namesrvAddr, host.machine.environment),
     serialization: serialization[form],
   }
+}
+
+/** What may stand before the `%` that ends a namespace. */
+const NAMESPACE = /^[\w|-]{1,100}$/
+
+function namespaceOf(option: string, given: unknown): string | undefined {
+  if (given === undefined || given === '') return undefined
+  if (typeof given === 'string' && NAMESPACE.test(given)) return given
+  throw badOption(`${option} is "${String(given)}"`, 'use letters, digits, | _ and -, at most 100')
 }
 
 /** The options of some ranges, or what holds without them. Throws `ClientError` BAD_OPTION. */

@@ -10,7 +10,13 @@ import {
   type Serialization,
   serialization,
 } from '@rockhopper/protocol'
-import { type Answer, type CallOptions, Connection, successful } from './connection.ts'
+import {
+  type Answer,
+  type CallOptions,
+  Connection,
+  successful,
+  type Translation,
+} from './connection.ts'
 import { ConnectionError } from './errors.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
 import { Router } from './router.ts'
@@ -22,6 +28,8 @@ export interface ClientOptions {
   readonly onConnectionClosed?: (address: string) => void
   /** Heads of the first requests of a connection; ROCKETMQ binary when absent. */
   readonly serialization?: Serialization
+  /** Absent: everything is sent and read as it is. */
+  readonly translation?: Translation | undefined
 }
 
 export class RemotingClient {
@@ -129,6 +137,7 @@ export class RemotingClient {
       clock: this.#host.clock,
       logger: this.#host.logger,
       firstSerialization: this.#options.serialization ?? serialization.binary,
+      translation: this.#options.translation,
       onRequest: this.#router.route,
       onClose: () => {
         this.#open.delete(address)

@@ -74,6 +74,21 @@ export interface CallOptions {
   readonly timeoutMs: number
 }
 
+/** A request on its way out. */
+export interface Asked {
+  readonly header: Readonly<Record<string, unknown>>
+  readonly extra: ExtraFields | undefined
+  readonly body: readonly Uint8Array[] | undefined
+}
+
+/** Changes what is asked of peers that know things by other names. */
+export interface Translation {
+  /** What is sent in the place of a request. */
+  readonly request: (command: Command, asked: Asked) => Asked
+  /** What is read in the place of the body of an answer. */
+  readonly answer: (command: Command, body: Buffer) => Buffer
+}
+
 interface Call {
   readonly command: Command
   readonly deadlineMs: number
@@ -87,6 +102,8 @@ export interface ConnectionParts {
   readonly logger: Logger
   /** Serialization of our requests until the peer has shown that it is one of ours. */
   readonly firstSerialization: Serialization
+  /** Absent: everything is sent and read as it is. */
+  readonly translation?: Translation | undefined
   /** Takes the peer's requests. */
   readonly onRequest: (connection: Connection, frame: Frame) => void
   readonly onClose: (connection: Connection) => void
@@ -257,7 +274,14 @@ export class Connection {
       this.#askOpaque = opaque
     }
     const further = asking ? { ...extra, ...OUR_SERIALIZATION } : extra
-    this.#encoder.add(head, command.request, header, further, body)
+    const { translation } = this.#parts
+    if (translation === undefined) this.#encoder.add(head, command.request, header, further, body)
+    else {
+      const asked = { header, extra: further, body }
+      const sent = translation.request(command as unknown as Command, asked)
+      const { request } = command as unknown as Command
+      this.#encoder.add(head, request, sent.header as Header<FieldTable>, sent.extra, sent.body)
+    }
     this.#planFlush()
   }
 
@@ -289,7 +313,9 @@ export class Connection {
     if (frame.head.opaque === this.#askOpaque && showsMsgpack(frame.head)) {
       this.#serialization = serialization.msgpack
     }
-    call.resolve(new ReceivedAnswer(call.command, frame))
+    const { translation } = this.#parts
+    const body = translation?.answer(call.command, frame.body) ?? frame.body
+    call.resolve(new ReceivedAnswer(call.command, frame.head, body))
   }
 
   #noteQuestion(head: Head): void {
@@ -389,10 +415,10 @@ class ReceivedAnswer implements Answer {
   readonly #head: Head
   readonly body: Buffer
 
-  constructor(command: Command, frame: Frame) {
+  constructor(command: Command, head: Head, body: Buffer) {
     this.#command = command
-    this.#head = frame.head
-    this.body = frame.body
+    this.#head = head
+    this.body = body
   }
 
   get code(): number {

@@ -13,6 +13,8 @@ import {
 } from '@rockhopper/protocol'
 import { ConnectionError, RemotingClient, type Router } from '@rockhopper/remoting'
 import { ClientError } from '../errors.ts'
+import { type Names, PLAIN_NAMES } from '../namespace/names.ts'
+import { translationOf } from '../namespace/translation.ts'
 import { BrokerLink } from './broker-link.ts'
 import { NameServers } from './name-servers.ts'
 import {
@@ -38,6 +40,10 @@ export interface ClusterParts {
   readonly host: Host
   readonly nameServers: readonly string[]
   readonly serialization: Serialization
+  /** Of topics and groups; the same on both sides when absent. */
+  readonly names?: Names
+  /** Namespace that is said beside the names. */
+  readonly namespaceV2?: string | undefined
   /** Takes what brokers ask of this client. */
   readonly router: Router
   /** Told after the route of a topic in use has become another one. */
@@ -49,6 +55,8 @@ export interface ClusterParts {
 export class Cluster {
   readonly remoting: RemotingClient
   readonly nameServers: NameServers
+  /** How applications and servers name topics and groups. */
+  readonly names: Names
   readonly #parts: ClusterParts
   readonly #routes = new Map<string, TopicRouteData>()
   readonly #asking = new Map<string, Promise<TopicRouteData | undefined>>()
@@ -61,10 +69,12 @@ export class Cluster {
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
+    this.names = parts.names ?? PLAIN_NAMES
     this.remoting = new RemotingClient(parts.host, {
       router: parts.router,
       onConnectionClosed: parts.onConnectionClosed,
       serialization: parts.serialization,
+      translation: translationOf(this.names, parts.namespaceV2),
     })
     this.nameServers = new NameServers(parts.host, this.remoting, parts.nameServers)
   }

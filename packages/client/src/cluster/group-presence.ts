@@ -38,11 +38,12 @@ export class GroupPresence {
 
   constructor(parts: GroupPresenceParts) {
     this.#parts = parts
-    const { host, nameServers, serialization } = parts.config
+    const { host, names, namespaceV2, nameServers, serialization } = parts.config
     this.cluster = new Cluster({
       host,
       nameServers,
       serialization,
+      ...{ names, namespaceV2 },
       router: parts.router,
       onRouteChanged: (topic) => {
         this.heartbeats.soon()

@@ -19,6 +19,7 @@ import { MASTER_ID, NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { type ClientConfig, type ClientOptions, clientConfig } from '../config.ts'
 import { badMessage, NoRouteError } from '../errors.ts'
 import { Life } from '../life.ts'
+import type { Names } from '../namespace/names.ts'
 import type { SendResult } from '../produce/message.ts'
 import { PublishTable } from '../produce/publish-table.ts'
 import { Room } from '../produce/room.ts'
@@ -82,13 +83,14 @@ export class DeadLetters {
   /** `options.group`: whose dead letters. Throws `ClientError` BAD_OPTION. */
   constructor(options: ClientOptions) {
     const config = clientConfig(options)
-    const { host, group, nameServers, serialization } = config
+    const { host, group, names, namespaceV2, nameServers, serialization } = config
     this.#config = config
     this.#topic = deadLetterTopicOf(group)
     this.#cluster = new Cluster({
       host,
       nameServers,
       serialization,
+      ...{ names, namespaceV2 },
       router: new Router(host.logger),
       onRouteChanged: (topic) => this.#publish.renew(topic),
       onConnectionClosed: () => {},
@@ -181,7 +183,7 @@ export class DeadLetters {
       const { messages, nextOffset } = await this.#pull(queue, offset, subscription)
       for (const message of messages) {
         if (message.queueOffset >= end || message.storedAtMs >= toMs) return
-        if (message.storedAtMs >= (fromMs ?? 0)) yield letterOf(message)
+        if (message.storedAtMs >= (fromMs ?? 0)) yield letterOf(message, this.#config.names)
       }
       // Where nothing comes of what was there, retention was faster.
       if (nextOffset <= offset) return
@@ -222,7 +224,7 @@ export class DeadLetters {
     const topic = retryTopicOf(this.#config.group)
     const origin = originMsgId ?? message.offsetMsgId
     return this.#parcel(message, topic, {
-      RETRY_TOPIC: originTopic ?? topic,
+      RETRY_TOPIC: this.#config.names.full(originTopic ?? topic),
       ORIGIN_MESSAGE_ID: origin,
     })
   }
@@ -269,11 +271,12 @@ export class DeadLetters {
   }
 }
 
-function letterOf(message: ReceivedMessage): DeadLetter {
+function letterOf(message: ReceivedMessage, names: Names): DeadLetter {
   const { properties } = message
+  const originTopic = properties['DLQ_ORIGIN_TOPIC'] ?? properties['RETRY_TOPIC']
   return {
     message,
-    originTopic: properties['DLQ_ORIGIN_TOPIC'] ?? properties['RETRY_TOPIC'],
+    originTopic: originTopic === undefined ? undefined : names.bare(originTopic),
     originMsgId: properties['DLQ_ORIGIN_MESSAGE_ID'] ?? properties['ORIGIN_MESSAGE_ID'],
     tries: message.reconsumeTimes,
     lastError: message.lastError,

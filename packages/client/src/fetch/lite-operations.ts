@@ -36,10 +36,10 @@ export interface LiteOperatedParts {
 
 /** Takes what brokers ask. `parts` is called per request: what is built first asks for the router. */
 export function liteOperations(config: LitePullConfig, parts: () => LiteOperatedParts): Router {
-  const { host, group } = config
+  const { host, group, names } = config
   return serverRequests({
     logger: host.logger,
-    group,
+    ...{ group, names },
     onGroupChanged: () => parts().wake(),
     onReset: (topic, offsets) => reset(parts(), topic, offsets),
     offsetsOf: (topic) =>

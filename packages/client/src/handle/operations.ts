@@ -42,10 +42,10 @@ export interface OperatedParts {
 
 /** Takes what brokers ask. `parts` is called per request: what is built first asks for the router. */
 export function operations(config: ConsumerConfig, parts: () => OperatedParts): Router {
-  const { host, group, orderly } = config
+  const { host, group, names, orderly } = config
   return serverRequests({
     logger: host.logger,
-    group,
+    ...{ group, names },
     onGroupChanged: () => parts().rebalance.wake(),
     onReset: (topic, offsets) => reset(parts(), topic, offsets),
     offsetsOf: (topic) => offsetsOf(parts(), topic),

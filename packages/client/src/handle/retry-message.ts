@@ -6,6 +6,7 @@
  */
 import { encodeProperties, retryTopicOf } from '@rockhopper/protocol'
 import { NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
+import type { Names } from '../namespace/names.ts'
 import type { SendHeader } from '../produce/sender.ts'
 import { CONSUME_ERROR, type ReceivedMessage } from '../pull/received-message.ts'
 
@@ -25,11 +26,13 @@ export interface RetryTerms {
   readonly maxReconsumeTimes: number | undefined
   readonly errorText: string
   readonly nowMs: number
+  /** How brokers name topics. */
+  readonly names: Names
 }
 
 /** The request that sends the copy; queue and broker are still to be filled in. */
 export function retryHeader(message: ReceivedMessage, terms: RetryTerms): SendHeader {
-  const { group, delayLevel, errorText, nowMs } = terms
+  const { group, delayLevel, errorText, names, nowMs } = terms
   const reconsumeTimes = message.reconsumeTimes + 1
   // With a limit of 0 every further try is one too many: the broker lays the message aside.
   const maxReconsumeTimes = delayLevel < 0 ? 0 : terms.maxReconsumeTimes
@@ -38,7 +41,7 @@ export function retryHeader(message: ReceivedMessage, terms: RetryTerms): SendHe
   const properties = {
     ...kept,
     ORIGIN_MESSAGE_ID: kept['ORIGIN_MESSAGE_ID'] ?? message.msgId,
-    RETRY_TOPIC: message.topic,
+    RETRY_TOPIC: names.full(message.topic),
     RECONSUME_TIME: String(reconsumeTimes),
     ...(maxReconsumeTimes === undefined ? {} : { MAX_RECONSUME_TIMES: String(maxReconsumeTimes) }),
     DELAY: String(level),

@@ -66,10 +66,11 @@ export async function sendAgain(
   delayLevel: number,
   error: unknown,
 ): Promise<void> {
-  const { host, group, maxReconsumeTimes } = parts
+  const { cluster, host, group, maxReconsumeTimes } = parts
+  const { names } = cluster
   const nowMs = host.clock.nowMs()
   const errorText = errorTextOf(error)
-  const terms = { group, delayLevel, maxReconsumeTimes, errorText, nowMs }
+  const terms = { group, delayLevel, maxReconsumeTimes, errorText, names, nowMs }
   let failure: unknown
   for (const queue of retryQueues(parts, message.queue.brokerName)) {
     try {

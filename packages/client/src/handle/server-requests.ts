@@ -20,11 +20,14 @@ import {
   responseCode,
 } from '@rockhopper/protocol'
 import { Refusal, Router } from '@rockhopper/remoting'
+import type { Names } from '../namespace/names.ts'
+import { fullJson } from '../namespace/translation.ts'
 import { decodeMessages, type ReceivedMessage } from '../pull/received-message.ts'
 
 export interface ServerRequestParts {
   readonly logger: Logger
   readonly group: string
+  readonly names: Names
   /** The members of the group changed, or what they subscribe to. */
   readonly onGroupChanged: () => void
   /** Queues of a topic are to go on at other offsets. */
@@ -37,28 +40,31 @@ export interface ServerRequestParts {
 }
 
 export function serverRequests(parts: ServerRequestParts): Router {
-  const { logger, group } = parts
+  const { logger, names } = parts
+  const group = names.full(parts.group)
   return new Router(logger)
     .on(NOTIFY_CONSUMER_IDS_CHANGED, ({ consumerGroup }) => {
       if (consumerGroup === group) parts.onGroupChanged()
       return undefined
     })
     .on(RESET_CONSUMER_CLIENT_OFFSET, (header, { body }) => {
-      if (header.group === group) parts.onReset(header.topic, decodeResetOffsets(body))
+      if (header.group === group) parts.onReset(names.bare(header.topic), offsetsIn(body, names))
       return undefined
     })
     .on(GET_CONSUMER_STATUS_FROM_CLIENT, (header) => {
       check(parts, header.group)
-      return { body: [encodeClientOffsets(parts.offsetsOf(header.topic))] }
+      const offsets = parts.offsetsOf(names.bare(header.topic))
+      return { body: [fullJson(names, encodeClientOffsets(offsets))] }
     })
     .on(GET_CONSUMER_RUNNING_INFO, ({ consumerGroup, jstackEnable = false }) => {
       check(parts, consumerGroup)
-      return { body: [encodeConsumerRunningInfo(parts.runningInfo(jstackEnable))] }
+      const info = encodeConsumerRunningInfo(parts.runningInfo(jstackEnable))
+      return { body: [fullJson(names, info)] }
     })
     .on(CONSUME_MESSAGE_DIRECTLY, async ({ consumerGroup, brokerName = '' }, { body }) => {
       check(parts, consumerGroup)
       // The bytes are a view into what was received together: a handler may keep the message.
-      const [message] = decodeMessages(Buffer.from(body), brokerName)
+      const [message] = decodeMessages(Buffer.from(body), brokerName, names)
       if (message === undefined) {
         throw new Refusal(responseCode.SYSTEM_ERROR, 'the request has no message in its body')
       }
@@ -66,9 +72,13 @@ export function serverRequests(parts: ServerRequestParts): Router {
     })
 }
 
+function offsetsIn(body: Buffer, names: Names): QueueOffsets {
+  return decodeResetOffsets(body).map(([queue, offset]) => [names.bareQueue(queue), offset])
+}
+
 /** The sentence is Apache's, which tools look for. */
-function check({ group }: ServerRequestParts, asked: string): void {
-  if (asked === group) return
+function check({ group, names }: ServerRequestParts, asked: string): void {
+  if (asked === names.full(group)) return
   const sentence = `The Consumer Group <${asked}> not exist in this consumer`
   throw new Refusal(responseCode.SYSTEM_ERROR, sentence)
 }

@@ -8,6 +8,7 @@ import {
   compressedFlags,
   encodeProperties,
   MAX_PROPERTIES_BYTES,
+  propertyPair,
   type UniqueKeys,
 } from '@rockhopper/protocol'
 import { compress } from '../compression/plain-body.ts'
@@ -38,6 +39,8 @@ export interface DraftRules {
   readonly compressFromBytes: number
   readonly compressType: Codec
   readonly compressLevel: number
+  /** Namespace that messages name as where they are from. */
+  readonly instanceId?: string | undefined
 }
 
 /** For bodies that are to travel as they are. */
@@ -66,10 +69,15 @@ export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): 
     message,
     msgId,
     body: packed ?? plain,
-    properties: propertiesOf(message, msgId),
+    properties: withInstance(propertiesOf(message, msgId), rules),
     flag: flagOf(message),
     sysFlag: packed === undefined ? 0 : compressedFlags[rules.compressType],
   }
+}
+
+function withInstance(properties: Buffer, { instanceId }: DraftRules): Buffer {
+  if (instanceId === undefined) return properties
+  return Buffer.concat([properties, propertyPair('INSTANCE_ID', instanceId)])
 }
 
 function bodyOf({ topic, body }: Message): Buffer {

@@ -16,6 +16,7 @@ import { unlessAborted } from '../give-up.ts'
 import type { HookFailure } from '../hooks/hook.ts'
 import { SendObservers } from '../hooks/send-observers.ts'
 import type { EndTold } from '../hooks/send-watch.ts'
+import type { Names } from '../namespace/names.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import type { ReceivedReply } from '../request-reply/received-reply.ts'
 import { Replier, type ReplyOptions } from '../request-reply/replier.ts'
@@ -91,6 +92,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       host,
       nameServers: config.nameServers,
       serialization: config.serialization,
+      ...{ names: config.names, namespaceV2: config.namespaceV2 },
       router: this.serve(new Router(host.logger)),
       onRouteChanged: (topic) => this.#followRoute(topic),
       onConnectionClosed: () => this.#heartbeats.soon(),
@@ -237,7 +239,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    */
   async recall(topic: string, recallHandle: string): Promise<string> {
     if (this.#state !== 'started') throw this.#notRunning()
-    const handle = readRecallHandle(topic, recallHandle)
+    const handle = readRecallHandle(topic, recallHandle, this.names)
     if (this.#publish.get(topic) === undefined) await this.#publish.find(topic)
     const { group, sendTimeoutMs } = this.#config
     return recallMessage(this.#cluster.link(handle.brokerName), topic, recallHandle, {
@@ -369,7 +371,12 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   #sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
     try {
-      const half = asHalf(this.#parcels.of(message), message, this.#config.group, options)
+      const half = asHalf(
+        this.#parcels.of(message),
+        message,
+        this.names.full(this.#config.group),
+        options,
+      )
       const order = this.#order(half, message, options)
       this.#room.enter(half.sizeBytes)
       return this.#launch(order)
@@ -381,6 +388,10 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
   /** Tells hooks how a transaction ended. */
   protected tellEnd(end: EndTold, brokerName: string): void {
     this.#observers.watch.endTransaction(end, brokerName)
+  }
+
+  protected get names(): Names {
+    return this.#config.names
   }
 
   protected linkTo(brokerName: string): BrokerLink {

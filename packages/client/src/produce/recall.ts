@@ -14,6 +14,7 @@ import { RemoteError } from '@rockhopper/remoting'
 import type { BrokerLink } from '../cluster/broker-link.ts'
 import { clientErrorOf } from '../cluster/retry-policy.ts'
 import { badOption } from '../errors.ts'
+import type { Names } from '../namespace/names.ts'
 
 export interface RecallTerms {
   readonly group: string
@@ -21,12 +22,12 @@ export interface RecallTerms {
 }
 
 /** What a handle says. Throws `ClientError` BAD_OPTION. */
-export function readRecallHandle(topic: string, recallHandle: string): RecallHandle {
+export function readRecallHandle(topic: string, recallHandle: string, names: Names): RecallHandle {
   if (isRetryTopic(topic) || isDeadLetterTopic(topic)) {
     throw badOption(`messages of topic "${topic}" cannot be called off`, 'name the first topic')
   }
   const handle = decodeRecallHandle(recallHandle)
-  if (handle?.topic === topic) return handle
+  if (handle?.topic === names.full(topic)) return handle
   const whose = handle === undefined ? 'is none' : `is of a message to "${handle.topic}"`
   throw badOption(
     `the recall handle of a message to "${topic}" ${whose}`,

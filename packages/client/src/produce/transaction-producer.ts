@@ -116,8 +116,8 @@ export class TransactionProducer<A = unknown> extends DefaultProducer {
     { body, connection }: RequestContext,
   ): Promise<void> {
     // The bytes are a view into what was received together: the listener may keep the message.
-    const [message] = decodeMessages(Buffer.from(body), header.brokerName ?? '')
-    if (message?.properties['PGROUP'] !== this.#group) return
+    const [message] = decodeMessages(Buffer.from(body), header.brokerName ?? '', this.names)
+    if (message?.properties['PGROUP'] !== this.names.full(this.#group)) return
     if (this.#isClosing || this.#checks >= MAX_CHECKS_AT_ONCE) return
     this.#checks++
     const state = await this.#whileOpen(this.#check(message))

@@ -13,6 +13,7 @@ import {
 import { type Answer, RemoteError } from '@rockhopper/remoting'
 import type { Cluster } from '../cluster/cluster.ts'
 import { MASTER_ID } from '../cluster/routes.ts'
+import type { Names } from '../namespace/names.ts'
 import { decodeMessages, type ReceivedMessage } from './received-message.ts'
 import { isWanted, type Subscription } from './subscriptions.ts'
 
@@ -88,7 +89,7 @@ export async function pullOnce(cluster: Cluster, wish: PullWish): Promise<PullRe
   const { nextBeginOffset, minOffset, maxOffset, suggestWhichBrokerId } = answer.header()
   return {
     kind,
-    messages: kind === 'found' ? wantedOf(wish, answer) : [],
+    messages: kind === 'found' ? wantedOf(wish, answer, cluster.names) : [],
     nextOffset: nextBeginOffset,
     minOffset,
     maxOffset,
@@ -124,8 +125,12 @@ function headerOf(wish: PullWish, brokerId: number): PullHeader {
   }
 }
 
-function wantedOf({ queue, subscription }: PullWish, answer: PullAnswer): ReceivedMessage[] {
+function wantedOf(
+  { queue, subscription }: PullWish,
+  answer: PullAnswer,
+  names: Names,
+): ReceivedMessage[] {
   // The bytes are a view into what was received together: messages live longer than that.
-  const messages = decodeMessages(Buffer.from(answer.body), queue.brokerName)
+  const messages = decodeMessages(Buffer.from(answer.body), queue.brokerName, names)
   return messages.filter((message) => isWanted(subscription, message))
 }

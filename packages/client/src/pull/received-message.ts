@@ -15,6 +15,7 @@ import {
   scanView,
 } from '@rockhopper/protocol'
 import { plainBody } from '../compression/plain-body.ts'
+import { type Names, PLAIN_NAMES } from '../namespace/names.ts'
 
 /** The property that says why a message failed the last time (ours; Apache does not have it). */
 export const CONSUME_ERROR = 'CONSUME_ERROR'
@@ -42,8 +43,8 @@ export class ReceivedMessage {
   readonly #record: RecordView
   #properties: Readonly<Record<string, string>> | undefined
 
-  /** `queue`: where the record lies. */
-  constructor(record: RecordView, queue: MessageQueue) {
+  /** `queue`: where the record lies; `names`: how the application names topics. */
+  constructor(record: RecordView, queue: MessageQueue, names: Names) {
     const { body, compression, bodyProblem } = plainBody(record.body, record.sysFlag)
     this.#record = record
     this.body = body
@@ -53,7 +54,8 @@ export class ReceivedMessage {
     this.queueOffset = record.queueOffset
     this.reconsumeTimes = record.reconsumeTimes
     const { topic } = queue
-    this.topic = (isRetryTopic(topic) ? this.properties['RETRY_TOPIC'] : undefined) ?? topic
+    const firstTopic = isRetryTopic(topic) ? this.properties['RETRY_TOPIC'] : undefined
+    this.topic = firstTopic === undefined ? topic : names.bare(firstTopic)
   }
 
   /** All properties, those of the system included. */
@@ -123,9 +125,14 @@ export class ReceivedMessage {
 }
 
 /** All messages of a body. Throws `RangeError` when the body is not a row of whole messages. */
-export function decodeMessages(body: Buffer, brokerName: string): ReceivedMessage[] {
+export function decodeMessages(
+  body: Buffer,
+  brokerName: string,
+  names: Names = PLAIN_NAMES,
+): ReceivedMessage[] {
   const messages: ReceivedMessage[] = []
   let queue: MessageQueue | undefined
+  let wireTopic: string | undefined
   for (let at = 0; at < body.length; ) {
     const scanned = scanView(body, at, false)
     if (scanned.kind !== 'record') {
@@ -135,21 +142,14 @@ export function decodeMessages(body: Buffer, brokerName: string): ReceivedMessag
       )
     }
     const { record } = scanned
-    queue = queueOf(record, brokerName, queue)
-    messages.push(new ReceivedMessage(record, queue))
+    if (wireTopic !== record.topic || queue?.queueId !== record.queueId) {
+      queue = { topic: names.bare(record.topic), brokerName, queueId: record.queueId }
+      wireTopic = record.topic
+    }
+    messages.push(new ReceivedMessage(record, queue, names))
     at += record.sizeBytes
   }
   return messages
-}
-
-/** The queue of a record; that of the one before where it is the same. */
-function queueOf(
-  { topic, queueId }: RecordView,
-  brokerName: string,
-  before: MessageQueue | undefined,
-): MessageQueue {
-  if (before?.topic === topic && before.queueId === queueId) return before
-  return { topic, brokerName, queueId }
 }
 
 function keysOf(text: string | undefined): readonly string[] {
