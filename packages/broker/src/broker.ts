@@ -47,7 +47,7 @@ import {
 } from './services/replication.ts'
 import { ReplicationAcks } from './services/replication-acks.ts'
 import { Reopening } from './services/replication-cut.ts'
-import { rescueLog } from './services/replication-rescue.ts'
+import { rescueLog, rescueTables } from './services/replication-rescue.ts'
 import { SlaveSync } from './services/slave-sync.ts'
 import { SubscriptionGuard } from './services/subscription-guard.ts'
 import { PeriodicallySavedTable, SavedTable } from './services/table-files.ts'
@@ -109,11 +109,10 @@ async function openBroker(
   const acks = acksOf(host, config)
   const store = await openStore(host, { ...storeConfigOf(config), isCopy: true }, acks)
   try {
-    if (!isSlave(config)) {
-      await rescueLog(host, config, store)
-      store.endCopy()
-    }
+    const rescuer = isSlave(config) ? undefined : await rescueLog(host, config, store)
+    if (!isSlave(config)) store.endCopy()
     tables.load()
+    if (rescuer !== undefined && tables.areNew) await rescueTables(host, rescuer, tables)
     return await serve(host, config, tables, store, { acks, onDiverged })
   } catch (error) {
     await store.close()
@@ -137,6 +136,7 @@ class Tables {
   readonly systemTopicNames: readonly string[]
   readonly #host: Host
   readonly #config: BrokerConfig
+  #areNew = false
 
   constructor(host: Host, config: BrokerConfig) {
     this.#host = host
@@ -161,9 +161,16 @@ class Tables {
     this.systemTopicNames = systemTopics(config).map(({ topicName }) => topicName)
   }
 
+  /** Whether there was no file of topics to load. */
+  get areNew(): boolean {
+    return this.#areNew
+  }
+
   load(): void {
     const { disk } = this.#host
-    this.topics.load(readJsonFile(disk, this.#path('topics')))
+    const topics = readJsonFile(disk, this.#path('topics'))
+    this.#areNew = topics === undefined
+    this.topics.load(topics)
     this.groups.load(readJsonFile(disk, this.#path('subscriptionGroup')))
     this.offsets.load(readJsonFile(disk, this.#path('consumerOffset')))
     this.delayOffsets.load(readJsonFile(disk, this.delayOffsetPath))

@@ -2,10 +2,9 @@
  * What a master does before it takes messages: it asks its slaves whether one has more of its log, and
  * copies that. After a loss of power a master may lack what it acknowledged, and a slave has it: gone
  * on without, the two logs would part, and the messages be lost to those who read from the master.
- * Owns nothing.
+ * Owns nothing. Apache's master does nothing of the kind.
  *
- * A master with an empty log does not: its slaves have messages, but their topics are lost with it.
- * Apache's master does nothing of the kind.
+ * A master that lost its disk gets all of it back, and then the tables of topics, groups and offsets.
  */
 import { type Address, type Host, parseAddress } from '@rockhopper/host'
 import {
@@ -16,9 +15,14 @@ import {
 } from '@rockhopper/protocol'
 import { RemotingClient } from '@rockhopper/remoting'
 import { FollowerDriver } from '@rockhopper/replication'
-import type { Store } from '@rockhopper/store'
+import { type Store, writeJsonFile } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import { RESCUE_ASK_MS, RESCUE_STALL_MS } from '../limits.ts'
+import type { DelayOffsetTable } from '../tables/delay-offsets.ts'
+import type { GroupTable } from '../tables/groups.ts'
+import type { OffsetTable } from '../tables/offsets.ts'
+import type { TopicTable } from '../tables/topics.ts'
+import { tablesOfMaster } from './master-tables.ts'
 import { followerLog } from './replication-log.ts'
 
 const MASTER_ID = 0
@@ -30,14 +34,22 @@ interface Rescuer {
   readonly endOffset: number
 }
 
-/** Copies what a slave has more; the store still copies. Never rejects for what a slave does. */
-export async function rescueLog(host: Host, config: BrokerConfig, store: Store): Promise<void> {
-  if (store.isEmpty || config.nameServers.length === 0) return
+/**
+ * Copies what a slave has more; the store still copies. Never rejects for what a slave does. Returns the
+ * address of the slave if the whole log comes from there.
+ */
+export async function rescueLog(
+  host: Host,
+  config: BrokerConfig,
+  store: Store,
+): Promise<string | undefined> {
+  if (config.nameServers.length === 0) return undefined
+  const wasEmpty = store.isEmpty
   const client = new RemotingClient(host)
   try {
     const [rescuer] = (await slavesOf(client, config)).sort((a, b) => b.endOffset - a.endOffset)
     const ownEnd = store.nextCopyOffset
-    if (rescuer === undefined || rescuer.endOffset <= ownEnd) return
+    if (rescuer === undefined || rescuer.endOffset <= ownEnd) return undefined
     const { address: slave, endOffset } = rescuer
     const fields = { slave, ownEnd, slaveEnd: endOffset }
     host.logger.warn('A slave has more of the log than this master: it is copied first.', fields)
@@ -52,6 +64,40 @@ export async function rescueLog(host: Host, config: BrokerConfig, store: Store):
         { ...fields, reachedEnd },
       )
     }
+    return wasEmpty && !store.isEmpty ? slave : undefined
+  } finally {
+    client.close()
+  }
+}
+
+/** What a broker knows beside its messages. */
+interface Tables {
+  readonly topics: TopicTable
+  readonly groups: GroupTable
+  readonly offsets: OffsetTable
+  readonly delayOffsets: DelayOffsetTable
+  readonly delayOffsetPath: string
+}
+
+/** Takes over the tables of a slave, as a slave takes over those of its master. */
+export async function rescueTables(host: Host, slave: string, tables: Tables): Promise<void> {
+  const { delayOffsetPath, delayOffsets, groups, offsets, topics } = tables
+  const client = new RemotingClient(host)
+  try {
+    const its = await tablesOfMaster(client, slave)
+    topics.follow(its.topics)
+    groups.follow(its.groups)
+    offsets.follow(its.offsets)
+    delayOffsets.follow(its.delayOffsets)
+    await writeJsonFile(host.disk, delayOffsetPath, delayOffsets.toJson(its.logOffset))
+    host.logger.info('The topics, groups and offsets of this master are there again.', { slave })
+  } catch (error) {
+    host.logger.error(
+      'The log of this master came from its slave, but its topics, groups and offsets did not: make ' +
+        'the topics anew with mqadmin updateTopic, or stop this broker, empty its store and start it ' +
+        'again.',
+      { slave, error },
+    )
   } finally {
     client.close()
   }
