@@ -255,6 +255,41 @@ describe('a slave', () => {
   })
 })
 
+describe('a master with two slaves', () => {
+  const second = { brokerId: 2, brokerAddr: '10.0.0.3:10911', link: { name: 'third' } }
+  const [one, other, third] = ['10.0.0.1:10911', '10.0.0.2:10911', '10.0.0.3:10911']
+
+  it('are all in the route, and leave it one by one', () => {
+    const table = tableWith({}, { ...slave, link: { name: 'second' } }, second)
+    expect(addressesOf(table)).toEqual({ 0: one, 1: other, 2: third })
+    table.unregister(told(slave))
+    expect(addressesOf(table)).toEqual({ 0: one, 2: third })
+    table.connectionClosed(link)
+    expect(addressesOf(table)).toEqual({ 2: third })
+    table.unregister(told(second))
+    expect(table.route('A')).toBeUndefined()
+    expect(table.clusterInfo().clusterAddrTable.size).toBe(0)
+  })
+
+  it('are dropped each for its own silence', () => {
+    const table = tableWith({}, slave, second)
+    table.heard('cluster', third, SILENT_MS)
+    expect(table.expire(SILENT_MS)).toHaveLength(2)
+    expect(addressesOf(table)).toEqual({ 2: third })
+  })
+
+  it('are told of the master again when it is back, at another address too', () => {
+    const table = tableWith({}, slave)
+    table.unregister(told())
+    expect(table.register(told(slave), 0)).toMatchObject({ master: undefined })
+    table.register(told({ brokerAddr: '10.0.0.9:10911', haServerAddr: '10.0.0.9:10912' }), 0)
+    expect(table.register(told(slave), 0)).toMatchObject({
+      master: { brokerAddr: '10.0.0.9:10911', haServerAddr: '10.0.0.9:10912' },
+    })
+    expect(addressesOf(table)).toEqual({ 0: '10.0.0.9:10911', 1: other })
+  })
+})
+
 describe('two addresses that claim the same id', () => {
   const other = { brokerAddr: '10.0.0.7:10911', link: { name: 'other' } }
 
