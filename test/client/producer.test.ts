@@ -64,6 +64,12 @@ describe('a message', () => {
     ['an empty property', { properties: { a: '' } }, 'property "a" of a message to'],
     ['a separator in a tag', { tag: 'a\x01b' }, 'contains the character U+0001'],
     ['a bad delay level', { delayLevel: 1.5 }, 'delay level 1.5: use a whole number from 1 to 18'],
+    [
+      'a level that brokers have not',
+      { delayLevel: 19 },
+      'level 19, 18 is the last one: use delayMs',
+    ],
+    ['an empty sharding key', { shardingKey: ' ' }, 'property "__SHARDINGKEY" of a message to'],
     ['two delays', { delayLevel: 1, deliverAtMs: 5 }, 'more than one of delayLevel, delayMs and'],
     ['a bad delay', { delayMs: 0 }, 'has delayMs 0: use whole milliseconds, 1 at the least'],
     ['a bad time', { deliverAtMs: 0.5 }, 'deliverAtMs 0.5: use whole milliseconds since 1970'],
@@ -99,6 +105,34 @@ describe('a message', () => {
     const other = { ...queue, topic: 'another' }
     const wrong = await scene.run(failure(producer.send(message(), { queue: other })))
     expect(wrong.message).toContain('was to go to a queue of the topic "another"')
+  })
+
+  test('of one sharding key go to one queue, which is that of the key, and no other is tried', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'], queues: 8 })
+    const producer = await scene.startedProducer({ autoBatch: true })
+    const sends = Array.from({ length: 12 }, (_, i) => {
+      return producer.sendAsync({ ...message(), shardingKey: `order-${i % 3}` })
+    })
+    const queues = (await scene.run(Promise.all(sends))).map(({ queue }) => queue)
+    for (const [i, queue] of queues.entries()) expect(queue).toEqual(queues[i % 3])
+    expect(new Set(queues.map(({ brokerName, queueId }) => brokerName + queueId)).size).toBe(3)
+    const selector = selectByHash('order-1')
+    const byHash = await scene.run(producer.send(message(), { selector }))
+    expect(byHash.queue).toEqual(queues[1])
+    const [first] = [...scene.broker(0).stored, ...scene.broker(1).stored]
+    expect(first?.properties).toContain('\x02__SHARDINGKEY\x01order-')
+    const other = { queue: { topic: TOPIC, brokerName: 'broker-a', queueId: 7 } }
+    const named = await scene.run(producer.send({ ...message(), shardingKey: 'x' }, other))
+    expect(named.queue).toEqual(other.queue)
+  })
+
+  test('may have a level of delay beyond the usual ones where brokers have them', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    const producer = await scene.startedProducer({ delayLevels: 20 })
+    await scene.run(producer.send({ ...message(), delayLevel: 20 }))
+    expect(scene.broker().stored[0]?.properties).toContain('DELAY\x0120\x02')
+    const error = await scene.run(failure(producer.send({ ...message(), delayLevel: 21 })))
+    expect(error.message).toContain('21, 20 is the last one')
   })
 
   test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
@@ -151,6 +185,7 @@ describe('a batch', () => {
       [{ topic: 'another', body: 'b' }, 'has a message to the topic "another"'],
       [{ ...message(), delayLevel: 3 }, 'has a message with a delay'],
       [{ ...message(), waitStored: false }, 'has a message with another waitStored'],
+      [{ ...message(), shardingKey: 'a' }, 'has a message with another shardingKey'],
       [message('b'.repeat(950)), 'takes 1103 bytes, 1000 are allowed'],
     ]
     for (const [other, sentence] of others) {
@@ -177,6 +212,18 @@ describe('a failed attempt', () => {
     }
     expect(retries.length).toBeGreaterThan(0)
     expect(new Set(retries)).toEqual(new Set(['broker-a']))
+  })
+
+  test('with an answer that the options name is repeated as well', async () => {
+    const scene = await Scene.open({ brokers: ['broker-a', 'broker-b'] })
+    const producer = await scene.startedProducer({ retryResponseCodes: [13, 999] })
+    scene.broker(0).script.onSend = () => ({ code: 999, remark: 'not now' })
+    for (let i = 0; i < 4; i++) {
+      const result = await scene.run(producer.send(message()))
+      expect(result.queue.brokerName).toBe('broker-b')
+    }
+    const make = () => scene.producer({ retryResponseCodes: [0] })
+    expect(make).toThrow('retryResponseCodes has 0: use codes of answers')
   })
 
   test.each([13, 26, 29, 3])('with answer %i is not repeated', async (code) => {

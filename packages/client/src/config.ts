@@ -72,6 +72,13 @@ export interface ProducerOptions extends ClientOptions, ObservedOptions {
    */
   readonly retryLessSafe?: boolean
   /**
+   * Answers of brokers, by their codes, after which a further attempt is made, beside 1, 2, 14, 16, 17,
+   * 204, 205 and 1500. Default: none.
+   */
+  readonly retryResponseCodes?: readonly number[]
+  /** Levels of delay that the brokers have, by their `messageDelayLevel`: 1 … 1000, default 18. */
+  readonly delayLevels?: number
+  /**
    * Whether brokers that were slow or failed get no messages for a while (2 to 30 s), as long as
    * others do better. Default false.
    */
@@ -238,6 +245,7 @@ const producerRanges = {
   maxMessageBytes: { otherwise: 4 * MIB, min: 1, max: 16 * MIB },
   compressFromBytes: { otherwise: 4096, min: 1, max: 2 ** 31 },
   compressLevel: { otherwise: 5, min: 1, max: 22 },
+  delayLevels: { otherwise: 18, min: 1, max: 1000 },
   newTopicQueues: { otherwise: 4, min: 1, max: 1024 },
   maxInFlight: { otherwise: 1024, min: 1, max: 65_535 },
   maxInFlightBytes: { otherwise: 100 * MIB, min: 1, max: TERA },
@@ -287,6 +295,7 @@ export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRan
   readonly instanceId: string | undefined
   readonly hooks: readonly ProducerHook[]
   readonly compressType: Codec
+  readonly retryResponseCodes: ReadonlySet<number>
   readonly whenFull: 'wait' | 'fail'
   readonly autoBatch: boolean
   readonly retryLessSafe: boolean
@@ -322,6 +331,7 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
     ...observedOf(options),
     hooks: options.hooks ?? [],
     compressType: codecOf(options),
+    retryResponseCodes: codesOf(options),
     instanceId: options.namespace === '' ? undefined : options.namespace,
     whenFull,
     autoBatch: switchOf('autoBatch', options.autoBatch),
@@ -357,6 +367,13 @@ function codecOf({ compressLevel = 1, compressType = 'zlib' }: ProducerOptions):
     throw badOption(`compressLevel is ${compressLevel}`, 'use 1 to 9 with zlib')
   }
   return compressType
+}
+
+/** Checks which answers are worth another attempt. Throws `ClientError` BAD_OPTION. */
+function codesOf({ retryResponseCodes = [] }: ProducerOptions): ReadonlySet<number> {
+  const wrong = retryResponseCodes.find((code) => !Number.isInteger(code) || code < 1)
+  if (wrong === undefined) return new Set(retryResponseCodes)
+  throw badOption(`retryResponseCodes has ${wrong}`, 'use codes of answers, whole numbers from 1')
 }
 
 /** An option that is off unless it is set. Throws `ClientError` BAD_OPTION. */

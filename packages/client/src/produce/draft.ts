@@ -8,13 +8,15 @@ import {
   compressedFlags,
   encodeProperties,
   MAX_PROPERTIES_BYTES,
-  propertyPair,
   type UniqueKeys,
 } from '@rockhopper/protocol'
 import { compress } from '../compression/plain-body.ts'
 import { badMessage } from '../errors.ts'
 import { isReserved } from '../reserved-properties.ts'
 import type { Message } from './message.ts'
+
+/** Source: Apache messageDelayLevel. */
+const DELAY_LEVELS = 18
 
 const NAME_END = '\x01'
 const VALUE_END = '\x02'
@@ -39,6 +41,8 @@ export interface DraftRules {
   readonly compressFromBytes: number
   readonly compressType: Codec
   readonly compressLevel: number
+  /** Levels of delay that brokers have; 18 when absent. */
+  readonly delayLevels?: number
   /** Namespace that messages name as where they are from. */
   readonly instanceId?: string | undefined
 }
@@ -63,21 +67,17 @@ export function draftOf(message: Message, rules: DraftRules, keys: UniqueKeys): 
   if (typeof message.topic !== 'string') throw badMessage('a message has no topic', 'name one')
   const plain = bodyOf(message)
   checkSize(message, plain.length, rules.maxMessageBytes)
+  if (message.delayLevel !== undefined) checkLevel(message, message.delayLevel, rules)
   const packed = plain.length < rules.compressFromBytes ? undefined : compressed(plain, rules)
   const msgId = keys.next()
   return {
     message,
     msgId,
     body: packed ?? plain,
-    properties: withInstance(propertiesOf(message, msgId), rules),
+    properties: propertiesOf(message, msgId, rules.instanceId),
     flag: flagOf(message),
     sysFlag: packed === undefined ? 0 : compressedFlags[rules.compressType],
   }
-}
-
-function withInstance(properties: Buffer, { instanceId }: DraftRules): Buffer {
-  if (instanceId === undefined) return properties
-  return Buffer.concat([properties, propertyPair('INSTANCE_ID', instanceId)])
 }
 
 function bodyOf({ topic, body }: Message): Buffer {
@@ -101,6 +101,19 @@ function checkSize({ topic }: Message, sizeBytes: number, maxMessageBytes: numbe
   }
 }
 
+/** A broker takes a level that it has not for its last one: the message would come too early. */
+function checkLevel(
+  { topic }: Message,
+  delayLevel: number,
+  { delayLevels = DELAY_LEVELS }: DraftRules,
+): void {
+  if (!(delayLevel > delayLevels)) return
+  throw badMessage(
+    `a message to "${topic}" has the delay level ${delayLevel}, ${delayLevels} is the last one`,
+    "use delayMs, or set delayLevels to as many as the brokers' messageDelayLevel has",
+  )
+}
+
 /** The compressed body; undefined when it would not be smaller. */
 function compressed(body: Buffer, { compressLevel, compressType }: DraftRules): Buffer | undefined {
   const packed = compress(compressType, body, compressLevel)
@@ -112,13 +125,15 @@ function flagOf({ topic, flag = 0 }: Message): number {
   throw badMessage(`a message to "${topic}" has the flag ${flag}`, 'use a whole number of 32 bits')
 }
 
-function propertiesOf(message: Message, msgId: string): Buffer {
-  const { tag, keys, properties } = message
+function propertiesOf(message: Message, msgId: string, instanceId?: string): Buffer {
+  const { tag, keys, properties, shardingKey } = message
   let text = `UNIQ_KEY\x01${msgId}\x02WAIT\x01${message.waitStored ?? true}\x02`
   if (tag !== undefined) text += pair(message, 'TAGS', tag)
   if (keys !== undefined) {
     text += pair(message, 'KEYS', typeof keys === 'string' ? keys : keys.join(' '))
   }
+  if (shardingKey !== undefined) text += pair(message, '__SHARDINGKEY', shardingKey)
+  if (instanceId !== undefined) text += pair(message, 'INSTANCE_ID', instanceId)
   if (isDelayed(message)) text += delayPair(message)
   if (properties !== undefined) text += ownPairs(message, properties)
   const bytes = Buffer.from(text)

@@ -15,6 +15,11 @@ export interface Message {
   readonly keys?: string | readonly string[]
   /** The application's own properties; names that the system uses are refused. */
   readonly properties?: Readonly<Record<string, string>>
+  /**
+   * Messages of one key go to one queue, and so are consumed in their order: the queue is picked by
+   * the key, unless the options of the send name another way. Consumers see it as `__SHARDINGKEY`.
+   */
+  readonly shardingKey?: string
   /** A number for the application's own use, of 32 bits. */
   readonly flag?: number
   /** Delivers it later: level 1 … 18 stands for 1s 5s 10s 30s 1m … 10m 20m 30m 1h 2h. */

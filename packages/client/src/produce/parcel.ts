@@ -180,6 +180,7 @@ function checkMember(message: Message, first: Message): void {
 function memberProblem(message: Message, first: Message): string | undefined {
   if (message.topic !== first.topic) return `to the topic "${message.topic}"`
   if ((message.waitStored ?? true) !== (first.waitStored ?? true)) return 'with another waitStored'
+  if (message.shardingKey !== first.shardingKey) return 'with another shardingKey'
   return standsAlone(message)
 }
 

@@ -137,6 +137,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       retries: config.retries,
       attemptTimeoutMs: config.attemptTimeoutMs,
       retryLessSafe: config.retryLessSafe,
+      retryResponseCodes: config.retryResponseCodes,
       faults: this.#faults,
       onRetry: (attempt, topic) => this.emit('retry', { topic, ...attempt }),
       gate: this.#observers.gate,

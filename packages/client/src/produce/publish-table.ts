@@ -58,7 +58,7 @@ export class PublishTable {
    * and BAD_MESSAGE when no message may be sent to a topic of that name.
    */
   async find(topic: string): Promise<PublishEntry> {
-    checkTopic(topic)
+    checkTopic(this.#cluster.names.full(topic))
     const route = await this.#ask(topic)
     const entry = this.#entries.get(topic)
     if (entry === undefined) throw unusableRoute(topic, 'producer', route)

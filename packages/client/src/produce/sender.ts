@@ -26,6 +26,7 @@ import type { AttemptEnd, BrokerFaults } from './broker-faults.ts'
 import type { Message, SendOptions, SendResult, SendStatus } from './message.ts'
 import type { PublishEntry, PublishQueue, PublishTable } from './publish-table.ts'
 import type { Room } from './room.ts'
+import { selectByHash } from './select-by-hash.ts'
 
 export type SendHeader = Header<(typeof SEND_MESSAGE_V2)['tables']['request']>
 type SendAnswer = Answer<(typeof SEND_MESSAGE_V2)['tables']['answer']>
@@ -99,6 +100,8 @@ export interface SenderParts {
   readonly room: Room
   /** Attempts after the first. */
   readonly retries: number
+  /** Answers of brokers that are worth another attempt, beside those that always are. */
+  readonly retryResponseCodes?: ReadonlySet<number>
   /** Longest time of an attempt that another one may follow. */
   readonly attemptTimeoutMs: number
   /** Whether a message that was stored less safely than it should be is sent to another broker too. */
@@ -197,7 +200,9 @@ export class Sender {
   #goesOn({ parcel, signal }: Order, attempt: FailedAttempt, attemptsLeft: number): boolean {
     const { error } = attempt
     if (attemptsLeft === 0) return false
-    if (!isWorthAnotherAttempt(error) && !isStoredLessSafely(error)) return false
+    const { retryResponseCodes } = this.#parts
+    const isWished = error instanceof RemoteError && retryResponseCodes?.has(error.code)
+    if (!isWished && !isWorthAnotherAttempt(error) && !isStoredLessSafely(error)) return false
     signal?.throwIfAborted()
     this.#parts.onRetry(attempt, parcel.topic)
     return true
@@ -290,15 +295,18 @@ function resultOf(
   }
 }
 
-/** The destination that the options of a send name, if they do. */
+/** The destination that the options of a send name, or else the key of the message, if they do. */
 export function destinationOf(
   message: Message,
   { queue, selector }: SendOptions,
   random: Random,
 ): Destination | undefined {
   if (queue !== undefined) return () => ofTopic(message.topic, queue)
-  if (selector === undefined) return undefined
-  return ({ queues }) => ofTopic(message.topic, selector(queues, message, random))
+  const { shardingKey, topic } = message
+  const byKey = shardingKey === undefined ? undefined : selectByHash(shardingKey)
+  const select = selector ?? byKey
+  if (select === undefined) return undefined
+  return ({ queues }) => ofTopic(topic, select(queues, message, random))
 }
 
 /** What a selector gives comes from the application, where types may not be checked. */
