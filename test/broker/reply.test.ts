@@ -145,17 +145,28 @@ describe('a reply', () => {
     expect(silent.remark).toContain('push reply message to client-1 fail.')
   })
 
-  it('that names no client, or goes to a topic that is not there, is answered with the reason', async () => {
+  it('that names no client, or goes to a topic of the system, is answered with the reason', async () => {
     const scene = await BrokerScene.started()
     const replier = scene.client()
     const nobody = await reply(scene, replier, 'CORRELATION_ID\x01c-1\x02')
     expect(nobody.code).toBe(1)
     expect(nobody.remark).toBe('reply message properties[REPLY_TO_CLIENT] is null')
-    const nowhere = await reply(scene, replier, '', 'Elsewhere_REPLY_TOPIC')
-    expect(nowhere.code).toBe(17)
-    expect(nowhere.remark).toContain('replies go to "DefaultCluster_REPLY_TOPIC"')
     const system = await reply(scene, replier, '', 'SCHEDULE_TOPIC_XXXX')
     expect(system.code).toBe(16)
+  })
+
+  it('to a topic that is not there makes it, as Java clients with a namespace do, or is refused', async () => {
+    const scene = await BrokerScene.started()
+    const requester = new Requester(scene)
+    await requester.heartbeat(scene)
+    const topic = `shop%${TOPIC}`
+    const answer = await reply(scene, scene.client(), propertiesFor(requester), topic)
+    expect(answer.code).toBe(0)
+    expect(bodiesOf(await scene.client().pull(topic, 0))).toEqual(['pong'])
+    const strict = await BrokerScene.started('autoCreateTopicEnable=false\n')
+    const refused = await reply(strict, strict.client(), '', topic)
+    expect(refused.code).toBe(17)
+    expect(refused.remark).toContain('does not exist: create it with mqadmin updateTopic')
   })
 
   it('is only pushed when storeReplyMessageEnable is false', async () => {

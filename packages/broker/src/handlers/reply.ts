@@ -13,7 +13,6 @@ import {
   offsetMessageId,
   PUSH_REPLY_MESSAGE_TO_CLIENT,
   propertyPair,
-  replyTopicOf,
   responseCode,
   SEND_REPLY_MESSAGE,
   SEND_REPLY_MESSAGE_V2,
@@ -24,6 +23,8 @@ import type { BrokerConfig } from '../config.ts'
 import { RELAY_TIMEOUT_MS } from '../limits.ts'
 import { queueFor } from '../rules/queue-choice.ts'
 import { type SendProperties, walkSendProperties } from '../rules/send-properties.ts'
+import type { SavedTable } from '../services/table-files.ts'
+import { createTopic } from '../services/topic-creation.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { ClientTable } from '../tables/clients.ts'
 import type { PeerHosts } from '../tables/peer-hosts.ts'
@@ -37,6 +38,7 @@ export interface ReplyParts {
   readonly offsetIdPrefix: string
   readonly peers: PeerHosts
   readonly random: Random
+  readonly savedTopics: SavedTable
   readonly store: Store
   readonly storeHost: HostAddress
   readonly topics: TopicTable
@@ -73,6 +75,7 @@ async function pass(
     ? keep(header, queueId, body, sent, context, parts)
     : undefined
   if (kept !== undefined) await store.settled(kept.endOffset, { waitForFlush: sent.waitStored })
+  if (!parts.savedTopics.isUpToDate) await parts.savedTopics.upToDate()
   const problem = await pushing
   const { brokerName, regionId, traceOn } = config
   const { msgId, queueOffset } = kept ?? NOT_STORED
@@ -83,19 +86,14 @@ async function pass(
   return { code: responseCode.SYSTEM_ERROR, remark: problem, header: answer }
 }
 
-function queueOf({ queueId, topic }: ReplyHeader, { config, random, topics }: ReplyParts): number {
-  const known = topics.get(topic)
-  if (known === undefined) {
-    const sentence =
-      `the topic "${topic}" does not exist: replies go to ` +
-      `"${replyTopicOf(config.brokerClusterName)}" at this broker`
-    throw new Refusal(responseCode.TOPIC_NOT_EXIST, sentence)
-  }
+function queueOf(header: ReplyHeader, parts: ReplyParts): number {
+  const { queueId, topic } = header
+  const known = parts.topics.get(topic) ?? createTopic(header, parts)
   if (isSendForbidden(topic)) {
     const sentence = `Sending message to topic[${topic}] is forbidden: only the broker writes it`
     throw new Refusal(responseCode.NO_PERMISSION, sentence)
   }
-  return queueFor(known, queueId, random)
+  return queueFor(known, queueId, parts.random)
 }
 
 /** Hands the reply to the client that its request came from; the sentence says why it could not. */
