@@ -212,6 +212,18 @@ describe('the trace of a message', () => {
     expect(producer.lostTraces).toBe(0)
   })
 
+  test('is sent when the consumer closes', async () => {
+    const cluster = await Cluster.open()
+    const producer = await cluster.producer({ messageTrace: false })
+    await cluster.run(producer.send({ topic: TOPIC, body: 'hello' }))
+    const consumer = await cluster.consume(() => undefined)
+    await cluster.world.clock.advance(1_000)
+    await cluster.run(consumer.close())
+    cluster.world.host('shop').kill()
+    expect(recordsOf(await cluster.traces())).toHaveLength(2)
+    expect(consumer.lostTraces).toBe(0)
+  })
+
   test('that no broker takes is lost and counted; sends neither wait nor fail', async () => {
     const cluster = await Cluster.open('brokerTopicEnable=true\nautoCreateTopicEnable=false')
     const producer = await cluster.producer()
