@@ -22,6 +22,8 @@ import {
   SEND_BATCH_MESSAGE,
   SEND_MESSAGE,
   SEND_MESSAGE_V2,
+  SEND_REPLY_MESSAGE,
+  SEND_REPLY_MESSAGE_V2,
   UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
   UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST,
   UPDATE_AND_CREATE_TOPIC,
@@ -42,7 +44,10 @@ const rejected =
 
 const rows: readonly RefusalRow[] = [
   {
-    commands: [SEND_MESSAGE, SEND_MESSAGE_V2, SEND_BATCH_MESSAGE, CONSUMER_SEND_MSG_BACK],
+    commands: [
+      ...[SEND_MESSAGE, SEND_MESSAGE_V2, SEND_BATCH_MESSAGE, CONSUMER_SEND_MSG_BACK],
+      ...[SEND_REPLY_MESSAGE, SEND_REPLY_MESSAGE_V2],
+    ],
     code: responseCode.SYSTEM_BUSY,
     remark: `${rejected}, send to its master`,
   },
