@@ -107,6 +107,24 @@ describe('a copy of a log', () => {
     expect(copy.host.disk.list(`${ROOT}/commitlog`)[0]).toBe(String(from).padStart(20, '0'))
   })
 
+  it('that lost its first records with the power begins anew, where the original does', async () => {
+    const original = await StoreScene.opened()
+    const copy = await StoreScene.opened(COPY)
+    await fill(original, 0, 3)
+    await copyAll(original, copy)
+    await copy.reopenAfterPowerCut()
+    expect(copy.store.isEmpty).toBe(true)
+    await fill(original, 3, 20)
+    const bytes = await original.settle(original.store.logBytes(SEGMENT_BYTES, 2 * SEGMENT_BYTES))
+    expect(copy.store.appendCopy(SEGMENT_BYTES, bytes)).toEqual({ kind: 'appended' })
+    await copyAll(original, copy)
+    expect(copy.host.disk.list(`${ROOT}/commitlog`)[0]).toBe('00000000000000016384')
+    await copy.reopen()
+    const [ofCopy, ofOriginal] = [await copy.bodies(), await original.bodies()]
+    expect(ofCopy.length).toBeGreaterThan(0)
+    expect(ofOriginal.slice(-ofCopy.length).join() === ofCopy.join()).toBe(true)
+  })
+
   it('takes no messages of its own', async () => {
     const copy = await StoreScene.opened(COPY)
     expect(() => copy.append()).toThrow('This broker is a slave')

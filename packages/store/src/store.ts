@@ -170,7 +170,7 @@ export class Store {
     return this.#parts.copy.nextOffset
   }
 
-  /** Whether the log has no segment yet. */
+  /** Whether the log has no record. */
   get isEmpty(): boolean {
     return this.#parts.log.isEmpty
   }

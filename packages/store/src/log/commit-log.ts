@@ -95,11 +95,16 @@ export class CommitLog {
     return this.#prepare(end, sizeBytes) ?? this.tail.room(sizeBytes)
   }
 
-  /** Lets an empty log begin with the segment at `start`. Refuses when the disk has no room for it. */
+  /**
+   * Lets a log without a record begin with the segment at `start`, which is not before its end.
+   * Refuses when the disk has no room for it.
+   */
   beginAt(start: number): Rejected | undefined {
-    assert(this.#folder.firstOffset === undefined, 'only an empty log begins somewhere else')
+    assert(this.isEmpty && start >= this.endOffset, 'only a log without records begins later')
     assert(start % this.#folder.segmentBytes === 0, `no segment begins at ${start}`)
+    if (this.#folder.firstOffset === start) return undefined
     try {
+      this.#folder.remove()
       this.#folder.create(start)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
@@ -112,9 +117,9 @@ export class CommitLog {
     return undefined
   }
 
-  /** Whether it has no segment yet. */
+  /** Whether it has no record. */
   get isEmpty(): boolean {
-    return this.#folder.firstOffset === undefined
+    return this.endOffset === this.minOffset
   }
 
   get segmentBytes(): number {

@@ -72,7 +72,8 @@ export class LogCopy {
    */
   append(offset: number, bytes: Buffer): CopyOutcome {
     const { log, writer } = this.#parts
-    const problem = log.isEmpty ? this.#begin(offset) : undefined
+    const isBegun = !log.isEmpty || this.#heldBytes > 0
+    const problem = isBegun ? undefined : this.#begin(offset)
     if (problem !== undefined) return problem
     assert(offset === this.nextOffset, `${offset} does not follow ${this.nextOffset}`)
     const outcome = this.#takeAll(bytes)
@@ -103,10 +104,11 @@ export class LogCopy {
 
   #begin(offset: number): CopyOutcome | undefined {
     const { log } = this.#parts
-    if (offset >= 0 && offset % log.segmentBytes === 0) return log.beginAt(offset)
+    if (offset >= log.endOffset && offset % log.segmentBytes === 0) return log.beginAt(offset)
     const reason =
-      `an empty log must begin with a segment, but the first bytes have offset ${offset} and ` +
-      `segments of ${log.segmentBytes} bytes (mappedFileSizeCommitLog)`
+      `a log without records must begin with a segment and not before ${log.endOffset}, but the ` +
+      `first bytes have offset ${offset}, and segments ${log.segmentBytes} bytes ` +
+      '(mappedFileSizeCommitLog)'
     return { kind: 'unsound', reason }
   }
 
