@@ -135,6 +135,39 @@ describe('how far half messages are done with', () => {
     expect(scene.savedOffset(OP_TOPIC)).toBe(1)
   })
 
+  test('is told with the copies behind it that have newer ones: they are no transactions', async () => {
+    const scene = await TransactionScene.started(
+      'transactionTimeOut=1000\ntransactionCheckInterval=3000\n',
+    )
+    const before = await scene.joined()
+    await before.begin('slow')
+    await scene.pass(1_500)
+    const half = await before.begin('fresh')
+    await before.begin('done')
+    await scene.pass(1_200)
+    const last = before.asked.at(-1)
+    if (last !== undefined) await before.reply(last, COMMIT)
+    expect(await scene.bodies(HALF_TOPIC)).toEqual([
+      'slow',
+      'slow',
+      'fresh',
+      'done',
+      'fresh',
+      'done',
+    ])
+    await scene.stop()
+    expect(scene.savedOffset(HALF_TOPIC)).toBe(1)
+    await scene.start()
+    expect(await scene.bodies(OP_TOPIC)).toEqual(['5,', '2,3,'])
+    const producer = await scene.joined()
+    await scene.passWith(4_000, producer)
+    expect(new Set(producer.asked.map(({ record }) => record.body.toString()))).toEqual(
+      new Set(['slow', 'fresh']),
+    )
+    await producer.end(half, COMMIT)
+    expect((await scene.bodies()).toSorted()).toEqual(['done', 'fresh'])
+  })
+
   test('passes what was asked for: its copies are behind', async () => {
     const scene = await TransactionScene.started()
     const producer = await scene.joined()

@@ -35,7 +35,8 @@ export class DueTime {
     if (this.#head.queueOffset !== queueOffset) {
       this.#head = { queueOffset, deadlineMs: nowMs + byWallMs }
     }
-    const waitMs = Math.min(byWallMs, this.#head.deadlineMs - nowMs)
+    // A rest that is less than the clock can tell would never be over.
+    const waitMs = Math.ceil(Math.min(byWallMs, this.#head.deadlineMs - nowMs))
     const apartMs = dueMs - this.#clock.nowMs()
     this.#backMs = apartMs > this.#delayMs ? apartMs - waitMs : 0
     return waitMs

@@ -83,32 +83,41 @@ export class OpLog {
   /** Writes all there is, unless the store does not take it: then it is tried again. */
   write(): void {
     while (this.#pending.length > 0) {
-      const count = this.#countThatFits()
-      const part = this.#pending.slice(0, count)
-      if (!this.#append(part, count === this.#pending.length)) return
-      this.#pending = this.#pending.slice(count)
+      const part = this.#partOf(this.#pending)
+      if (!this.#append(part, part.length === this.#pending.length)) return
+      this.#pending = this.#pending.slice(part.length)
       for (const offset of part) this.#pendingChars -= opTextOf(offset).length
     }
   }
 
-  /** How many of those that wait go into one message. */
-  #countThatFits(): number {
+  /** Writes which copies have newer ones, for whoever has the store next; all else is written. */
+  writeSuperseded(halfOffsets: readonly number[]): void {
+    for (let rest = halfOffsets; rest.length > 0; ) {
+      const part = this.#partOf(rest)
+      if (!this.#append(part, this.#pending.length === 0, true)) return
+      rest = rest.slice(part.length)
+    }
+  }
+
+  /** Those that go into one message. */
+  #partOf(halfOffsets: readonly number[]): readonly number[] {
     let chars = 0
     let count = 0
-    for (const offset of this.#pending) {
+    for (const offset of halfOffsets) {
       if (chars >= this.#parts.opMaxChars) break
       chars += opTextOf(offset).length
       count++
     }
-    return Math.max(1, count)
+    return halfOffsets.slice(0, Math.max(1, count))
   }
 
-  #append(halfOffsets: readonly number[], isComplete: boolean): boolean {
+  #append(halfOffsets: readonly number[], isComplete: boolean, isSuperseded = false): boolean {
     const { clock, logger, store, storeHost, uniqueKey } = this.#parts
     const outcome = store.append(
       opMessageOf({
         text: halfOffsets.map(opTextOf).join(''),
         isComplete,
+        isSuperseded,
         uniqueKey: uniqueKey(),
         bornTimestamp: clock.nowMs(),
         storeHost,

@@ -86,8 +86,8 @@ async function readOps(
   let completeTo = 0
   for await (const record of queueRecords(stretchOf(OP_TOPIC, OP_QUEUE, parts), parts)) {
     if (signal.aborted) break
-    const { halfOffsets, isComplete } = opOf(record)
-    for (const offset of halfOffsets) over.add(offset)
+    const { halfOffsets, isComplete, isSuperseded } = opOf(record)
+    if (!isSuperseded) for (const offset of halfOffsets) over.add(offset)
     parts.ops.found(record.queueOffset, halfOffsets)
     // Another broker's op message may leave something to tell to the next.
     completeTo = isComplete ? record.logOffset : 0
@@ -115,6 +115,7 @@ async function readHalves(
     const newest = { queueOffset, logOffset }
     if (known === undefined) open.set(first, { first, newest, storeTimestamp })
     else {
+      parts.transactions.supersede(known.newest.queueOffset)
       known.newest = newest
       known.storeTimestamp = storeTimestamp
     }

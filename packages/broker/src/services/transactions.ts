@@ -121,6 +121,7 @@ export class Transactions {
     if (this.#noting === undefined) return
     await this.#noting.stop()
     this.#ops.write()
+    this.#ops.writeSuperseded(this.#open.superseded)
     try {
       await this.#parts.store.checkpoint()
       await this.#note()

@@ -33,6 +33,9 @@ interface Look {
   readonly dueMs: number
 }
 
+/** So many entries of a list that nobody needs any more are cut off together. */
+const COMPACT_ABOVE = 1_024
+
 export class OpenTransactions {
   /** How many were ever opened: who waits for the next one waits for this. */
   readonly opened: Watermark
@@ -42,6 +45,8 @@ export class OpenTransactions {
   readonly #known = new LookList()
   /** Nobody is asked about them any more; in the order in which they were given up. */
   readonly #givenUp = new Map<number, OpenTransaction>()
+  #superseded: number[] = []
+  #pruneAbove = COMPACT_ABOVE
   #end = 0
 
   constructor(clock: Clock) {
@@ -121,9 +126,27 @@ export class OpenTransactions {
   moved(first: number, place: HalfPlace, waitMs: number): void {
     const transaction = this.#open.get(first)
     if (transaction === undefined) return
+    this.supersede(transaction.newest.queueOffset)
     transaction.newest = place
     this.beginAt(place.queueOffset + 1)
     this.#known.add({ transaction, place, dueMs: this.#clock.monotonicMs() + waitMs })
+  }
+
+  /** A copy at this queue offset has a newer one. */
+  supersede(queueOffset: number): void {
+    this.#superseded.push(queueOffset)
+    if (this.#superseded.length <= this.#pruneAbove) return
+    this.#superseded = this.superseded
+    this.#pruneAbove = Math.max(COMPACT_ABOVE, 2 * this.#superseded.length)
+  }
+
+  /**
+   * Copies that are behind the first half message that is still needed, and have newer ones: whoever
+   * reads the queue from there takes them for transactions by themselves, unless told.
+   */
+  get superseded(): number[] {
+    const lowest = this.lowest ?? this.#end
+    return this.#superseded.filter((queueOffset) => queueOffset > lowest)
   }
 
   /** No half message before this queue offset is new. */
@@ -149,9 +172,6 @@ export class OpenTransactions {
     this.#open.delete(first)
   }
 }
-
-/** So many looks at the head of the list that nobody needs any more are cut off together. */
-const COMPACT_ABOVE = 1_024
 
 /** Looks in the order in which they are due, which is also that of their copies in the queue. */
 class LookList {
