@@ -195,6 +195,19 @@ describe('the trace of a message', () => {
     expect(recordsOf(await cluster.traces('traces'))).toMatchObject([{ type: 'Pub', msgId }])
   })
 
+  test('has the names that the application uses, whatever its namespace, and goes to the same topic', async () => {
+    const cluster = await Cluster.open()
+    const producer = await cluster.producer({ namespace: 'mall' })
+    await cluster.run(producer.send({ topic: TOPIC, body: 'hello' }))
+    await cluster.consume(() => undefined, { namespace: 'mall' })
+    await cluster.world.clock.advance(1_000)
+    expect(recordsOf(await cluster.traces())).toMatchObject([
+      { type: 'Pub', group: 'senders', topic: TOPIC },
+      { type: 'SubBefore', group: 'shop' },
+      { type: 'SubAfter', group: 'shop' },
+    ])
+  })
+
   test('is not written where the broker does not want it', async () => {
     const cluster = await Cluster.open('traceTopicEnable=true\ntraceOn=false')
     const producer = await cluster.producer()
