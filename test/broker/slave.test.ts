@@ -18,6 +18,7 @@ import {
   RECALL_MESSAGE,
   REGISTER_BROKER,
   responseCode,
+  SEND_REPLY_MESSAGE,
   topicConfig,
   UPDATE_AND_CREATE_TOPIC,
   UPDATE_CONSUMER_OFFSET,
@@ -229,6 +230,12 @@ describe('a request to a slave', () => {
   }
   test.each([
     ['gives back a message', CONSUMER_SEND_MSG_BACK, offsets, responseCode.SYSTEM_BUSY],
+    [
+      'replies to a request',
+      SEND_REPLY_MESSAGE,
+      { topic: 'DefaultCluster_REPLY_TOPIC', queueId: 0 },
+      responseCode.SYSTEM_BUSY,
+    ],
     ['ends a transaction', END_TRANSACTION, end, responseCode.SLAVE_NOT_AVAILABLE],
     [
       'recalls a message',
