@@ -25,6 +25,12 @@ interface Told {
   readonly text: string
 }
 
+/** How both sides name and send. */
+interface Way {
+  readonly namespace?: string
+  readonly compressType?: 'lz4'
+}
+
 class Stage {
   readonly namesrv: string
   readonly #closing: (() => Promise<void>)[] = []
@@ -45,21 +51,26 @@ class Stage {
     return new Stage(namesrv, broker)
   }
 
-  async topic(): Promise<string> {
+  async topic({ namespace }: Way = {}): Promise<string> {
     const topic = `questions-${++this.#topics}`
-    await makeTopic({ namesrv: this.namesrv, broker: this.broker.addr }, topic, 2)
+    const prefix = namespace === undefined ? '' : `${namespace}%`
+    await makeTopic({ namesrv: this.namesrv, broker: this.broker.addr }, prefix + topic, 2)
     return topic
   }
 
-  java(version: ClientVersion, flags: Readonly<Record<string, string>>): Child {
+  java(version: ClientVersion, given: Readonly<Record<string, string>>, way: Way): Child {
     const home = makeDir(inject('runDir'), 'java-questions')
+    const { compressType, namespace } = way
+    const flags = { ...given, ...(namespace === undefined ? {} : { namespace }) }
     const all = { namesrv: this.namesrv, ...flags }
+    const codec = compressType === undefined ? 'ZLIB' : compressType.toUpperCase()
     const child = new Child({
-      name: `Java ${version} that is to ${flags['role']}`,
+      name: `Java ${version} that is to ${given['role']}`,
       command: 'java',
       args: [
         ...gentleJvm,
         ...['-Xms32m', '-Xmx192m', `-Duser.home=${home}`],
+        `-Drocketmq.message.compressType=${codec}`,
         ...['-cp', classPath(version === '4.9.8' ? 'apache-4' : 'apache-5'), 'Questions'],
         ...Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]),
       ],
@@ -73,24 +84,26 @@ class Stage {
     return child
   }
 
-  async javaAnswers(version: ClientVersion, topic: string): Promise<Child> {
-    const child = this.java(version, { role: 'answer', group: `${topic}-answerers`, topic })
+  async javaAnswers(version: ClientVersion, topic: string, way: Way = {}): Promise<Child> {
+    const names = { role: 'answer', group: `${topic}-answerers`, topic }
+    const child = this.java(version, names, way)
     await child.waitFor('start', () => toldBy(child, 'ready')[0], WAIT_MS)
     return child
   }
 
-  async javaAsks(version: ClientVersion, topic: string): Promise<readonly Told[]> {
+  async javaAsks(version: ClientVersion, topic: string, way: Way = {}): Promise<readonly Told[]> {
     const sync = String(version === '4.9.8')
     const numbers = { from: '0', count: String(COUNT), wait: String(WAIT_MS), sync }
-    const child = this.java(version, { role: 'ask', group: `${topic}-askers`, topic, ...numbers })
+    const names = { role: 'ask', group: `${topic}-askers`, topic }
+    const child = this.java(version, { ...names, ...numbers }, way)
     await child.waitFor('end of its requests', () => toldBy(child, 'done')[0], 2 * WAIT_MS)
     expect(toldBy(child, 'unanswered')).toMatchObject([{ index: COUNT }])
     expect(toldBy(child, 'unanswered')[0]?.text).toMatch(/(?:wait|no) reply message/)
     return toldBy(child, 'replied').sort((a, b) => a.index - b.index)
   }
 
-  async weAnswer(topic: string): Promise<void> {
-    const options = { group: `${topic}-answerers`, namesrvAddr: this.namesrv }
+  async weAnswer(topic: string, { namespace = '' }: Way = {}): Promise<void> {
+    const options = { group: `${topic}-answerers`, namesrvAddr: this.namesrv, namespace }
     const consumer = new PushConsumer({ ...options, consumeFromWhere: 'first' })
     consumer.subscribe(topic, '*', async (message, context) => {
       await context.reply(message, `ours:${message.body}`, { properties: { colour: 'blue' } })
@@ -99,8 +112,8 @@ class Stage {
     this.#closing.push(() => consumer.close())
   }
 
-  async weAsk(topic: string): Promise<readonly Told[]> {
-    const options = { group: `${topic}-askers`, namesrvAddr: this.namesrv }
+  async weAsk(topic: string, way: Way = {}): Promise<readonly Told[]> {
+    const options = { group: `${topic}-askers`, namesrvAddr: this.namesrv, ...way }
     const producer = new DefaultProducer(options)
     await producer.start()
     this.#closing.push(() => producer.close())
@@ -159,6 +172,20 @@ describe.each([
       const topic = await stage.topic()
       const child = await stage.javaAnswers(version, topic)
       expect(await stage.weAsk(topic)).toEqual(repliesOf('java', 'green'))
+      expect(toldBy(child, 'unreplied')).toEqual([])
+    })
+
+    test('does both in a namespace, with bodies compressed as both can', async () => {
+      const way: Way = {
+        namespace: 'shop',
+        ...(version === '5.3.3' ? { compressType: 'lz4' } : {}),
+      }
+      const first = await stage.topic(way)
+      await stage.weAnswer(first, way)
+      expect(await stage.javaAsks(version, first, way)).toEqual(repliesOf('ours', 'blue'))
+      const second = await stage.topic(way)
+      const child = await stage.javaAnswers(version, second, way)
+      expect(await stage.weAsk(second, way)).toEqual(repliesOf('java', 'green'))
       expect(toldBy(child, 'unreplied')).toEqual([])
     })
 

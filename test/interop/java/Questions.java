@@ -8,7 +8,7 @@
  * sends requests I to I + N - 1, the even ones one by one, then the odd ones all at once, with callbacks,
  * and last a request that nobody answers. Clients from 5.0 on end a request without a selector as soon as
  * it is stored (issue 9319 of apache/rocketmq): with --sync false all of them have one, and a callback.
- * Each third body is long enough to be compressed. It prints one JSON object per line on standard output;
+ * Each third body is long enough to be compressed. --namespace N puts all names into it. It prints one JSON object per line on standard output;
  * `event` says what the line is about.
  */
 
@@ -56,6 +56,7 @@ public final class Questions {
     private static DefaultMQProducer producerOf(Map<String, String> options) throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer(options.get("group") + "-producer");
         producer.setNamesrvAddr(options.get("namesrv"));
+        producer.setNamespace(options.get("namespace"));
         producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
         producer.start();
         return producer;
@@ -147,6 +148,7 @@ public final class Questions {
         DefaultMQProducer producer = producerOf(options);
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(options.get("group"));
         consumer.setNamesrvAddr(options.get("namesrv"));
+        consumer.setNamespace(options.get("namespace"));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setPullTimeDelayMillsWhenException(200);
         consumer.subscribe(options.get("topic"), "*");
