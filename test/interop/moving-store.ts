@@ -47,7 +47,7 @@ export class MovingStore {
   }
 
   /** Starts a broker on the directory. Never two at once: they do not see each other's locks. */
-  open(family: ServerFamily): Promise<Broker> {
+  open(family: ServerFamily, settings: Readonly<Record<string, string>> = {}): Promise<Broker> {
     return family.startBroker(this.#runDir, {
       ...{ namesrv: this.#namesrv, name: travelBroker, clusterName, port: this.port },
       settings: {
@@ -58,6 +58,7 @@ export class MovingStore {
         maxHashSlotNum: String(indexSlots),
         maxIndexNum: String(indexEntries),
         flushConsumerOffsetInterval: '100',
+        ...settings,
       },
     })
   }
