@@ -389,7 +389,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
   handleDelays(router, { delayOffsets, store })
-  handleWaiting(router, { clock, config, store, timers, transactions })
+  handleWaiting(router, { clock, config, store, timerRules, timers, transactions })
   handleTimers(router, {
     ...{
       clock,

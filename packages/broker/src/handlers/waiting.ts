@@ -20,7 +20,7 @@ import { CorruptionError, type Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import { MAX_LISTED, MAX_LOOKED_THROUGH } from '../limits.ts'
 import { halfOf } from '../rules/half-message.ts'
-import { recallKey } from '../rules/timed.ts'
+import { recallKey, type TimerRules } from '../rules/timed.ts'
 import type { Transactions } from '../services/transactions.ts'
 import type { PendingTimer, PendingTimers } from '../tables/pending-timers.ts'
 
@@ -29,6 +29,7 @@ export interface WaitingParts {
   readonly config: BrokerConfig
   readonly store: Store
   readonly timers: PendingTimers
+  readonly timerRules: TimerRules
   readonly transactions: Transactions
 }
 
@@ -49,7 +50,8 @@ function countOf(asked: number = DEFAULT_COUNT): number {
   return Math.max(1, Math.min(asked, MAX_LISTED))
 }
 
-async function timersOf(topic: string, maxCount: number, { config, store, timers }: WaitingParts) {
+async function timersOf(topic: string, maxCount: number, parts: WaitingParts) {
+  const { store, timers } = parts
   const countsByTopic = Object.fromEntries(timers.countsByTopic())
   const { count } = timers
   const found: PendingTimer[] = []
@@ -71,7 +73,7 @@ async function timersOf(topic: string, maxCount: number, { config, store, timers
   const listed: ListedTimer[] = []
   for (const { logOffset, wakeMs } of found) {
     const record = await recordAt(store, logOffset)
-    if (record !== undefined) listed.push(timerOf(record, wakeMs, calledOff, config.brokerName))
+    if (record !== undefined) listed.push(timerOf(record, wakeMs, calledOff, parts))
   }
   return { count, countsByTopic, timers: listed, hasMore }
 }
@@ -80,19 +82,20 @@ function timerOf(
   record: StoredRecord,
   wakeMs: number,
   calledOff: ReadonlySet<string>,
-  brokerName: string,
+  { config: { brokerName }, timerRules }: WaitingParts,
 ): ListedTimer {
   const properties = decodeProperties(record.properties)
   const waiting = waitingOf(record, properties)
   const { topic, uniqueKey } = waiting
-  const dueTimestamp = Number(properties.get('TIMER_OUT_MS') ?? wakeMs)
+  const slotMs = Number(properties.get('TIMER_OUT_MS') ?? wakeMs)
   return {
-    dueTimestamp,
+    // What is due within a slot is delivered when the slot is over.
+    dueTimestamp: slotMs + timerRules.precisionMs,
     ...waiting,
     isRecalled: calledOff.has(recallKey(topic, uniqueKey)),
-    // The end of a slot belongs to the slot before: what has this time comes into the same one.
+    // The start of a slot belongs to the one before: what has this time comes into the same one.
     recallHandle: encodeRecallHandle({
-      ...{ topic, brokerName, timestampMs: dueTimestamp + 1, uniqueKey },
+      ...{ topic, brokerName, timestampMs: slotMs + 1, uniqueKey },
     }),
   }
 }
