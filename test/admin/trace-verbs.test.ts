@@ -1,5 +1,5 @@
 /** The verbs about traces and audits, on a cluster of ours. */
-import { encodeTrace } from '@rockhopper/protocol'
+import { encodeTrace, type SubAfterTrace } from '@rockhopper/protocol'
 import { describe, expect, test } from 'vitest'
 import { ClusterScene, messages } from './cluster-scene.ts'
 
@@ -61,10 +61,12 @@ describe('queryMsgTraceById', () => {
 
   test('reads what older clients wrote, from a topic of another name', async () => {
     const scene = await ClusterScene.started()
-    const after = {
-      ...{ type: 'SubAfter', requestId: 'r', msgId: 'ID', costMs: 3, isSuccess: true },
-      ...{ keys: undefined, end: 'success', timestampMs: undefined, group: undefined },
-    } as const
+    const after: SubAfterTrace = {
+      ...{ requestId: 'r', msgId: 'ID', costMs: 3, isSuccess: true, keys: undefined },
+      ...{ timestampMs: undefined, group: undefined },
+      type: 'SubAfter',
+      end: 'success',
+    }
     const body = `${encodeTrace(after).split('\x01').slice(0, 6).join('\x01')}\x02`
     await scene.send({ topic: 'traces', body, keys: 'ID' })
     await scene.world.clock.advance(1_000)

@@ -2,7 +2,7 @@
  * Traces of messages: what our clients and the unmodified Java clients write, on Apache's broker and
  * on ours, is read by Apache's mqadmin and by ours, and both print the same.
  */
-import { PushConsumer, TransactionProducer } from '@rockhopper/client'
+import { PushConsumer, type TransactionListener, TransactionProducer } from '@rockhopper/client'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Child, endAll } from '../processes/child.ts'
 import { apache, gentleJvm, logDirOf, logTail } from './apache.ts'
@@ -87,10 +87,10 @@ class Stage {
   async ourClients(): Promise<Traced> {
     const { topic, ...groups } = await this.#topic('ours')
     const observed = { namesrvAddr: this.#namesrv, messageTrace: true }
-    const listener = {
+    const listener: TransactionListener = {
       executeLocalTransaction: () => 'commit',
       checkLocalTransaction: () => 'commit',
-    } as const
+    }
     const producer = new TransactionProducer({ ...observed, group: groups.producer, listener })
     await producer.start()
     const messages = Array.from({ length: COUNT }, (_, i) => {

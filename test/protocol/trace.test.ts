@@ -1,6 +1,15 @@
 /** What clients write of their messages is what Apache's encoder writes, byte for byte. */
 import { readFileSync } from 'node:fs'
-import { decodeTraces, encodeTrace, HANDLER_ENDS, type TraceRecord } from '@rockhopper/protocol'
+import {
+  decodeTraces,
+  type EndTransactionTrace,
+  encodeTrace,
+  HANDLER_ENDS,
+  type PubTrace,
+  type SubAfterTrace,
+  type SubBeforeTrace,
+  type TraceRecord,
+} from '@rockhopper/protocol'
 import { describe, expect, it } from 'vitest'
 
 interface Golden {
@@ -21,22 +30,34 @@ const produced = {
   msgId: 'ID1',
 }
 const storeHost = '127.0.0.1:10911'
-const pub = {
-  ...{ type: 'Pub', ...produced, tags: 'red', keys: 'k1 k2', storeHost, bodyLength: 42, costMs: 7 },
-  ...{ kind: 'normal', offsetMsgId: '7F00000100002A9F0000000000000400', isSuccess: true },
-} as const
-const before = {
-  ...{ type: 'SubBefore', timestampMs: produced.timestampMs, regionId: 'DefaultRegion' },
-  ...{ group: 'billing', requestId: 'REQ01', msgId: 'ID1', retryTimes: 2, keys: 'k1' },
-} as const
-const after = {
-  ...{ type: 'SubAfter', requestId: 'REQ01', msgId: 'ID1', costMs: 7, isSuccess: true },
-  ...{ keys: 'k1', end: 'success', timestampMs: produced.timestampMs, group: 'billing' },
-} as const
-const end = {
-  ...{ type: 'EndTransaction', ...produced, tags: 'red', keys: 'k1', storeHost },
-  ...{ kind: 'committed', transactionId: 'TX01', state: 'COMMIT_MESSAGE', fromCheck: false },
-} as const
+const pub: PubTrace = {
+  ...produced,
+  type: 'Pub',
+  ...{ tags: 'red', keys: 'k1 k2', storeHost, bodyLength: 42, costMs: 7 },
+  kind: 'normal',
+  offsetMsgId: '7F00000100002A9F0000000000000400',
+  isSuccess: true,
+}
+const before: SubBeforeTrace = {
+  type: 'SubBefore',
+  ...{ timestampMs: produced.timestampMs, regionId: 'DefaultRegion', group: 'billing' },
+  ...{ requestId: 'REQ01', msgId: 'ID1', retryTimes: 2, keys: 'k1' },
+}
+const after: SubAfterTrace = {
+  type: 'SubAfter',
+  ...{ requestId: 'REQ01', msgId: 'ID1', costMs: 7, isSuccess: true, keys: 'k1' },
+  end: 'success',
+  ...{ timestampMs: produced.timestampMs, group: 'billing' },
+}
+const end: EndTransactionTrace = {
+  ...produced,
+  type: 'EndTransaction',
+  ...{ tags: 'red', keys: 'k1', storeHost },
+  kind: 'committed',
+  transactionId: 'TX01',
+  state: 'COMMIT_MESSAGE',
+  fromCheck: false,
+}
 
 const records: readonly (readonly [string, readonly TraceRecord[]])[] = [
   ['pub', [pub]],
