@@ -128,11 +128,12 @@ function late(evidence: TimerEvidence): string[] {
 }
 
 /** Whether it must be delivered. */
-function isPromised({ recallMs, storedMs }: TimedSend, evidence: TimerEvidence): boolean {
+function isPromised({ recallMs, sentMs, storedMs }: TimedSend, evidence: TimerEvidence): boolean {
   if (storedMs === undefined || recallMs !== undefined) return false
   if (evidence.isSync) return true
   return !evidence.history.powerLosses.some((lossMs) => {
-    return lossMs >= storedMs && lossMs < storedMs + UNSAFE_MS
+    // What a broker said before it may still be on its way.
+    return lossMs >= sentMs && lossMs < storedMs + UNSAFE_MS
   })
 }
 
