@@ -388,7 +388,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   handleReplies(router, { ...putting, clients, clock, logger, offsetIdPrefix: idPrefix, peers })
   handleTransactions(router, { logger, store, transactions })
   handleSendBacks(router, putting)
-  handleDelays(router, { delayOffsets, store })
+  handleDelays(router, { delayOffsets, isCopy: isSlave(config), store })
   handleWaiting(router, { clock, config, store, timerRules, timers, transactions })
   handleTimers(router, {
     ...{

@@ -11,7 +11,7 @@ import {
   type Loop,
   type Stream,
 } from '@rockhopper/host'
-import type { Stretch } from './common-prefix.ts'
+import type { Stretch } from './equal-prefix.ts'
 import {
   encodeFrameHead,
   encodeLetter,
@@ -54,6 +54,8 @@ export interface LeaderOptions {
   readonly enough: number
   /** Told whenever enough followers have more. */
   readonly onReplicated: (to: number) => void
+  /** Told when a follower is gone: who waits for it may be told so. */
+  readonly onLost?: () => void
 }
 
 /** One follower, as an operator sees it. */
@@ -208,6 +210,7 @@ export class LeaderDriver {
 
   #step(event: LeaderEvent): void {
     for (const effect of this.#leader.step(event)) this.#do(effect)
+    if (event.kind === 'closed') this.#options.onLost?.()
   }
 
   #do(effect: LeaderEffect): void {

@@ -24,12 +24,14 @@ interface Followers {
 const NOBODY: Followers = { followersNear: 0 }
 
 export class ReplicationAcks implements Replicas {
+  readonly #clock: Clock
   readonly #rules: AckRules
-  /** Enough slaves have everything before. */
-  readonly #replicated: Watermark
+  /** Enough slaves have everything before. Another one takes its place when they are gone. */
+  #replicated: Watermark
   #followers: Followers = NOBODY
 
   constructor(clock: Clock, rules: AckRules) {
+    this.#clock = clock
     this.#rules = rules
     this.#replicated = new Watermark(clock, 0)
   }
@@ -41,6 +43,17 @@ export class ReplicationAcks implements Replicas {
 
   readonly replicated = (to: number): void => {
     this.#replicated.advance(to)
+  }
+
+  /**
+   * A slave is gone. Who waits for slaves that are not there learns it now, and not when its time is
+   * over: the sender may have no longer than that.
+   */
+  lost(): void {
+    if (this.#followers.followersNear >= this.#rules.enough) return
+    const waitedFor = this.#replicated
+    this.#replicated = new Watermark(this.#clock, waitedFor.value)
+    waitedFor.close()
   }
 
   /** Ends all waits. */
@@ -63,11 +76,12 @@ export class ReplicationAcks implements Replicas {
     const { enough, timeoutMs } = this.#rules
     if (endOffset <= this.#replicated.value) return 'ok'
     if (this.#followers.followersNear < enough) return 'replica-absent'
-    const reached = this.#replicated.reached(endOffset, { timeoutMs })
-    return reached === true ? 'ok' : reached.then(outcomeOf)
+    const mark = this.#replicated
+    const reached = mark.reached(endOffset, { timeoutMs })
+    if (reached === true) return 'ok'
+    return reached.then((isReached) => {
+      if (isReached) return 'ok'
+      return mark === this.#replicated ? 'replica-timeout' : 'replica-absent'
+    })
   }
-}
-
-function outcomeOf(isReached: boolean): ReplicaOutcome {
-  return isReached ? 'ok' : 'replica-timeout'
 }

@@ -44,7 +44,7 @@ export class MasterReplication implements Replication {
   constructor(host: Host, { acks, ...parts }: MasterParts) {
     this.#acks = acks
     this.#store = parts.store
-    this.#leader = leaderOf(host, parts, (to) => acks?.replicated(to))
+    this.#leader = leaderOf(host, parts, acks)
   }
 
   get status(): HaStatus {
@@ -85,7 +85,7 @@ export class SlaveReplication implements Replication {
   constructor(host: Host, parts: SlaveParts) {
     this.#parts = parts
     const { config, onDiverged, store } = parts
-    this.#leader = leaderOf(host, parts, () => {})
+    this.#leader = leaderOf(host, parts, undefined)
     this.#follower = new FollowerDriver(host, {
       log: followerLog(config, store),
       heartbeatMs: config.haSendHeartbeatInterval,
@@ -141,7 +141,7 @@ export function slavesNeeded({ inSyncReplicas }: BrokerConfig): number {
 function leaderOf(
   host: Host,
   { address, config, store }: BrokerParts,
-  onReplicated: (to: number) => void,
+  acks: ReplicationAcks | undefined,
 ): LeaderDriver {
   return new LeaderDriver(host, {
     address,
@@ -154,7 +154,8 @@ function leaderOf(
       ? config.maxHaTransferByteInSecond
       : Number.POSITIVE_INFINITY,
     enough: slavesNeeded(config),
-    onReplicated,
+    onReplicated: (to) => acks?.replicated(to),
+    onLost: () => acks?.lost(),
   })
 }
 

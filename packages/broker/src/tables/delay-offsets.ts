@@ -37,7 +37,7 @@ export class DelayOffsetTable {
     this.#clock = clock
   }
 
-  /** What the file said at the start. */
+  /** What the file said at the start, or the master that is followed said last. */
   get saved(): SavedDelays {
     return this.#saved
   }
