@@ -3,7 +3,7 @@
  * a promise. A seed repeats its run exactly, whatever was run before it. With `--store` they are
  * lives of a store alone, with `--flips` single bits of a stopped store are flipped instead, with
  * `--group` members of consumer groups come and go over two brokers, with `--timers` messages wait for
- * days.
+ * days, with `--replicas` two masters and their slaves are under faults.
  */
 import { built } from './built.mjs'
 
@@ -14,11 +14,12 @@ const FINDINGS_SHOWN = 20
 
 /**
  * @typedef {{ seeds: string, seed: string, story?: boolean, faults: boolean, store?: boolean,
- *   group?: boolean, timers?: boolean, flips?: string }} Flags
+ *   group?: boolean, timers?: boolean, replicas?: boolean, flips?: string }} Flags
  * @typedef {import('@rockhopper/sim').SimulationReport} Report
  * @typedef {import('@rockhopper/sim').StoreReport} StoreReport
  * @typedef {import('@rockhopper/sim').StormReport} StormReport
  * @typedef {import('@rockhopper/sim').TimerReport} TimerReport
+ * @typedef {import('@rockhopper/sim').ReplicaReport} ReplicaReport
  * @typedef {import('@rockhopper/sim').Finding} Finding
  */
 
@@ -32,6 +33,7 @@ export async function runSimulations(args) {
   if (flags.flips !== undefined) return runFlips(sim, flags, Number(flags.flips))
   if (flags.group === true) return runGroups(sim, flags)
   if (flags.timers === true) return runTimers(sim, flags)
+  if (flags.replicas === true) return runReplicas(sim, flags)
   return flags.store === true ? runStores(sim, flags) : runClusters(sim, flags)
 }
 
@@ -167,6 +169,39 @@ async function runTimers({ simulateTimers, storyOfTimers }, { seeds, seed, story
 /**
  * @param {typeof import('@rockhopper/sim')} sim
  * @param {Flags} flags
+ */
+async function runReplicas({ simulateReplicas, storyOfReplicas }, { seeds, seed, story, faults }) {
+  const strays = collectStrays()
+  const interruption = interrupted()
+  const startMs = performance.now()
+  const sums = { failures: 0, acknowledged: 0, delivered: 0, faults: 0, events: 0 }
+  let played = 0
+  for (; played < Number(seeds) && !interruption.aborted; played++) {
+    /** @type {ReplicaReport} */
+    const report = await simulateReplicas(Number(seed) + played, { faults })
+    const found = [...report.findings, ...strays.splice(0)]
+    sums.acknowledged += report.acknowledgedCount
+    sums.delivered += report.deliveredCount
+    sums.faults += report.faultCount
+    sums.events += report.eventCount
+    if (found.length > 0) sums.failures++
+    if (found.length > 0 || story) say(storyOfReplicas({ ...report, findings: found }))
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  const cpuMs = process.cpuUsage().user / 1000
+  say(
+    `sim: ${played} runs of masters and slaves from seed ${seed}, ${sums.failures} broke a promise; ` +
+      `${sums.acknowledged.toLocaleString('en')} messages acknowledged, ` +
+      `${sums.delivered.toLocaleString('en')} delivered, ${sums.faults.toLocaleString('en')} faults, ` +
+      `${sums.events.toLocaleString('en')} events in ${seconds.toFixed(1)} s ` +
+      `(${(cpuMs / Math.max(1, played)).toFixed(0)} ms of processor time per run)`,
+  )
+  return sums.failures === 0 ? 0 : 1
+}
+
+/**
+ * @param {typeof import('@rockhopper/sim')} sim
+ * @param {Flags} flags
  * @param {number} wanted
  */
 async function runFlips({ FLIP_ENDINGS, flipBits }, { seed }, wanted) {
@@ -215,6 +250,7 @@ async function readFlags(args) {
     .option('--store', 'lives of a store alone instead of clusters')
     .option('--group', 'storms over consumer groups instead of clusters')
     .option('--timers', 'days of delayed messages instead of clusters')
+    .option('--replicas', 'two masters and their slaves instead of clusters of one broker')
     .option('--flips <count>', 'flip so many single bits of stopped stores instead', wholeNumber)
     .option('--no-faults', 'let nothing go wrong')
     .allowExcessArguments(false)

@@ -22,6 +22,15 @@ export type { SimHost, SimHostOptions } from './host.ts'
 export type { Fate } from './inode.ts'
 export type { LogLevel, LogLine } from './process.ts'
 export { SimRandom } from './random.ts'
+export { judgeReplicas, type ReplicaEvidence } from './replicas/replica-checker.ts'
+export { type ReplicaDelivery, ReplicaHistory } from './replicas/replica-history.ts'
+export { type Loss, mayBeLost, type ReplicaMode } from './replicas/replica-mode.ts'
+export {
+  type ReplicaOptions,
+  type ReplicaReport,
+  simulateReplicas,
+} from './replicas/replica-run.ts'
+export { storyOfReplicas } from './replicas/replica-story.ts'
 export {
   type Incident,
   type SimulationOptions,

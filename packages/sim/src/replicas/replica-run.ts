@@ -1,0 +1,274 @@
+/**
+ * Two masters and their slaves, from one seed: producers send and a group consumes while machines,
+ * disks and wires fail; then all is mended, everything has to come right by itself, and what happened
+ * is judged. Owns its world; the same seed with the same options repeats it event for event.
+ */
+import type { BrokerConfig } from '@rockhopper/broker'
+import type { Host } from '@rockhopper/host'
+import type { Finding } from '../checker.ts'
+import type { SimRandom } from '../random.ts'
+import type { Incident } from '../simulation.ts'
+import { createWorld, type SimWorld } from '../world.ts'
+import { judgeReplicas } from './replica-checker.ts'
+import { ReplicaCluster } from './replica-cluster.ts'
+import { ReplicaConsumer } from './replica-consumer.ts'
+import { ReplicaHistory } from './replica-history.ts'
+import { differenceOf } from './replica-logs.ts'
+import { drawMode, type ReplicaMode, sentenceOfMode } from './replica-mode.ts'
+import { ReplicaOperator, type StoredMessage } from './replica-operator.ts'
+import { ReplicaProducer } from './replica-producer.ts'
+
+const TOPIC = 'replicated'
+const KIB = 1024
+/** Small files of the log: so that it rolls now and then. */
+const SEGMENT_BYTES = [32 * KIB, 64 * KIB, 256 * KIB]
+const LOAD_MS = 6_000
+const START_LIMIT_MS = 30_000
+/** Slaves ask for the tables of their master every 3 s. */
+const CALM_MS = 4_000
+const LOOK_MS = 1_000
+/** How long after the last fault everything must be right again. */
+const RECOVERY_LIMIT_MS = 120_000
+/** Longer than a send may take. */
+const SETTLE_MS = 4_000
+const READ_LIMIT_MS = 60_000
+
+export interface ReplicaOptions {
+  /** Whether things go wrong; true when absent. */
+  readonly faults?: boolean
+  /** How a test plants a bug: in the settings of brokers, */
+  readonly brokerSettings?: Partial<BrokerConfig>
+  /** in how they replicate, */
+  readonly mode?: Partial<ReplicaMode>
+  /** or between a process and its doors. */
+  readonly doors?: (doors: Host, hostName: string) => Host
+}
+
+export interface ReplicaReport {
+  readonly seed: number
+  /** What the seed has chosen, as a sentence. */
+  readonly setting: string
+  /** The hash of everything that happened. */
+  readonly trace: string
+  readonly eventCount: number
+  /** Virtual time that passed. */
+  readonly durationMs: number
+  readonly sentCount: number
+  readonly acknowledgedCount: number
+  readonly storedCount: number
+  readonly deliveredCount: number
+  readonly faultCount: number
+  readonly incidents: readonly Incident[]
+  /** Every promise that was broken; empty when all is well. */
+  readonly findings: readonly Finding[]
+}
+
+/** What is drawn from the seed before anything begins. */
+interface Setting {
+  readonly mode: ReplicaMode
+  readonly nameServers: number
+  readonly producers: number
+  readonly consumers: number
+  readonly queueCount: number
+  readonly segmentBytes: number
+  readonly queueSegmentUnits: number
+}
+
+/** Plays the run of a seed. Never rejects: what goes wrong is in the findings. */
+export async function simulateReplicas(
+  seed: number,
+  options: ReplicaOptions = {},
+): Promise<ReplicaReport> {
+  const run = new ReplicaRun(seed, options)
+  await run.play()
+  return run.report()
+}
+
+class ReplicaRun {
+  readonly #world: SimWorld
+  readonly #setting: Setting
+  readonly #history: ReplicaHistory
+  readonly #cluster: ReplicaCluster
+  readonly #operator: ReplicaOperator
+  readonly #producers: readonly ReplicaProducer[]
+  readonly #consumers: readonly ReplicaConsumer[]
+  readonly #incidents: Incident[] = []
+  readonly #findings: Finding[] = []
+  #storedCount = 0
+  #isSending = true
+
+  constructor(seed: number, options: ReplicaOptions) {
+    const doors = options.doors ?? ((given: Host): Host => given)
+    const world = createWorld(seed)
+    this.#world = world
+    this.#setting = draw(world.random.fork(), options)
+    this.#history = new ReplicaHistory(
+      () => world.clock.monotonicMs(),
+      (what) => world.note(what),
+    )
+    this.#cluster = new ReplicaCluster(world, {
+      ...this.#setting,
+      doors,
+      brokerSettings: options.brokerSettings ?? {},
+      onFailure: (name, error) => this.#tell(`${name} has failed: ${error.message}`),
+    })
+    this.#operator = new ReplicaOperator(world.host('operator').doors, this.#cluster, TOPIC)
+    const { nameServerAddresses: namesrvAddr } = this.#cluster
+    const shared = { doors, namesrvAddr, topic: TOPIC, history: this.#history }
+    this.#producers = Array.from({ length: this.#setting.producers }, (_, index) => {
+      const host = world.host(`producer-${index + 1}`)
+      const isSending = (): boolean => this.#isSending
+      return new ReplicaProducer({ ...shared, host, isSending, random: world.random.fork() })
+    })
+    this.#consumers = Array.from({ length: this.#setting.consumers }, (_, index) => {
+      const host = world.host(`consumer-${index + 1}`)
+      return new ReplicaConsumer({ ...shared, host, random: world.random.fork() })
+    })
+  }
+
+  async play(): Promise<void> {
+    try {
+      await this.#start()
+      await this.#world.clock.advance(LOAD_MS)
+      await this.#mend()
+      await this.#judge()
+    } catch (error) {
+      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.#findings.push({ rule: 'nothing fails for a reason nobody foresaw', sentence })
+    }
+  }
+
+  report(): ReplicaReport {
+    const { deliveries, sent } = this.#history
+    return {
+      seed: this.#world.seed,
+      setting: sentenceOf(this.#setting),
+      trace: this.#world.trace(),
+      eventCount: this.#world.eventCount,
+      durationMs: this.#world.clock.monotonicMs(),
+      sentCount: sent.length,
+      acknowledgedCount: sent.filter(({ acknowledged }) => acknowledged !== undefined).length,
+      storedCount: this.#storedCount,
+      deliveredCount: deliveries.length,
+      faultCount: 0,
+      incidents: this.#incidents,
+      findings: this.#findings,
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { clock } = this.#world
+    this.#cluster.start()
+    await clock.run(() => this.#cluster.isUp, START_LIMIT_MS)
+    for (const master of this.#cluster.masters) {
+      const creation = this.#operator.createTopic(master, this.#setting.queueCount)
+      await clock.settle(creation, START_LIMIT_MS)
+    }
+    for (const consumer of this.#consumers) this.#launch(consumer.join())
+    await clock.advance(CALM_MS)
+    for (const producer of this.#producers) this.#launch(producer.run())
+  }
+
+  /** What an application rejects with is a bug in a client: it handles what can be expected. */
+  #launch(running: Promise<void>): void {
+    running.catch((error: unknown) => {
+      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.#findings.push({ rule: 'a client throws only what it says it throws', sentence })
+    })
+  }
+
+  /** All faults are over: from here on everything has to come right by itself. */
+  async #mend(): Promise<void> {
+    const { clock } = this.#world
+    this.#tell('all is well again')
+    const mendedMs = clock.monotonicMs()
+    await this.#wait('each producer gets a message through', () =>
+      this.#producers.every(({ gotThroughMs }) => gotThroughMs >= mendedMs)
+        ? undefined
+        : 'a producer got nothing through',
+    )
+    this.#isSending = false
+    await clock.advance(SETTLE_MS)
+    await this.#wait('each broker is registered with each name server', () =>
+      clock.settle(this.#operator.missing(), READ_LIMIT_MS),
+    )
+    await this.#wait('the log of each slave becomes that of its master', () => this.#difference())
+    await this.#wait('the group consumes everything', () => this.#unconsumed())
+    this.#tell('everything is consumed')
+  }
+
+  #difference(): string | undefined {
+    for (const master of this.#cluster.masters) {
+      for (const slave of this.#cluster.slavesOf(master)) {
+        const difference = differenceOf(master, slave)
+        if (difference !== undefined) return difference
+      }
+    }
+    return undefined
+  }
+
+  async #unconsumed(): Promise<string | undefined> {
+    const progress = await this.#world.clock.settle(this.#operator.progress(), READ_LIMIT_MS)
+    if (progress === undefined) return 'nobody knows how far the group is'
+    for (const { committedOffset, queue } of progress) {
+      this.#history.seeCommitted({ queue, queueOffset: committedOffset })
+    }
+    const behind = progress.find(({ committedOffset, endOffset }) => committedOffset !== endOffset)
+    if (behind === undefined) return undefined
+    return `the group is at ${behind.committedOffset} of ${behind.endOffset} in ${behind.queue}`
+  }
+
+  async #judge(): Promise<void> {
+    const { clock } = this.#world
+    const stored: readonly StoredMessage[] = await clock.settle(
+      this.#operator.readAll(),
+      READ_LIMIT_MS,
+    )
+    this.#storedCount = stored.length
+    const { mode } = this.#setting
+    this.#findings.push(...judgeReplicas({ history: this.#history, mode, stored }))
+  }
+
+  /** Runs until nothing is amiss, as a look every now and then shows; too late is a finding. */
+  async #wait(
+    rule: string,
+    amiss: () => string | undefined | Promise<string | undefined>,
+  ): Promise<void> {
+    const { clock } = this.#world
+    const endMs = clock.monotonicMs() + RECOVERY_LIMIT_MS
+    for (;;) {
+      const reason = await amiss()
+      if (reason === undefined) return
+      if (clock.monotonicMs() >= endMs) {
+        const sentence = `${RECOVERY_LIMIT_MS / 1000} s after the last fault: ${reason}`
+        this.#findings.push({ rule, sentence })
+        return
+      }
+      await clock.advance(LOOK_MS)
+    }
+  }
+
+  #tell(sentence: string): void {
+    this.#incidents.push({ atMs: this.#world.clock.monotonicMs(), sentence })
+  }
+}
+
+function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
+  return {
+    mode: { ...drawMode(random), ...mode },
+    nameServers: 1 + random.below(2),
+    producers: 1 + random.below(2),
+    consumers: 1 + random.below(2),
+    queueCount: 1 + random.below(2),
+    segmentBytes: SEGMENT_BYTES[random.below(SEGMENT_BYTES.length)] ?? 64 * KIB,
+    queueSegmentUnits: 20 + random.below(100),
+  }
+}
+
+function sentenceOf(setting: Setting): string {
+  const { consumers, mode, nameServers, producers, queueCount, segmentBytes } = setting
+  return (
+    `${sentenceOfMode(mode)}; ${nameServers} name servers, ${producers} producers, ` +
+    `${consumers} consumers, ${queueCount} queues each, files of ${segmentBytes / KIB} KiB`
+  )
+}
