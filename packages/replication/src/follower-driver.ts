@@ -10,7 +10,7 @@ import {
   type Loop,
   type Stream,
 } from '@rockhopper/host'
-import type { Stretch } from './common-prefix.ts'
+import type { Stretch } from './equal-prefix.ts'
 import { Follower, type FollowerEffect, type FollowerEnds, type FollowerEvent } from './follower.ts'
 import {
   encodeWord,

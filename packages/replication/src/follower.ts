@@ -11,7 +11,7 @@
  * Source: Apache class DefaultHAClient; `replication.md` section 4.
  */
 import type { Address } from '@rockhopper/host'
-import { CommonPrefix, type Stretch } from './common-prefix.ts'
+import { EqualPrefix, type Stretch } from './equal-prefix.ts'
 import { COMPARED_BYTES } from './limits.ts'
 
 export interface FollowerRules {
@@ -91,7 +91,7 @@ type State =
   | { readonly kind: 'greeting'; readonly untilMs: number }
   | {
       readonly kind: 'comparing'
-      readonly prefix: CommonPrefix
+      readonly prefix: EqualPrefix
       readonly firstEndOffset: number
       readonly ownEndOffset: number
       readonly masterEndOffset: number
@@ -178,7 +178,7 @@ export class Follower {
       return [{ kind: 'begin', offset: minOffset }]
     }
     const from = Math.max(minOffset, own.minOffset)
-    const prefix = new CommonPrefix(from, Math.min(endOffset, own.endOffset), COMPARED_BYTES)
+    const prefix = new EqualPrefix(from, Math.min(endOffset, own.endOffset), COMPARED_BYTES)
     const ends = { firstEndOffset, ownEndOffset: own.endOffset, masterEndOffset: endOffset }
     this.#state = { kind: 'comparing', prefix, ...ends, heardMs: atMs }
     return this.#ask(atMs)

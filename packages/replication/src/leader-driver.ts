@@ -230,7 +230,8 @@ export class LeaderDriver {
         this.#tellSum(effect.peer, effect, effect.isThere)
         return
       case 'close':
-        return this.#close(effect.peer, effect.reason)
+        this.#close(effect.peer, effect.reason)
+        return this.#options.onLost?.()
       case 'replicated':
         return this.#options.onReplicated(effect.to)
     }

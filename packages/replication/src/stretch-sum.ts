@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { Clock } from '@rockhopper/host'
-import type { Stretch } from './common-prefix.ts'
+import type { Stretch } from './equal-prefix.ts'
 import { STRETCH_BYTES } from './limits.ts'
 
 /** A log of which bytes can be read. */

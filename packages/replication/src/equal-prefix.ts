@@ -15,7 +15,7 @@ export interface Stretch {
   readonly to: number
 }
 
-export class CommonPrefix {
+export class EqualPrefix {
   readonly #windowBytes: number
   #knownOffset: number
   #limitOffset: number

@@ -1,11 +1,11 @@
 /** The search for the place where two logs part. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CommonPrefix } from '../../packages/replication/src/common-prefix.ts'
+import { EqualPrefix } from '../../packages/replication/src/equal-prefix.ts'
 
 /** Searches in logs that are equal before `parting`, and nowhere behind. */
 function search(from: number, to: number, parting: number, windowBytes: number) {
-  const prefix = new CommonPrefix(from, to, windowBytes)
+  const prefix = new EqualPrefix(from, to, windowBytes)
   let questions = 0
   for (let asked = prefix.question; asked !== undefined; asked = prefix.question) {
     expect(asked.from).toBeGreaterThanOrEqual(from)
