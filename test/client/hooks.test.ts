@@ -288,6 +288,37 @@ describe('a hook of a consumer', () => {
     expect(ends).toEqual(['success'])
   })
 
+  test('sees what is fetched, and that it is consumed when more is asked for', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    for (const body of ['a', 'b', 'c', 'd']) scene.broker().put(TOPIC, 0, body)
+    const told: string[] = []
+    const hook: ConsumerHook = {
+      name: 'witness',
+      beforeConsume: ({ messages, group }) => {
+        told.push(`${group} gets ${messages.map(({ body }) => body).join()}`)
+      },
+      afterConsume: ({ messages }, { end }) => {
+        told.push(`${messages.map(({ body }) => body).join()}: ${end}`)
+      },
+    }
+    const consumer = scene.litePuller({ hooks: [hook], pullBatchSize: 2 })
+    await scene.run(consumer.subscribe(TOPIC).start())
+    await scene.world.clock.advance(1_000)
+    expect(await scene.run(consumer.poll())).toHaveLength(2)
+    expect(told).toEqual(['shop gets a,b'])
+    await scene.run(consumer.poll(0))
+    expect(told).toEqual(['shop gets a,b', 'a,b: success', 'shop gets c,d'])
+    await scene.run(consumer.poll(0))
+    scene.broker().put(TOPIC, 0, 'e')
+    const loop = consumer[Symbol.asyncIterator]()
+    await scene.run(loop.next())
+    await scene.run(loop.return())
+    await scene.run(consumer.poll())
+    await scene.run(consumer.close())
+    const last = ['shop gets e', 'e: failed']
+    expect(told.slice(3)).toEqual(['c,d: success', ...last, ...last])
+  })
+
   test('that throws changes nothing, and is told of', async () => {
     const scene = await Scene.open({ queues: 1 })
     scene.broker().put(TOPIC, 0, 'hello')

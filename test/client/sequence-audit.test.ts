@@ -416,6 +416,20 @@ describe('a consumer that audits', () => {
     expect(consumer.audit?.totals.audited).toBe(0)
   })
 
+  test('tells of them as well when it fetches its messages', async () => {
+    const scene = await Scene.open({ queues: 1 })
+    put(scene, stamp(1), stamp(1), stamp(4))
+    const told: object[] = []
+    const consumer = scene
+      .litePuller({ sequenceAudit: true })
+      .on('lost', (loss) => told.push(loss))
+      .on('repeated', (repeat) => told.push(repeat))
+    await scene.run(consumer.subscribe(TOPIC).start())
+    await scene.world.clock.advance(1_000)
+    expect(told).toMatchObject([{ sequence: 1 }, { fromSequence: 2, toSequence: 3 }])
+    expect(consumer.audit?.totals).toMatchObject({ audited: 3, lost: 2, repeated: 1 })
+  })
+
   test('has no audit unless it is asked for one', async () => {
     const scene = await Scene.open({ queues: 1 })
     expect(scene.consumer().audit).toBeUndefined()

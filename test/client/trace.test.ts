@@ -3,6 +3,7 @@ import { completeBrokerConfig, readBrokerConfig, startBroker } from '@rockhopper
 import {
   type ConsumerOptions,
   DefaultProducer,
+  LitePullConsumer,
   type Message,
   type ProducerOptions,
   PushConsumer,
@@ -157,6 +158,22 @@ describe('the trace of a message', () => {
     expect(requests[0]).toBe(requests[1])
     expect(requests[2]).toBe(requests[3])
     expect(requests[0]).not.toBe(requests[2])
+  })
+
+  test('says what was fetched, and that it was consumed when more was asked for', async () => {
+    const cluster = await Cluster.open()
+    const producer = await cluster.producer({ messageTrace: false })
+    const { msgId } = await cluster.run(producer.send({ topic: TOPIC, body: 'hello' }))
+    const consumer = new LitePullConsumer({ ...cluster.options('shop'), consumeFromWhere: 'first' })
+    await cluster.run(consumer.subscribe(TOPIC).start())
+    await cluster.run(consumer.poll())
+    await cluster.world.clock.advance(500)
+    await cluster.run(consumer.poll(0))
+    await cluster.run(consumer.close())
+    const [before, after, ...others] = recordsOf(await cluster.traces())
+    expect(before).toMatchObject({ type: 'SubBefore', msgId, group: 'shop' })
+    expect(after).toMatchObject({ type: 'SubAfter', msgId, isSuccess: true })
+    expect(others).toEqual([])
   })
 
   test('says how its transaction ended, also when the broker had to ask', async () => {

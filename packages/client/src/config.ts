@@ -43,7 +43,7 @@ export interface ClientOptions {
   readonly serialization?: 'binary' | 'json'
 }
 
-/** What producers and push consumers can write down of their messages. */
+/** What producers and consumers can write down of their messages. */
 export interface ObservedOptions {
   /**
    * Whether what becomes of each message is written to the trace topic, where mqadmin
@@ -285,7 +285,7 @@ export interface ClientConfig {
 }
 
 /** What is written down of messages, checked. */
-interface Observed {
+export interface Observed {
   readonly messageTrace: boolean
   readonly traceTopic: string
   readonly sequenceAudit: boolean
@@ -341,7 +341,8 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
   }
 }
 
-function observedOf(options: ObservedOptions): Observed {
+/** Checks what is to be written down. Throws `ClientError` BAD_OPTION. */
+export function observedOf(options: ObservedOptions): Observed {
   const { traceTopic = TRACE_TOPIC } = options
   const problem = topicNameProblem(traceTopic)
   if (problem !== undefined) throw badOption(problem, 'choose another name for traceTopic')

@@ -4,21 +4,27 @@
  * DefaultLitePullConsumerImpl; `client.md` section 8. Owns what was given and is not consumed yet.
  */
 import type { Clock } from '@rockhopper/host'
+import type { HandlerEnd } from '@rockhopper/protocol'
+import type { ConsumeWatch } from '../hooks/consume-watch.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import type { Fetched, ReadyMessages } from './ready-messages.ts'
 
 export class Fetching {
   readonly #clock: Clock
   readonly #ready: ReadyMessages
+  readonly #watch: Pick<ConsumeWatch, 'given'>
   /** Given by polls, which the next poll declares consumed. */
   readonly #polled = new Set<Fetched>()
   /** Given by iterators, each of which declares its own. */
   readonly #iterated = new Set<Fetched>()
+  /** What is to be called when it is known what became of messages that were given. */
+  readonly #ends = new WeakMap<Fetched, (end: HandlerEnd) => void>()
   readonly #closing = new AbortController()
 
-  constructor(clock: Clock, ready: ReadyMessages) {
+  constructor(clock: Clock, ready: ReadyMessages, watch: Pick<ConsumeWatch, 'given'>) {
     this.#clock = clock
     this.#ready = ready
+    this.#watch = watch
   }
 
   /**
@@ -51,6 +57,7 @@ export class Fetching {
       }
     } finally {
       if (last !== undefined && this.#iterated.delete(last)) {
+        this.#ends.get(last)?.('failed')
         last.reading.giveBack()
         this.#ready.putBack(last)
       }
@@ -69,7 +76,10 @@ export class Fetching {
    */
   close(): void {
     this.#closing.abort()
-    for (const { reading } of this.#polled) reading.giveBack()
+    for (const fetched of this.#polled) {
+      this.#ends.get(fetched)?.('failed')
+      fetched.reading.giveBack()
+    }
     this.#polled.clear()
   }
 
@@ -88,6 +98,9 @@ export class Fetching {
   #lend(fetched: Fetched, to: Set<Fetched>): void {
     fetched.reading.lend()
     to.add(fetched)
+    const { reading, entries } = fetched
+    const end = this.#watch.given(entries, reading.polled.owned.queue)
+    if (end !== undefined) this.#ends.set(fetched, end)
   }
 
   #finish(given: Set<Fetched>): void {
@@ -95,7 +108,9 @@ export class Fetching {
     given.clear()
   }
 
-  #consumed({ reading, entries }: Fetched): void {
+  #consumed(fetched: Fetched): void {
+    const { reading, entries } = fetched
+    this.#ends.get(fetched)?.('success')
     reading.polled.owned.lastDoneAtMs = this.#clock.nowMs()
     reading.finish(entries)
   }

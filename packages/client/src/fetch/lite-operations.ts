@@ -28,6 +28,8 @@ export interface LiteOperatedParts {
   readonly locks: QueueLocks
   /** Wall time of the start, in ms since 1970. */
   readonly startedAtMs: number
+  /** What the consumer has to tell beside, as names and values. */
+  readonly told: Readonly<Record<string, string>>
   /** The members of the group changed. */
   readonly wake: () => void
   /** A queue is to go on at another offset. */
@@ -68,7 +70,7 @@ function infoOf(config: LitePullConfig, parts: LiteOperatedParts): ConsumerRunni
     subscriptionSet: parts.subscriptions,
     mqTable: parts.owned.map((owned) => [owned.queue, queueInfo(parts.locks, owned)]),
     statusTable: {},
-    userConsumerInfo: {},
+    userConsumerInfo: parts.told,
     jstack: undefined,
   }
 }

@@ -22,6 +22,11 @@ import { clientErrorOf } from '../cluster/retry-policy.ts'
 import { badOption, type ClientError } from '../errors.ts'
 import type { ConsumerEvents } from '../handle/consumer-events.ts'
 import { StallWatch } from '../handle/stall-watch.ts'
+import {
+  type AuditReport,
+  ConsumeObservers,
+  type ObserverEvents,
+} from '../hooks/consume-observers.ts'
 import { Life } from '../life.ts'
 import { LocalOffsets } from '../offsets/local-offsets.ts'
 import type { OffsetStore } from '../offsets/offset-store.ts'
@@ -45,7 +50,7 @@ const HOLD_MS = 20_000
 /** What a consumer that fetches messages tells those who listen. */
 export type LitePullEvents = Pick<
   ConsumerEvents,
-  'assigned' | 'released' | 'offsetMoved' | 'queueStalled' | 'problem'
+  'assigned' | 'released' | 'offsetMoved' | 'queueStalled' | 'problem' | keyof ObserverEvents
 >
 
 export class LitePullConsumer
@@ -64,6 +69,7 @@ export class LitePullConsumer
   readonly #handover: Handover
   readonly #budget: CacheBudget
   readonly #ready: ReadyMessages
+  readonly #observers: ConsumeObservers
   readonly #fetching: Fetching
   readonly #polled: PolledQueues
   readonly #puller: Puller<Reading>
@@ -103,7 +109,12 @@ export class LitePullConsumer
     this.#handover = new Handover({ clock, locks: this.#locks, isOrderly: false, handoverMs })
     this.#budget = new CacheBudget(config.maxCachedBytesInAll)
     this.#ready = new ReadyMessages(clock, config.maxCachedMessagesInAll)
-    this.#fetching = new Fetching(clock, this.#ready)
+    this.#observers = new ConsumeObservers({
+      ...{ config, cluster, timeoutMs: Number.POSITIVE_INFINITY },
+      emit: (event, ...told) => this.emit<keyof ObserverEvents>(event, ...told),
+      isWhole: (topic) => this.#subscriptions.get(topic)?.data.subString === '*',
+    })
+    this.#fetching = new Fetching(clock, this.#ready, this.#observers.watch)
     this.#polled = new PolledQueues({
       logger: host.logger,
       offsets: this.#offsets,
@@ -124,6 +135,16 @@ export class LitePullConsumer
     })
     this.#rebalance = this.#newRebalance()
     this.#watch = new QueueWatch(cluster)
+  }
+
+  /** What the sequence audit knows; undefined without one. */
+  get audit(): AuditReport | undefined {
+    return this.#observers.report
+  }
+
+  /** Records of the message trace that did not reach the trace topic, since the start. */
+  get lostTraces(): number {
+    return this.#observers.lostTraces
   }
 
   /** The queues that are read at present. */
@@ -333,6 +354,7 @@ export class LitePullConsumer
     await this.#commits?.stop()
     this.#fetching.close()
     await this.#rebalance.close()
+    await this.#observers.close()
     this.#locks.stop()
     await this.#presence.end(!wasNew)
   }
@@ -352,10 +374,12 @@ export class LitePullConsumer
         owned: this.#rebalance.owned,
         locks: this.#locks,
         startedAtMs: this.#startedAtMs,
+        told: this.#observers.told,
         wake: () => this.#rebalance.wake(),
         move: ({ queue }, to) => this.#move(this.#polled.get(queue), to),
       })),
       onRouteChanged: (topic) => {
+        this.#observers.followRoute(topic)
         this.#rebalance.soon()
         this.#watch.look(topic)
       },
@@ -390,11 +414,15 @@ export class LitePullConsumer
       as: 'lite',
       holdMs: HOLD_MS,
       startOffset: async ({ from, polled }) => from ?? this.#offsets.startOffset(polled.owned),
-      open: (reading, startOffset) => reading.open(startOffset, limits, this.#budget),
+      open: (reading, startOffset) => {
+        this.#observers.begin(reading.polled.owned.queue, startOffset)
+        return reading.open(startOffset, limits, this.#budget)
+      },
       room: (reading) => this.#room(reading),
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (reading, entries) => {
         if (reading.released.aborted) return
+        this.#observers.see(reading.polled.owned.queue, entries)
         reading.polled.owned.hold(entries)
         this.#ready.put(reading, entries)
       },

@@ -12,9 +12,13 @@ import {
   modelOf,
   type Numbers,
   numbers,
+  type Observed,
+  type ObservedOptions,
+  observedOf,
   startingPoint,
 } from '../config.ts'
 import { badOption } from '../errors.ts'
+import type { ConsumerHook } from '../hooks/hook.ts'
 import type { MessageFilter } from '../pull/message-filter.ts'
 
 /** Options that mean the same to a `PushConsumer`. */
@@ -30,9 +34,10 @@ type SharedOptions = Pick<
   | 'maxCachedSpan'
   | 'maxCachedBytesInAll'
   | 'handoverMs'
+  | 'hooks'
 >
 
-export interface LitePullOptions extends ClientOptions, SharedOptions {
+export interface LitePullOptions extends ClientOptions, ObservedOptions, SharedOptions {
   /**
    * Whether what counts as consumed is committed every `autoCommitIntervalMs`, when a queue is given
    * up and at the end (true, the default), or only what `commitSync` and `commitAsync` say.
@@ -92,7 +97,8 @@ const pullRanges = {
   suspendMs: { otherwise: 20_000, min: 1, max: 2 ** 31 },
 } as const
 
-export interface LitePullConfig extends ClientConfig, Numbers<typeof litePullRanges> {
+export interface LitePullConfig extends ClientConfig, Numbers<typeof litePullRanges>, Observed {
+  readonly hooks: readonly ConsumerHook[]
   readonly consumeFromWhere: ConsumeFromWhere
   readonly messageModel: 'clustering' | 'broadcasting'
   readonly instanceName: string | undefined
@@ -117,6 +123,8 @@ export function litePullConfig(options: LitePullOptions): LitePullConfig {
     ...client,
     ...numbers(litePullRanges, options),
     ...modelOf(options),
+    ...observedOf(options),
+    hooks: options.hooks ?? [],
     consumeFromWhere: startingPoint(options),
     localOffsetStoreDir: localOffsetStoreDir ?? `${homeDirectory}/.rocketmq_offsets`,
     allocation: options.allocation ?? allocateAveragely,

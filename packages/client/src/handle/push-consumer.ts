@@ -11,13 +11,17 @@ import type { OwnedQueue } from '../balance/owned-queue.ts'
 import { QueueLocks } from '../balance/queue-locks.ts'
 import { Rebalance } from '../balance/rebalance.ts'
 import { TopicShares } from '../balance/topic-shares.ts'
-import { newClientId, newUniqueKeys } from '../client-id.ts'
+import { newClientId } from '../client-id.ts'
 import { BrokerOffsets } from '../cluster/broker-offsets.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { GroupPresence, wireFromWhere } from '../cluster/group-presence.ts'
 import { clientErrorOf } from '../cluster/retry-policy.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from '../config.ts'
-import { type AuditReport, ConsumeObservers } from '../hooks/consume-observers.ts'
+import {
+  type AuditReport,
+  ConsumeObservers,
+  type ObserverEvents,
+} from '../hooks/consume-observers.ts'
 import { Life } from '../life.ts'
 import { LocalOffsets } from '../offsets/local-offsets.ts'
 import type { OffsetStore } from '../offsets/offset-store.ts'
@@ -312,17 +316,10 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   }
 
   #newObservers(cluster: Cluster): ConsumeObservers {
-    const { host } = this.#config
-    const sentence = 'Messages that a broker has acknowledged are missing in their queue.'
     return new ConsumeObservers({
-      ...{ config: this.#config, cluster, keys: newUniqueKeys(host) },
-      onHookFailed: (failure) => this.emit('hookFailed', failure),
+      ...{ config: this.#config, cluster, timeoutMs: this.#config.consumeTimeoutMs },
+      emit: (event, ...told) => this.emit<keyof ObserverEvents>(event, ...told),
       isWhole: (topic) => this.#subscriptions.get(topic)?.data.subString === '*',
-      onLost: (loss) => {
-        host.logger.error(sentence, { ...loss })
-        this.emit('lost', loss)
-      },
-      onRepeated: (repeat) => this.emit('repeated', repeat),
     })
   }
 

@@ -1,31 +1,37 @@
 /**
- * All that looks at what a push consumer gets: its hooks, the message trace and the sequence audit.
+ * All that looks at what a consumer gets: its hooks, the message trace and the sequence audit.
  * Builds what the options ask for, and closes it.
  */
-import { isRetryTopic, type MessageQueue, type UniqueKeys } from '@rockhopper/protocol'
-import {
-  type AuditRow,
-  type AuditTotals,
-  SequenceAudit,
-  type SequenceAuditEvents,
-} from '../audit/sequence-audit.ts'
+import { isRetryTopic, type MessageQueue } from '@rockhopper/protocol'
+import { type AuditRow, type AuditTotals, SequenceAudit } from '../audit/sequence-audit.ts'
+import { newUniqueKeys } from '../client-id.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ConsumerConfig } from '../config.ts'
+import type { ConsumerEvents } from '../handle/consumer-events.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import { consumerTrace } from '../trace/consumer-trace.ts'
 import { TraceLog } from '../trace/trace-log.ts'
 import { TraceOutlet } from '../trace/trace-outlet.ts'
 import { ConsumeWatch } from './consume-watch.ts'
-import type { HookFailure } from './hook.ts'
 
 /** Rows of the audit that operators are told of. */
 const MAX_TOLD_ROWS = 100
 
-export interface ConsumeObserverParts extends SequenceAuditEvents {
-  readonly config: ConsumerConfig
+/** What is asked for. */
+export type ObservedConsumer = Pick<
+  ConsumerConfig,
+  'group' | 'host' | 'hooks' | 'messageTrace' | 'traceTopic' | 'sequenceAudit'
+>
+
+/** What of it is told to those who listen. */
+export type ObserverEvents = Pick<ConsumerEvents, 'hookFailed' | 'lost' | 'repeated'>
+
+export interface ConsumeObserverParts {
+  readonly config: ObservedConsumer
   readonly cluster: Cluster
-  readonly keys: UniqueKeys
-  readonly onHookFailed: (failure: HookFailure) => void
+  /** Time after which a handler has taken too long, in ms. */
+  readonly timeoutMs: number
+  readonly emit: <E extends keyof ObserverEvents>(event: E, ...told: ObserverEvents[E]) => void
   /** Whether all messages of a topic are asked for: of others it cannot be told what is missing. */
   readonly isWhole: (topic: string) => boolean
 }
@@ -47,18 +53,31 @@ export class ConsumeObservers {
 
   constructor(parts: ConsumeObserverParts) {
     this.#parts = parts
-    const { config, cluster, keys, onHookFailed } = parts
-    const { host, group, messageTrace, traceTopic, consumeTimeoutMs: timeoutMs } = config
+    const { config, cluster, timeoutMs } = parts
+    const { host, group, messageTrace, traceTopic } = config
     const hooks = [...config.hooks]
     if (messageTrace) {
       const traceGroup = `_INNER_TRACE_PRODUCER-${group}-CONSUME-1`
+      const keys = newUniqueKeys(host)
       const outlet = new TraceOutlet({ host, cluster, keys, group: traceGroup })
       this.#outlet = outlet
       this.#traces = new TraceLog({ ...host, traceTopic, send: (message) => outlet.send(message) })
       hooks.push(consumerTrace(this.#traces, traceTopic, keys))
     }
-    this.watch = new ConsumeWatch({ clock: host.clock, group, hooks, timeoutMs, onHookFailed })
-    if (config.sequenceAudit) this.#audit = new SequenceAudit(parts)
+    this.watch = new ConsumeWatch({
+      ...{ clock: host.clock, group, hooks, timeoutMs },
+      onHookFailed: (failure) => parts.emit('hookFailed', failure),
+    })
+    if (!config.sequenceAudit) return
+    this.#audit = new SequenceAudit({
+      onLost: (loss) => {
+        host.logger.error('Messages that a broker has acknowledged are missing in their queue.', {
+          ...loss,
+        })
+        parts.emit('lost', loss)
+      },
+      onRepeated: (repeat) => parts.emit('repeated', repeat),
+    })
   }
 
   /** Records of the message trace that did not reach the trace topic. */

@@ -2,7 +2,7 @@
  * Calls the hooks of a consumer around its handlers. Owns nothing.
  */
 import type { Clock } from '@rockhopper/host'
-import type { HandlerEnd } from '@rockhopper/protocol'
+import type { HandlerEnd, MessageQueue } from '@rockhopper/protocol'
 import { HandlerContext } from '../handle/consume-context.ts'
 import { isPromise } from '../handle/consumption.ts'
 import type { ConsumeContext, Handling } from '../handle/handlers.ts'
@@ -32,7 +32,7 @@ export class ConsumeWatch {
 
   /** What calls the handler with hooks around it; the handling itself while nobody wants to know. */
   watched(handling: Handling): Handling {
-    if (this.#parts.hooks.length === 0 && !areHandlersObserved()) return handling
+    if (this.#isIdle) return handling
     if (handling.kind === 'batch') {
       const { handle } = handling
       return {
@@ -46,6 +46,30 @@ export class ConsumeWatch {
       kind: 'each',
       handle: (message, context) => this.#watch([message], context, () => handle(message, context)),
     }
+  }
+
+  /**
+   * Messages were given to who fetches them. Gives back what is to be called, once, when it is known
+   * what became of them; undefined while nobody wants to know.
+   */
+  given(
+    entries: readonly { readonly message: ReceivedMessage }[],
+    queue: MessageQueue,
+  ): ((end: HandlerEnd) => void) | undefined {
+    if (this.#isIdle) return undefined
+    const { clock, group } = this.#parts
+    const messages = entries.map(({ message }) => message)
+    const consuming: Consuming = { group, messages, queue, startedAtMs: clock.nowMs() }
+    const startMs = clock.monotonicMs()
+    this.#each('beforeConsume', (hook) => hook.beforeConsume?.(consuming))
+    return (end) => {
+      const tookMs = clock.monotonicMs() - startMs
+      this.#tell(consuming, { end, error: undefined, tookMs })
+    }
+  }
+
+  get #isIdle(): boolean {
+    return this.#parts.hooks.length === 0 && !areHandlersObserved()
   }
 
   #watch(
