@@ -5,10 +5,12 @@ import {
   encodeConsumerConnections,
   encodeConsumeStats,
   encodeGroupList,
+  encodeHaStatus,
   encodeKvTable,
   encodeTopicList,
   encodeTopicStats,
   GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+  GET_BROKER_HA_STATUS,
   GET_BROKER_RUNTIME_INFO,
   GET_CONSUME_STATS,
   GET_CONSUMER_CONNECTION_LIST,
@@ -24,6 +26,7 @@ import { describe, expect, test } from 'vitest'
 import { clusterListVerb } from '../../packages/admin/src/commands/cluster-list.ts'
 import { consumerProgressVerb } from '../../packages/admin/src/commands/consumer-progress.ts'
 import { deleteTopicVerb } from '../../packages/admin/src/commands/delete-topic.ts'
+import { haStatusVerb } from '../../packages/admin/src/commands/ha-status.ts'
 import { topicListVerb } from '../../packages/admin/src/commands/topic-list.ts'
 import { topicRouteVerb } from '../../packages/admin/src/commands/topic-route.ts'
 import { topicStatusVerb } from '../../packages/admin/src/commands/topic-status.ts'
@@ -304,6 +307,49 @@ describe('topicStatus', () => {
       ['Topic', 'Put', 'TPS:', '3.5'],
       [],
     ])
+  })
+})
+
+describe('haStatus', () => {
+  const slaveRow = {
+    ...{ addr: '10.0.0.9:34567', slaveAckOffset: 900, diff: 100, inSync: true },
+    ...{ transferredByteInSecond: 2_048, transferFromWhere: 1_000 },
+  }
+
+  test("of a master is a line for each slave, as Apache's tool prints them", async () => {
+    const scene = await Scene.withBroker()
+    const status = { role: 'master', logEndOffset: 1_000, inSyncSlaves: 1 } as const
+    scene.on('b1', GET_BROKER_HA_STATUS, () => ({
+      body: [encodeHaStatus({ ...status, slaves: [slaveRow] })],
+    }))
+    const { exitCode, out } = await scene.run(haStatusVerb, '-b', scene.addressOf('b1'))
+    expect(exitCode).toBe(0)
+    expect(out.split('\n')).toEqual([
+      '',
+      `#MasterAddr\t${scene.addressOf('b1')}`,
+      '#MasterCommitLogMaxOffset\t1000',
+      '#SlaveNum\t1',
+      '#InSyncSlaveNum\t1',
+      '#SlaveAddr                        #SlaveAckOffset             #Diff #TransferSpeed(KB/s)          #Status #TransferFromWhere',
+      '10.0.0.9:34567                    900                           100             2.00               OK             1000',
+      '',
+    ])
+  })
+
+  test('of a slave is where it is', async () => {
+    const scene = await Scene.withBroker()
+    const times = { lastReadTimestamp: 0, lastWriteTimestamp: 0 }
+    const numbers = { maxOffset: 77, masterFlushOffset: 0, transferredByteInSecond: 0 }
+    scene.on('b1', GET_BROKER_HA_STATUS, () => ({
+      body: [
+        encodeHaStatus({
+          role: 'slave',
+          following: { ...times, ...numbers, masterAddr: '10.0.0.1:10912' },
+        }),
+      ],
+    }))
+    const { out } = await scene.run(haStatusVerb, '-b', scene.addressOf('b1'))
+    expect(out).toMatch(/^\n#MasterAddr\t10\.0\.0\.1:10912\n#CommitLogMaxOffset\t77\n/)
   })
 })
 

@@ -1,5 +1,5 @@
 /** Reading from a slave: who may, what it answers, and when it sends a reader to its master. */
-import { responseCode } from '@rockhopper/protocol'
+import { GET_MAX_OFFSET, responseCode, SEARCH_OFFSET_BY_TIMESTAMP } from '@rockhopper/protocol'
 import type { ReadOutcome } from '@rockhopper/store'
 import { describe, expect, test } from 'vitest'
 import {
@@ -11,7 +11,7 @@ import {
   uncorrected,
 } from '../../packages/broker/src/rules/pull-answer.ts'
 import { bodiesOf } from './scene.ts'
-import { SlaveScene } from './slave-scene.ts'
+import { SlaveScene, timeoutMs } from './slave-scene.ts'
 
 const { PULL_NOT_FOUND, PULL_OFFSET_MOVED, PULL_RETRY_IMMEDIATELY, SUCCESS, SYSTEM_BUSY } =
   responseCode
@@ -98,6 +98,20 @@ describe('a pull at a slave', () => {
     expect(answer.code).toBe(SYSTEM_BUSY)
     expect(answer.remark).toMatch(/^\[REJECTREQUEST\]system busy/)
   })
+})
+
+test('queues of a slave have their bounds, and messages are found by time', async () => {
+  const scene = await alone()
+  const queue = { topic: 'orders', queueId: 0 }
+  const options = { timeoutMs }
+  const max = scene.client.request(scene.slaveAddress, GET_MAX_OFFSET, queue, options)
+  expect((await scene.settle(max)).header().offset).toBe(3)
+  const asked = { ...queue, timestamp: 0 }
+  const first = scene.client.request(scene.slaveAddress, SEARCH_OFFSET_BY_TIMESTAMP, asked, options)
+  expect((await scene.settle(first)).header().offset).toBe(0)
+  const later = { ...queue, timestamp: scene.world.clock.nowMs() }
+  const end = scene.client.request(scene.slaveAddress, SEARCH_OFFSET_BY_TIMESTAMP, later, options)
+  expect((await scene.settle(end)).header().offset).toBeGreaterThanOrEqual(2)
 })
 
 const master: PullRole = { kind: 'master', sendsToSlaves: true }
