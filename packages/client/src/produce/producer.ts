@@ -15,7 +15,7 @@ import { badMessage, badOption, ClientError } from '../errors.ts'
 import { unlessAborted } from '../give-up.ts'
 import type { HookFailure } from '../hooks/hook.ts'
 import { SendObservers } from '../hooks/send-observers.ts'
-import type { EndTold } from '../hooks/send-watch.ts'
+import type { EndTold, SendingAs } from '../hooks/send-watch.ts'
 import type { Names } from '../namespace/names.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import type { ReceivedReply } from '../request-reply/received-reply.ts'
@@ -301,18 +301,12 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
    * Rejects with `ClientError` when there is no connection. `options.signal` has no effect.
    */
   async sendOneway(message: Message, options: SendOptions = NO_OPTIONS): Promise<void> {
-    const { watch } = this.#observers
-    if (watch.isIdle) return await this.#sendOneway(message, options)
-    await watch.around([message], 'oneway', async ([prepared = message]) => {
-      await this.#sendOneway(prepared, options)
+    await this.#watched([message], 'oneway', async ([prepared = message]) => {
+      const order = this.#order(this.#parcels.of(prepared), prepared, options)
+      this.#room.enter(order.parcel.sizeBytes)
+      await this.#sender.hand(order)
       return undefined
     })
-  }
-
-  async #sendOneway(message: Message, options: SendOptions): Promise<void> {
-    const order = this.#order(this.#parcels.of(message), message, options)
-    this.#room.enter(order.parcel.sizeBytes)
-    await this.#sender.hand(order)
   }
 
   /**
@@ -325,19 +319,13 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
     messages: readonly Message[],
     options: SendOptions = NO_OPTIONS,
   ): Promise<SendResult> {
-    const { watch } = this.#observers
-    if (watch.isIdle) return await this.#sendBatch(messages, options)
-    return await watch.around(messages, 'answered', (prepared) =>
-      this.#sendBatch(prepared, options),
-    )
-  }
-
-  async #sendBatch(messages: readonly Message[], options: SendOptions): Promise<SendResult> {
-    const [first] = messages
-    if (first === undefined) throw badMessage('a batch is empty', 'send at least one message')
-    const order = this.#order(this.#parcels.ofBatch(first, messages), first, options)
-    this.#room.enter(order.parcel.sizeBytes)
-    return await this.#launch(order)
+    return await this.#watched(messages, 'answered', async (prepared) => {
+      const [first] = prepared
+      if (first === undefined) throw badMessage('a batch is empty', 'send at least one message')
+      const order = this.#order(this.#parcels.ofBatch(first, prepared), first, options)
+      this.#room.enter(order.parcel.sizeBytes)
+      return await this.#launch(order)
+    })
   }
 
   /**
@@ -363,27 +351,23 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   /** Sends the first half of a transaction. Rejects as `send` does. */
   protected sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
-    const { watch } = this.#observers
-    if (watch.isIdle) return this.#sendHalf(message, options)
-    return watch.around([message], 'half', ([prepared = message]) =>
-      this.#sendHalf(prepared, options),
-    )
+    const group = this.names.full(this.#config.group)
+    return this.#watched([message], 'half', async ([prepared = message]) => {
+      const half = asHalf(this.#parcels.of(prepared), prepared, group, options)
+      const order = this.#order(half, prepared, options)
+      this.#room.enter(half.sizeBytes)
+      return await this.#launch(order)
+    })
   }
 
-  #sendHalf(message: Message, options: TransactionOptions): Promise<SendResult> {
-    try {
-      const half = asHalf(
-        this.#parcels.of(message),
-        message,
-        this.names.full(this.#config.group),
-        options,
-      )
-      const order = this.#order(half, message, options)
-      this.#room.enter(half.sizeBytes)
-      return this.#launch(order)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  /** Sends with hooks around it, if there are any. */
+  #watched<T extends SendResult | undefined>(
+    messages: readonly Message[],
+    as: SendingAs,
+    send: (prepared: readonly Message[]) => Promise<T>,
+  ): Promise<T> {
+    const { watch } = this.#observers
+    return watch.isIdle ? send(messages) : watch.around(messages, as, send)
   }
 
   /** Tells hooks how a transaction ended. */
