@@ -178,14 +178,17 @@ class TransactionStorm {
   }
 
   async #untilStored(count: number): Promise<void> {
-    const endMs = this.#nowMs + PROGRESS_LIMIT_MS
-    while (this.#count('stored') < count) {
-      for (const { trouble } of this.#running) if (trouble !== undefined) throw trouble
-      if (this.#nowMs > endMs) {
-        const sentence = `of ${count} transactions ${this.#count('stored')} were begun in time`
-        throw this.#broker?.child.complaint(sentence) ?? new Error(sentence)
-      }
+    let known = this.#count('stored')
+    let sinceMs = this.#nowMs
+    while (known < count) {
       await this.#pause(PROGRESS_LOOK_MS)
+      for (const { trouble } of this.#running) if (trouble !== undefined) throw trouble
+      const stored = this.#count('stored')
+      if (stored > known) sinceMs = this.#nowMs
+      known = stored
+      if (this.#nowMs < sinceMs + PROGRESS_LIMIT_MS) continue
+      const sentence = `no transaction was begun for a minute, behind ${known} of ${count}`
+      throw this.#broker?.child.complaint(sentence) ?? new Error(sentence)
     }
   }
 
