@@ -44,9 +44,9 @@ import {
 
 type SendReply = Reply<(typeof SEND_MESSAGE_V2)['tables']['answer']>
 type PullReply = Reply<(typeof PULL_MESSAGE)['tables']['answer']>
-type SendHeader = Parameters<typeof SEND_MESSAGE_V2.request.toMap>[0]
-type PullHeader = Parameters<typeof PULL_MESSAGE.request.toMap>[0]
-type SendBackHeader = Parameters<typeof CONSUMER_SEND_MSG_BACK.request.toMap>[0]
+type SendHeader = Parameters<typeof SEND_MESSAGE_V2.request.jsonPairs>[0]
+type PullHeader = Parameters<typeof PULL_MESSAGE.request.jsonPairs>[0]
+type SendBackHeader = Parameters<typeof CONSUMER_SEND_MSG_BACK.request.jsonPairs>[0]
 
 /** What a test can put in the place of what the broker would do. */
 export interface BrokerScript {
