@@ -96,6 +96,22 @@ export class SimHost {
     this.#bootId = this.#random.bytes(16).toString('hex')
   }
 
+  /**
+   * Stops the process (kill -STOP): it does nothing, but its machine answers for it: connections are
+   * taken, and bytes wait. What its disk has under way is still completed.
+   */
+  pause(): void {
+    this.#fabric.trace.note(`pause ${this.name}`)
+    this.#life.pause()
+  }
+
+  /** Lets a stopped process go on with what has come meanwhile. */
+  resume(): void {
+    this.#fabric.trace.note(`resume ${this.name}`)
+    const life = this.#life
+    for (const task of life.resume()) this.#fabric.clock.soon(() => life.run(task))
+  }
+
   /** Starts the machine, if it is off, and a new process on it; its doors are returned. */
   restart(): Host {
     if (this.#life.alive) throw new Error(`host "${this.name}" runs already: kill it first`)

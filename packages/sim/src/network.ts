@@ -121,7 +121,7 @@ class Attempt {
     const to: Place = { node: target, life: owner.life, port: this.#address.port }
     const [near, far] = connectStreams(this.#fabric, from, to)
     this.#fabric.clock.after(backMs, () => this.#giveStream(near))
-    owner.accept(far)
+    owner.life.run(() => owner.accept(far))
   }
 
   #giveStream(stream: Stream): void {
@@ -133,7 +133,7 @@ class Attempt {
     if (this.#given || !this.#life.alive) return
     this.#given = true
     this.#timer?.cancel()
-    this.#settle(outcome)
+    this.#life.run(() => this.#settle(outcome))
   }
 
   #refusal(code: keyof typeof CONNECT_REASONS): NetworkError {

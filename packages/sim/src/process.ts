@@ -45,15 +45,22 @@ export class ProcessClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    return this.#clock.after(delayMs, () => this.#run(task))
+    let isCancelled = false
+    const timer = this.#clock.after(delayMs, () => {
+      this.#life.run(() => {
+        if (!isCancelled) task()
+      })
+    })
+    // One that is over while its process is stopped can still be called off.
+    const cancel = (): void => {
+      isCancelled = true
+      timer.cancel()
+    }
+    return { cancel }
   }
 
   soon(task: () => void): void {
-    this.#clock.soon(() => this.#run(task))
-  }
-
-  #run(task: () => void): void {
-    if (this.#life.alive) task()
+    this.#clock.soon(() => this.#life.run(task))
   }
 }
 

@@ -97,7 +97,7 @@ class SimStream implements Stream {
   }
 
   arrived(): void {
-    if (!this.#closed) return this.#deliver()
+    if (!this.#closed) return this.#place.life.run(() => this.#deliver())
     const answer = this.#inbound.hasUnread && this.#place.node.on
     this.#inbound.dropUnread()
     if (answer) this.#outbound.sendReset()
@@ -142,9 +142,7 @@ class SimStream implements Stream {
   #tell(event: (receiver: StreamEvents) => void): void {
     const receiver = this.#events
     if (receiver === undefined) return
-    this.#fabric.clock.soon(() => {
-      if (this.#place.life.alive) event(receiver)
-    })
+    this.#fabric.clock.soon(() => this.#place.life.run(() => event(receiver)))
   }
 
   #resetError(): NetworkError {

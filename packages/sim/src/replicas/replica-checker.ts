@@ -3,12 +3,14 @@
  * evidence and gives back a sentence for each broken promise.
  */
 import type { Finding } from '../checker.ts'
-import { brokerNameOf, type ReplicaHistory } from './replica-history.ts'
-import { type Loss, mayBeLost, type ReplicaMode } from './replica-mode.ts'
+import { brokerNameOf, type ReplicaHistory, type ReplicaSpot } from './replica-history.ts'
+import { isForgetful, type Loss, mayBeLost, type ReplicaMode } from './replica-mode.ts'
 import type { StoredMessage } from './replica-operator.ts'
 
 export interface ReplicaEvidence {
   readonly mode: ReplicaMode
+  /** Whether the mode promises to survive all that went wrong. */
+  readonly isWithinPromise: boolean
   readonly history: Pick<
     ReplicaHistory,
     'sent' | 'deliveries' | 'commits' | 'losses' | 'disturbances'
@@ -17,10 +19,20 @@ export interface ReplicaEvidence {
   readonly stored: readonly StoredMessage[]
 }
 
+/** Brokers and clients are in step again so long after a disturbance. */
+const AFTERMATH_MS = 40_000
+
 type Rule = (evidence: ReplicaEvidence) => string[]
 
 const RULES: Readonly<Record<string, Rule>> = {
   'an acknowledged message is where its result says': lostMessages,
+  'queues have no holes and no repeats': holesAndRepeats,
+  'what is stored was sent': foreignMessages,
+  'what was delivered is what is stored': phantoms,
+  'every stored message is handled': unhandledMessages,
+  'messages are first delivered in the order of their queue': overtakenDeliveries,
+  'an offset is committed after its messages were handled': earlyCommits,
+  'a committed offset does not move back in quiet times': retreats,
 }
 
 /** Every broken promise; of each rule at most `limit`. */
@@ -32,25 +44,134 @@ export function judgeReplicas(evidence: ReplicaEvidence, limit = 4): Finding[] {
   })
 }
 
-function lostMessages({ history, mode, stored }: ReplicaEvidence): string[] {
-  const keys = new Map(stored.map((each) => [`${each.queue} ${each.queueOffset}`, each.key]))
-  return history.sent.flatMap(({ acknowledged, key }) => {
+function lostMessages(evidence: ReplicaEvidence): string[] {
+  const keys = keysOf(evidence)
+  return evidence.history.sent.flatMap(({ acknowledged, key }) => {
     if (acknowledged === undefined) return []
-    const { atMs, queue, queueOffset } = acknowledged
-    const there = keys.get(`${queue} ${queueOffset}`)
-    if (there === key || mayBeLost(mode, lossesOf(history.losses, queue, atMs))) return []
-    const instead = there === undefined ? 'nothing' : there
+    const there = keys.get(placeOf(acknowledged))
+    if (there === key || isLossExcused(evidence, acknowledged)) return []
     return [
-      `${key} was acknowledged at ${shown(atMs)} as ${queue} offset ${queueOffset}, where ` +
-        `${instead} is at the end`,
+      `${key} was acknowledged at ${shown(acknowledged.atMs)} as ${placeOf(acknowledged)}, where ` +
+        `${there ?? 'nothing'} is at the end`,
     ]
   })
 }
 
-/** What the brokers of a queue lost from then on. */
-function lossesOf(losses: readonly Loss[], queue: string, sinceMs: number): readonly Loss[] {
+/** A master that lost what its slaves have gets it back, unless it does not find them then. */
+function isLossExcused(
+  { history, isWithinPromise, mode }: ReplicaEvidence,
+  { atMs, queue }: ReplicaSpot & { readonly atMs: number },
+): boolean {
+  const losses = lossesOf(history.losses, queue).filter((loss) => loss.atMs >= atMs)
+  if (isWithinPromise) return mayBeLost(mode, losses)
+  return losses.some((loss) => loss.brokerId === 0 && isForgetful(mode, loss))
+}
+
+function holesAndRepeats({ stored }: ReplicaEvidence): string[] {
+  const next = new Map<string, number>()
+  return stored.flatMap((message) => {
+    const expected = next.get(message.queue) ?? 0
+    next.set(message.queue, message.queueOffset + 1)
+    if (message.queueOffset === expected) return []
+    return [`${message.key} is at ${placeOf(message)}, where offset ${expected} is expected`]
+  })
+}
+
+function foreignMessages({ history, stored }: ReplicaEvidence): string[] {
+  const sent = new Set(history.sent.map(({ key }) => key))
+  return stored
+    .filter(({ key }) => !sent.has(key))
+    .map((message) => `${placeOf(message)} has a message that nobody sent`)
+}
+
+/** What no acknowledgement stands for may go with a machine, and its place be given anew. */
+function phantoms(evidence: ReplicaEvidence): string[] {
+  const keys = keysOf(evidence)
+  return evidence.history.deliveries.flatMap((delivery) => {
+    const there = keys.get(placeOf(delivery))
+    if (there === delivery.key || wasPlaceGivenAnew(evidence, delivery.queue)) return []
+    return [
+      `${delivery.consumer} got ${delivery.key} at ${shown(delivery.atMs)} from ` +
+        `${placeOf(delivery)}, where ${there ?? 'nothing'} is at the end`,
+    ]
+  })
+}
+
+function unhandledMessages(evidence: ReplicaEvidence): string[] {
+  const { history, stored } = evidence
+  const handled = new Set(
+    history.deliveries.filter(({ isHandled }) => isHandled).map(({ key }) => key),
+  )
+  return stored
+    .filter(({ key, queue }) => !handled.has(key) && !wasPlaceGivenAnew(evidence, queue))
+    .map((message) => `${message.key} is stored as ${placeOf(message)} and was never handled`)
+}
+
+function overtakenDeliveries(evidence: ReplicaEvidence): string[] {
+  const reached = new Map<string, number>()
+  const known = new Set<string>()
+  return evidence.history.deliveries.flatMap((delivery) => {
+    const { key, queue, queueOffset } = delivery
+    if (known.has(placeOf(delivery)) || wasPlaceGivenAnew(evidence, queue)) return []
+    known.add(placeOf(delivery))
+    const highest = reached.get(queue) ?? -1
+    reached.set(queue, Math.max(highest, queueOffset))
+    if (queueOffset > highest) return []
+    return [`${key} (${placeOf(delivery)}) came for the first time after offset ${highest}`]
+  })
+}
+
+function earlyCommits(evidence: ReplicaEvidence): string[] {
+  const handledMs = new Map<string, number>()
+  for (const { atMs, isHandled, queue, queueOffset } of evidence.history.deliveries) {
+    const place = placeOf({ queue, queueOffset })
+    if (isHandled) handledMs.set(place, Math.min(atMs, handledMs.get(place) ?? Infinity))
+  }
+  return evidence.history.commits.flatMap((commit) => {
+    const { atMs, queue, queueOffset } = commit
+    if (wasPlaceGivenAnew(evidence, queue)) return []
+    for (let offset = 0; offset < queueOffset; offset += 1) {
+      const place = placeOf({ queue, queueOffset: offset })
+      if ((handledMs.get(place) ?? Infinity) <= atMs) continue
+      return [`the group was at ${placeOf(commit)} at ${shown(atMs)}, before ${place} was handled`]
+    }
+    return []
+  })
+}
+
+function retreats({ history }: ReplicaEvidence): string[] {
+  const last = new Map<string, { readonly queueOffset: number; readonly atMs: number }>()
+  return history.commits.flatMap((commit) => {
+    const { atMs, queue, queueOffset } = commit
+    const before = last.get(queue)
+    last.set(queue, commit)
+    if (before === undefined || queueOffset >= before.queueOffset) return []
+    const isExplained = history.disturbances.some(({ brokerName, fromMs, untilMs }) => {
+      const isNear = fromMs <= atMs && untilMs + AFTERMATH_MS >= before.atMs
+      return isNear && brokerName === brokerNameOf(queue)
+    })
+    if (isExplained) return []
+    return [`${queue} was at ${before.queueOffset}, and at ${queueOffset} at ${shown(atMs)}`]
+  })
+}
+
+/** Whether a machine that served the queue lost what was delivered, maybe before it was safe. */
+function wasPlaceGivenAnew({ history, mode }: ReplicaEvidence, queue: string): boolean {
+  return lossesOf(history.losses, queue).some((loss) => isForgetful(mode, loss))
+}
+
+/** What the brokers of a queue lost. */
+function lossesOf(losses: readonly Loss[], queue: string): readonly Loss[] {
   const name = brokerNameOf(queue)
-  return losses.filter(({ atMs, brokerName }) => brokerName === name && atMs >= sinceMs)
+  return losses.filter(({ brokerName }) => brokerName === name)
+}
+
+function keysOf({ stored }: ReplicaEvidence): ReadonlyMap<string, string> {
+  return new Map(stored.map((message) => [placeOf(message), message.key]))
+}
+
+function placeOf({ queue, queueOffset }: ReplicaSpot): string {
+  return `${queue} offset ${queueOffset}`
 }
 
 function shown(timeMs: number): string {

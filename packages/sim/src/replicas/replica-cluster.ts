@@ -70,6 +70,16 @@ export class ReplicaCluster {
     return this.#servers.map(({ host }) => host.name)
   }
 
+  /** The machine of each master and those of its slaves, by their name as brokers. */
+  get hostsByBroker(): ReadonlyMap<string, readonly string[]> {
+    return new Map(
+      BROKER_NAMES.map((name) => {
+        const family = this.brokers.filter(({ brokerName }) => brokerName === name)
+        return [name, family.map(({ process }) => process.host.name)]
+      }),
+    )
+  }
+
   get masters(): readonly ReplicaBroker[] {
     return this.brokers.filter(({ brokerId }) => brokerId === 0)
   }

@@ -12,17 +12,21 @@ import { createWorld, type SimWorld } from '../world.ts'
 import { judgeReplicas } from './replica-checker.ts'
 import { ReplicaCluster } from './replica-cluster.ts'
 import { ReplicaConsumer } from './replica-consumer.ts'
+import { beginFault, endFault, type ReplicaStage } from './replica-faults.ts'
 import { ReplicaHistory } from './replica-history.ts'
 import { differenceOf } from './replica-logs.ts'
 import { drawMode, type ReplicaMode, sentenceOfMode } from './replica-mode.ts'
-import { ReplicaOperator, type StoredMessage } from './replica-operator.ts'
+import { type QueueProgress, ReplicaOperator, type StoredMessage } from './replica-operator.ts'
+import { planReplicas, type ReplicaPlan } from './replica-plan.ts'
 import { ReplicaProducer } from './replica-producer.ts'
 
 const TOPIC = 'replicated'
 const KIB = 1024
 /** Small files of the log: so that it rolls now and then. */
 const SEGMENT_BYTES = [32 * KIB, 64 * KIB, 256 * KIB]
-const LOAD_MS = 6_000
+const LOAD_MS = 8_000
+/** How often the operator looks how far the group is while things go wrong. */
+const PROGRESS_MS = 2_500
 const START_LIMIT_MS = 30_000
 /** Slaves ask for the tables of their master every 3 s. */
 const CALM_MS = 4_000
@@ -92,6 +96,8 @@ class ReplicaRun {
   readonly #operator: ReplicaOperator
   readonly #producers: readonly ReplicaProducer[]
   readonly #consumers: readonly ReplicaConsumer[]
+  readonly #stage: ReplicaStage
+  readonly #plan: ReplicaPlan
   readonly #incidents: Incident[] = []
   readonly #findings: Finding[] = []
   #storedCount = 0
@@ -124,11 +130,15 @@ class ReplicaRun {
       const host = world.host(`consumer-${index + 1}`)
       return new ReplicaConsumer({ ...shared, host, random: world.random.fork() })
     })
+    this.#stage = this.#newStage()
+    this.#plan = this.#newPlan(world.random.fork(), options)
   }
 
   async play(): Promise<void> {
     try {
       await this.#start()
+      this.#watchProgress()
+      this.#scheduleFaults()
       await this.#world.clock.advance(LOAD_MS)
       await this.#mend()
       await this.#judge()
@@ -142,7 +152,7 @@ class ReplicaRun {
     const { deliveries, sent } = this.#history
     return {
       seed: this.#world.seed,
-      setting: sentenceOf(this.#setting),
+      setting: sentenceOf(this.#setting, this.#plan),
       trace: this.#world.trace(),
       eventCount: this.#world.eventCount,
       durationMs: this.#world.clock.monotonicMs(),
@@ -150,10 +160,50 @@ class ReplicaRun {
       acknowledgedCount: sent.filter(({ acknowledged }) => acknowledged !== undefined).length,
       storedCount: this.#storedCount,
       deliveredCount: deliveries.length,
-      faultCount: 0,
-      incidents: this.#incidents,
+      faultCount: this.#plan.faults.length,
+      incidents: this.#told(),
       findings: this.#findings,
     }
+  }
+
+  #newStage(): ReplicaStage {
+    const applications = [...this.#producers, ...this.#consumers]
+    return {
+      world: this.#world,
+      cluster: this.#cluster,
+      history: this.#history,
+      clients: applications.map(({ host }) => host.name),
+      launch: (running) => this.#launch(running),
+    }
+  }
+
+  #newPlan(random: SimRandom, { faults = true }: ReplicaOptions): ReplicaPlan {
+    if (!faults) return { faults: [], isWithinPromise: true }
+    const { mode } = this.#setting
+    const targets = {
+      nameServers: this.#cluster.nameServers.map(({ host }) => host.name),
+      brokers: this.#cluster.hostsByBroker,
+    }
+    return planReplicas(random, { loadMs: LOAD_MS, mode, targets })
+  }
+
+  #scheduleFaults(): void {
+    const { clock } = this.#world
+    const startMs = clock.monotonicMs()
+    for (const fault of this.#plan.faults) {
+      clock.at(startMs + fault.fromMs, () => this.#tell(beginFault(this.#stage, fault)))
+      clock.at(startMs + fault.untilMs, () => this.#tell(endFault(this.#stage, fault)))
+    }
+  }
+
+  /** The operator looks on while things go wrong, unless he is not answered. */
+  #watchProgress(): void {
+    const look = async (): Promise<void> => {
+      if (!this.#isSending) return
+      await this.#progress()
+      this.#world.clock.after(PROGRESS_MS, () => void look())
+    }
+    void look()
   }
 
   async #start(): Promise<void> {
@@ -182,6 +232,9 @@ class ReplicaRun {
     const { clock } = this.#world
     this.#tell('all is well again')
     const mendedMs = clock.monotonicMs()
+    await this.#wait('each server is up', () => {
+      return this.#cluster.isUp ? undefined : 'one is not'
+    })
     await this.#wait('each producer gets a message through', () =>
       this.#producers.every(({ gotThroughMs }) => gotThroughMs >= mendedMs)
         ? undefined
@@ -207,12 +260,17 @@ class ReplicaRun {
     return undefined
   }
 
-  async #unconsumed(): Promise<string | undefined> {
-    const progress = await this.#world.clock.settle(this.#operator.progress(), READ_LIMIT_MS)
-    if (progress === undefined) return 'nobody knows how far the group is'
-    for (const { committedOffset, queue } of progress) {
+  async #progress(): Promise<readonly QueueProgress[] | undefined> {
+    const progress = await this.#operator.progress()
+    for (const { committedOffset, queue } of progress ?? []) {
       this.#history.seeCommitted({ queue, queueOffset: committedOffset })
     }
+    return progress
+  }
+
+  async #unconsumed(): Promise<string | undefined> {
+    const progress = await this.#world.clock.settle(this.#progress(), READ_LIMIT_MS)
+    if (progress === undefined) return 'nobody knows how far the group is'
     const behind = progress.find(({ committedOffset, endOffset }) => committedOffset !== endOffset)
     if (behind === undefined) return undefined
     return `the group is at ${behind.committedOffset} of ${behind.endOffset} in ${behind.queue}`
@@ -226,7 +284,9 @@ class ReplicaRun {
     )
     this.#storedCount = stored.length
     const { mode } = this.#setting
-    this.#findings.push(...judgeReplicas({ history: this.#history, mode, stored }))
+    const { isWithinPromise } = this.#plan
+    const evidence = { history: this.#history, isWithinPromise, mode, stored }
+    this.#findings.push(...judgeReplicas(evidence))
   }
 
   /** Runs until nothing is amiss, as a look every now and then shows; too late is a finding. */
@@ -248,6 +308,14 @@ class ReplicaRun {
     }
   }
 
+  /** What happened, and what processes thought a person should act on. */
+  #told(): Incident[] {
+    const alarms = this.#world.lines
+      .filter(({ level }) => level === 'error')
+      .map(({ atMs, host, sentence }) => ({ atMs, sentence: `${host} says: ${sentence}` }))
+    return [...this.#incidents, ...alarms].sort((one, other) => one.atMs - other.atMs)
+  }
+
   #tell(sentence: string): void {
     this.#incidents.push({ atMs: this.#world.clock.monotonicMs(), sentence })
   }
@@ -265,10 +333,11 @@ function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
   }
 }
 
-function sentenceOf(setting: Setting): string {
+function sentenceOf(setting: Setting, plan: ReplicaPlan): string {
   const { consumers, mode, nameServers, producers, queueCount, segmentBytes } = setting
   return (
     `${sentenceOfMode(mode)}; ${nameServers} name servers, ${producers} producers, ` +
-    `${consumers} consumers, ${queueCount} queues each, files of ${segmentBytes / KIB} KiB`
+    `${consumers} consumers, ${queueCount} queues each, files of ${segmentBytes / KIB} KiB; ` +
+    (plan.isWithinPromise ? 'nothing beyond what is promised' : 'more than is promised')
   )
 }

@@ -1,0 +1,292 @@
+/**
+ * How each kind of fault is brought over masters and slaves, and mended. A table: what it is called,
+ * what is done when it begins, and what when it is over. Owns nothing; it acts on the cluster.
+ */
+import type { DiskFault } from '../disk-faults.ts'
+import type { ServerProcess } from '../server-process.ts'
+import type { SimWorld } from '../world.ts'
+import type { ReplicaBroker, ReplicaCluster } from './replica-cluster.ts'
+import type { ReplicaHistory } from './replica-history.ts'
+import type { LossKind } from './replica-mode.ts'
+import type { ReplicaFault, ReplicaFaultKind } from './replica-plan.ts'
+
+/** Everything that faults can hit. */
+export interface ReplicaStage {
+  readonly world: SimWorld
+  readonly cluster: ReplicaCluster
+  readonly history: ReplicaHistory
+  /** The machines of applications. */
+  readonly clients: readonly string[]
+  /** Lets something run; what it rejects with is a bug. */
+  readonly launch: (running: Promise<void>) => void
+}
+
+interface Performance {
+  /** What happens, as the story tells it. */
+  readonly began: (fault: ReplicaFault, stage: ReplicaStage) => string
+  readonly begin: (stage: ReplicaStage, fault: ReplicaFault) => void
+  readonly ended: (fault: ReplicaFault) => string
+  readonly end: (stage: ReplicaStage, fault: ReplicaFault) => void
+}
+
+/** A watcher kills the process after at most so many calls of the disk. */
+const MAX_CALLS_BEFORE_KILL = 40
+const MAX_CALLS_BEFORE_ERROR = 5
+const ROOMY_BYTES = 100 * 2 ** 30
+const FLAP_MS = 300
+
+const down = (
+  what: string,
+  begin: (broker: ReplicaBroker, stage: ReplicaStage, fault: ReplicaFault) => void,
+): Performance => ({
+  began: ({ host }) => `${host} ${what}`,
+  begin: (stage, fault) => begin(brokerOf(stage, fault), stage, fault),
+  ended: ({ host }) => `${host} is started again`,
+  end: (stage, fault) => brokerOf(stage, fault).process.start(),
+})
+
+const server = (what: string, begin: (process: ServerProcess) => void): Performance => ({
+  began: ({ host }) => `${host} ${what}`,
+  begin: (stage, { host }) => begin(nameServerOf(stage, host)),
+  ended: ({ host }) => `${host} is started again`,
+  end: (stage, { host }) => nameServerOf(stage, host).start(),
+})
+
+const disk = (
+  began: (fault: ReplicaFault) => string,
+  begin: (process: ServerProcess, fault: ReplicaFault) => void,
+): Performance => ({
+  began,
+  begin: (stage, fault) => begin(brokerOf(stage, fault).process, fault),
+  ended: ({ host }) => `the disk of ${host} is well again`,
+  end: (stage, fault) => healDisk(brokerOf(stage, fault).process),
+})
+
+const wires = (
+  began: (fault: ReplicaFault, stage: ReplicaStage) => string,
+  begin: (stage: ReplicaStage, fault: ReplicaFault) => void,
+): Performance => ({
+  began,
+  begin,
+  ended: ({ host }) => `${host} is reached again`,
+  end: (stage, fault) => {
+    for (const other of othersOf(stage, fault.host)) stage.world.network.mend(fault.host, other)
+  },
+})
+
+const PERFORMANCES: Readonly<Record<ReplicaFaultKind, Performance>> = {
+  kill: down('is killed', ({ process }) => process.kill()),
+  'kill-in-call': {
+    ...down('is killed within a call of its disk', ({ process }, _, fault) => {
+      killInCall(process, fault)
+    }),
+    end(stage, fault) {
+      const { process } = brokerOf(stage, fault)
+      // The calls may not have come.
+      process.host.disk.clearFaults()
+      process.kill()
+      process.start()
+    },
+  },
+  'power-loss': down('loses power', (broker, stage) => losePower(stage, broker)),
+  'disk-loss': down('loses its disk', (broker, stage) => {
+    tell(stage, broker, 'disk')
+    broker.process.crash()
+    wipe(broker.process)
+  }),
+  blackout: {
+    began: ({ host }) => `${host} and its slaves lose power at once`,
+    begin(stage, fault) {
+      for (const broker of familyOf(stage, fault)) losePower(stage, broker)
+    },
+    ended: ({ host }) => `${host} and its slaves are started again`,
+    end(stage, fault) {
+      for (const { process } of familyOf(stage, fault)) process.start()
+    },
+  },
+  stop: down('is stopped in order', ({ process }, { launch }) => launch(process.stop())),
+  pause: {
+    began: ({ host }) => `${host} stands still`,
+    begin: (stage, fault) => brokerOf(stage, fault).process.host.pause(),
+    ended: ({ host }) => `${host} goes on`,
+    end: (stage, fault) => brokerOf(stage, fault).process.host.resume(),
+  },
+  'disk-slow': disk(
+    (fault) => `each sync of the disk of ${fault.host} takes up to ${slowSyncMs(fault)} ms`,
+    ({ host }, fault) => {
+      host.disk.syncDelay = [0, slowSyncMs(fault)]
+      host.disk.readDelay = [0, 20]
+    },
+  ),
+  'disk-short': disk(
+    ({ host }) => `calls of the disk of ${host} take less than is offered`,
+    ({ host }) => {
+      host.disk.shortCallChance = 0.5
+    },
+  ),
+  'disk-full': disk(
+    ({ host }) => `the disk of ${host} is full`,
+    ({ host }) => host.disk.setCapacity(0),
+  ),
+  'disk-error': disk(
+    (fault) => `a ${failingCall(fault)} of the log of ${fault.host} meets an error of the device`,
+    ({ host }, fault) => host.disk.fail(errorOf(fault)),
+  ),
+  cut: wires(
+    (fault, stage) => `nothing gets from ${fault.host} to ${otherOf(stage, fault)}, nor back`,
+    (stage, fault) => stage.world.network.partition([fault.host], [otherOf(stage, fault)]),
+  ),
+  'cut-one-way': wires(
+    (fault, stage) => `nothing gets from ${waysOf(stage, fault).join(' to ')}`,
+    (stage, fault) => stage.world.network.cutOneWay(...waysOf(stage, fault)),
+  ),
+  flapping: wires(
+    (fault, stage) => `${fault.host} reaches ${otherOf(stage, fault)} now and then`,
+    flap,
+  ),
+  isolated: wires(
+    ({ host }) => `${host} is cut off from all`,
+    (stage, { host }) => stage.world.network.partition([host], othersOf(stage, host)),
+  ),
+  'slow-wires': {
+    began: (fault) => `the network takes up to ${slowNetworkMs(fault)} ms`,
+    begin({ world }, fault) {
+      world.network.latency = [0.1, slowNetworkMs(fault)]
+    },
+    ended: () => 'the network is quick again',
+    end({ world }) {
+      world.network.latency = [0.1, 1]
+    },
+  },
+  'clock-jump': {
+    began: (fault) => `all wall clocks jump by ${jumpMs(fault)} ms`,
+    begin: ({ world }, fault) => world.clock.jumpWall(jumpMs(fault)),
+    ended: () => 'all wall clocks jump back',
+    end: ({ world }, fault) => world.clock.jumpWall(-jumpMs(fault)),
+  },
+  'name-server-kill': server('is killed', (process) => process.kill()),
+  'name-server-power-loss': server('loses power', (process) => process.crash()),
+}
+
+/** Brings a fault about; gives back what the story says of it. */
+export function beginFault(stage: ReplicaStage, fault: ReplicaFault): string {
+  const performance = PERFORMANCES[fault.kind]
+  const sentence = performance.began(fault, stage)
+  for (const { brokerName, process } of stage.cluster.brokers) {
+    const isHit = fault.host === '' || fault.host === process.host.name
+    if (isHit) stage.history.disturb(brokerName, fault.untilMs - fault.fromMs)
+  }
+  performance.begin(stage, fault)
+  return sentence
+}
+
+/** Mends it. */
+export function endFault(stage: ReplicaStage, fault: ReplicaFault): string {
+  const performance = PERFORMANCES[fault.kind]
+  performance.end(stage, fault)
+  return performance.ended(fault)
+}
+
+function losePower(stage: ReplicaStage, broker: ReplicaBroker): void {
+  tell(stage, broker, 'power')
+  broker.process.crash()
+}
+
+function tell({ history }: ReplicaStage, broker: ReplicaBroker, kind: LossKind): void {
+  const { brokerId, brokerName } = broker
+  history.lose({ brokerId, brokerName, kind })
+}
+
+function wipe({ host: { disk } }: ServerProcess): void {
+  for (const name of disk.list('/')) disk.remove(`/${name}`)
+  disk.makeDurable()
+}
+
+function healDisk({ host }: ServerProcess): void {
+  host.disk.clearFaults()
+  host.disk.syncDelay = [0.2, 0.5]
+  host.disk.readDelay = [0.05, 0.1]
+  host.disk.shortCallChance = 0
+  host.disk.setCapacity(ROOMY_BYTES)
+}
+
+function killInCall(process: ServerProcess, { chance }: ReplicaFault): void {
+  let callsLeft = 1 + (chance % MAX_CALLS_BEFORE_KILL)
+  process.host.disk.watch(() => {
+    callsLeft -= 1
+    if (callsLeft === 0) process.kill()
+  })
+}
+
+/** Cut and whole by turns, a few times a second. */
+function flap(stage: ReplicaStage, fault: ReplicaFault): void {
+  const { clock, network } = stage.world
+  const other = otherOf(stage, fault)
+  const lengthMs = fault.untilMs - fault.fromMs
+  for (let atMs = 0, turn = 0; atMs < lengthMs; turn += 1) {
+    const isCut = turn % 2 === 0
+    clock.after(atMs, () => {
+      if (isCut) network.partition([fault.host], [other])
+      else network.mend(fault.host, other)
+    })
+    atMs += 20 + ((fault.chance >>> (turn % 20)) % FLAP_MS)
+  }
+}
+
+function jumpMs({ chance }: ReplicaFault): number {
+  return [-3_600_000, -700, 700, 3_600_000][chance % 4] ?? 0
+}
+
+function failingCall({ chance }: ReplicaFault): 'sync' | 'write' {
+  return chance % 2 === 0 ? 'sync' : 'write'
+}
+
+function errorOf(fault: ReplicaFault): DiskFault {
+  const onCall = 1 + ((fault.chance >>> 1) % MAX_CALLS_BEFORE_ERROR)
+  return { operation: failingCall(fault), pathIncludes: 'commitlog', onCall, code: 'EIO' }
+}
+
+function slowSyncMs({ chance }: ReplicaFault): number {
+  return [20, 200, 1_000, 3_000][chance % 4] ?? 20
+}
+
+function slowNetworkMs({ chance }: ReplicaFault): number {
+  return [20, 100, 400][chance % 3] ?? 20
+}
+
+/** The other end of a wire that is cut: most often that between a master and its slaves. */
+function otherOf(stage: ReplicaStage, fault: ReplicaFault): string {
+  const family = familyOf(stage, fault)
+    .map(({ process }) => process.host.name)
+    .filter((name) => name !== fault.host)
+  const all = othersOf(stage, fault.host)
+  const list = fault.chance % 3 === 0 ? all : family
+  return list[(fault.chance >>> 3) % list.length] ?? ''
+}
+
+function waysOf(stage: ReplicaStage, fault: ReplicaFault): [string, string] {
+  const other = otherOf(stage, fault)
+  return ((fault.chance >>> 12) & 1) === 1 ? [fault.host, other] : [other, fault.host]
+}
+
+function othersOf({ clients, cluster }: ReplicaStage, host: string): string[] {
+  return [...cluster.hostNames, ...clients].filter((name) => name !== host)
+}
+
+/** A master and its slaves. */
+function familyOf(stage: ReplicaStage, fault: ReplicaFault): readonly ReplicaBroker[] {
+  const { brokerName } = brokerOf(stage, fault)
+  return stage.cluster.brokers.filter((each) => each.brokerName === brokerName)
+}
+
+function brokerOf({ cluster }: ReplicaStage, { host }: ReplicaFault): ReplicaBroker {
+  const broker = cluster.brokers.find(({ process }) => process.host.name === host)
+  if (broker === undefined) throw new RangeError(`there is no broker on "${host}"`)
+  return broker
+}
+
+function nameServerOf({ cluster }: ReplicaStage, host: string): ServerProcess {
+  const found = cluster.nameServers.find(({ host: { name } }) => name === host)
+  if (found === undefined) throw new RangeError(`there is no name server on "${host}"`)
+  return found
+}

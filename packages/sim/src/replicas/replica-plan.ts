@@ -1,0 +1,213 @@
+/**
+ * What will go wrong with masters and slaves, and when: drawn from the seed before anything begins.
+ * Pure. Most plans take nothing that the mode does not promise to survive; the others are harder, and
+ * then only what is promised in spite of it is judged.
+ */
+import type { DelayRange } from '../delay.ts'
+import type { SimRandom } from '../random.ts'
+import { isForgetful, type Loss, mayBeLost, type ReplicaMode } from './replica-mode.ts'
+
+export type ReplicaFaultKind =
+  | 'kill'
+  | 'kill-in-call'
+  | 'power-loss'
+  | 'disk-loss'
+  | 'stop'
+  | 'pause'
+  | 'disk-slow'
+  | 'disk-short'
+  | 'disk-full'
+  | 'disk-error'
+  | 'cut'
+  | 'cut-one-way'
+  | 'flapping'
+  | 'isolated'
+  | 'slow-wires'
+  | 'clock-jump'
+  | 'name-server-kill'
+  | 'name-server-power-loss'
+  | 'blackout'
+
+/** Something that goes wrong at a time and is mended at another. */
+export interface ReplicaFault {
+  readonly kind: ReplicaFaultKind
+  /** Which machine it hits. */
+  readonly host: string
+  /** Milliseconds since the load began. */
+  readonly fromMs: number
+  readonly untilMs: number
+  /** Chooses how it hits, where there is a choice. */
+  readonly chance: number
+}
+
+export interface ReplicaPlan {
+  readonly faults: readonly ReplicaFault[]
+  /**
+   * Whether the mode survives all of it. One thing goes wrong at a time then where a master may lose
+   * what only its slaves have: it gets that back from them when it starts.
+   */
+  readonly isWithinPromise: boolean
+}
+
+/** The machines that faults hit. */
+export interface ReplicaTargets {
+  readonly nameServers: readonly string[]
+  /** By broker name; the master is first. */
+  readonly brokers: ReadonlyMap<string, readonly string[]>
+}
+
+interface PlanOptions {
+  readonly mode: ReplicaMode
+  readonly loadMs: number
+  readonly targets: ReplicaTargets
+}
+
+/** One thing that a lane may draw. */
+interface Choice {
+  readonly kind: ReplicaFaultKind
+  readonly host: string
+}
+
+interface Lane {
+  readonly choices: readonly Choice[]
+  readonly lengthMs: DelayRange
+  readonly gapMs: DelayRange
+}
+
+const WITHIN_CHANCE = 0.75
+/** How often a lane has faults at all: most seeds then mix some kinds and leave others out. */
+const LANE_CHANCE = 0.6
+/** Logs have something in common by then. */
+const FIRST_MS = 1_200
+const MACHINE_MS: DelayRange = [50, 2_500]
+const MACHINE_GAP_MS: DelayRange = [300, 2_500]
+/** A master that starts finds its slaves, and they follow it again. */
+const SERIAL_GAP_MS: DelayRange = [1_500, 2_500]
+const ALWAYS: readonly ReplicaFaultKind[] = ['kill', 'kill', 'kill-in-call', 'stop', 'pause']
+const DISKS: readonly ReplicaFaultKind[] = ['disk-slow', 'disk-short', 'disk-full', 'disk-error']
+const WIRES: readonly ReplicaFaultKind[] = [
+  ...(['cut', 'cut', 'cut-one-way', 'cut-one-way'] as const),
+  ...(['flapping', 'isolated', 'slow-wires'] as const),
+]
+
+export function planReplicas(random: SimRandom, options: PlanOptions): ReplicaPlan {
+  const isWithinPromise = random.chance(WITHIN_CHANCE)
+  const lanes = new Lanes(random, options, isWithinPromise)
+  const { loadMs } = options
+  const faults = (lanes.isSerial ? [lanes.everything, lanes.clocks] : lanes.apart).flatMap(
+    (lane) => (lanes.isSerial || random.chance(LANE_CHANCE) ? planLane(random, lane, loadMs) : []),
+  )
+  return { faults: faults.sort((one, other) => one.fromMs - other.fromMs), isWithinPromise }
+}
+
+class Lanes {
+  readonly isSerial: boolean
+  readonly #targets: ReplicaTargets
+  /** What happens to the machines of each broker name. */
+  readonly #machines: readonly (readonly Choice[])[]
+
+  constructor(random: SimRandom, { mode, targets }: PlanOptions, isWithinPromise: boolean) {
+    this.#targets = targets
+    const losses = [...targets.brokers].map(([brokerName]) => {
+      return isWithinPromise ? survivable(random, mode, brokerName) : harder(mode, brokerName)
+    })
+    this.isSerial =
+      isWithinPromise &&
+      losses.flat().some((loss) => loss.brokerId === 0 && isForgetful(mode, loss))
+    this.#machines = [...targets.brokers.values()].map((hosts, index) => {
+      const kills = hosts.flatMap((host) => ALWAYS.map((kind) => ({ kind, host })))
+      const lost = (losses[index] ?? []).flatMap(({ brokerId, kind }) => {
+        const choice: Choice = {
+          kind: kind === 'power' ? 'power-loss' : 'disk-loss',
+          host: hosts[brokerId] ?? '',
+        }
+        return kind === 'power' ? [choice, choice, choice] : [choice]
+      })
+      const isDark = hosts.every((_, id) => {
+        return losses[index]?.some(({ brokerId, kind }) => brokerId === id && kind === 'power')
+      })
+      const dark: Choice = { kind: 'blackout', host: hosts[0] ?? '' }
+      return [...kills, ...lost, ...(isDark && !this.isSerial ? [dark, dark] : [])]
+    })
+  }
+
+  get clocks(): Lane {
+    return lane([{ kind: 'clock-jump', host: '' }], [100, 3_000], [500, 8_000])
+  }
+
+  /** Nothing overlaps. */
+  get everything(): Lane {
+    const choices = [...this.#machines.flat(), ...this.#disks, ...this.#wires]
+    return lane(choices, MACHINE_MS, SERIAL_GAP_MS)
+  }
+
+  get apart(): readonly Lane[] {
+    const servers = this.#targets.nameServers.flatMap((host): Choice[] => [
+      { kind: 'name-server-kill', host },
+      { kind: 'name-server-power-loss', host },
+    ])
+    return [
+      ...this.#machines.map((choices) => lane(choices, MACHINE_MS, MACHINE_GAP_MS)),
+      lane(this.#disks, [200, 3_000], [500, 4_000]),
+      lane(this.#wires, [100, 4_000], [300, 3_000]),
+      lane(servers, [200, 4_000], [500, 5_000]),
+      this.clocks,
+    ]
+  }
+
+  get #disks(): readonly Choice[] {
+    return this.#brokers.flatMap((host) => DISKS.map((kind) => ({ kind, host })))
+  }
+
+  get #wires(): readonly Choice[] {
+    return this.#brokers.flatMap((host) => WIRES.map((kind) => ({ kind, host })))
+  }
+
+  get #brokers(): readonly string[] {
+    return [...this.#targets.brokers.values()].flat()
+  }
+}
+
+/** Which machines may lose what, one after the other, without harm to what was acknowledged. */
+function survivable(random: SimRandom, mode: ReplicaMode, brokerName: string): readonly Loss[] {
+  const taken: Loss[] = []
+  for (const loss of shuffled(random, lossesOf(mode, brokerName))) {
+    if (!mayBeLost(mode, [...taken, loss])) taken.push(loss)
+  }
+  return taken
+}
+
+/** A master that begins with nothing, and finds no slave, would need a person. */
+function harder(mode: ReplicaMode, brokerName: string): readonly Loss[] {
+  return lossesOf(mode, brokerName).filter(({ brokerId, kind }) => brokerId > 0 || kind === 'power')
+}
+
+function lossesOf({ slavesPerMaster }: ReplicaMode, brokerName: string): readonly Loss[] {
+  return Array.from({ length: 1 + slavesPerMaster }, (_, brokerId) => brokerId).flatMap(
+    (brokerId) => [
+      { brokerName, brokerId, kind: 'power' as const, atMs: 0 },
+      { brokerName, brokerId, kind: 'disk' as const, atMs: 0 },
+    ],
+  )
+}
+
+function planLane(random: SimRandom, { choices, gapMs, lengthMs }: Lane, loadMs: number) {
+  const faults: ReplicaFault[] = []
+  let fromMs = FIRST_MS + random.between(0, gapMs[1])
+  for (;;) {
+    const untilMs = fromMs + random.between(...lengthMs)
+    const choice = choices[random.below(choices.length)]
+    if (untilMs >= loadMs || choice === undefined) return faults
+    faults.push({ ...choice, fromMs, untilMs, chance: random.below(2 ** 30) })
+    fromMs = untilMs + random.between(...gapMs)
+  }
+}
+
+function lane(choices: readonly Choice[], lengthMs: DelayRange, gapMs: DelayRange): Lane {
+  return { choices, lengthMs, gapMs }
+}
+
+function shuffled<T>(random: SimRandom, list: readonly T[]): T[] {
+  const keyed = list.map((item) => [random.between(0, 1), item] as const)
+  return keyed.sort(([one], [other]) => one - other).map(([, item]) => item)
+}
