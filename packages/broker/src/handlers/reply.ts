@@ -16,15 +16,17 @@ import {
   responseCode,
   SEND_REPLY_MESSAGE,
   SEND_REPLY_MESSAGE_V2,
+  type TopicConfig,
 } from '@rockhopper/protocol'
 import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
 import type { BrokerConfig } from '../config.ts'
 import { RELAY_TIMEOUT_MS } from '../limits.ts'
+import { demandTopicForSend } from '../rules/new-topic.ts'
 import { queueFor } from '../rules/queue-choice.ts'
 import { type SendProperties, walkSendProperties } from '../rules/send-properties.ts'
+import { DEFAULT_TOPIC } from '../rules/system-topics.ts'
 import type { SavedTable } from '../services/table-files.ts'
-import { createTopic } from '../services/topic-creation.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { ClientTable } from '../tables/clients.ts'
 import type { PeerHosts } from '../tables/peer-hosts.ts'
@@ -94,6 +96,15 @@ function queueOf(header: ReplyHeader, parts: ReplyParts): number {
     throw new Refusal(responseCode.NO_PERMISSION, sentence)
   }
   return queueFor(known, queueId, parts.random)
+}
+
+/** Replies in a namespace of Java have a topic of their own, which the first one makes. */
+function createTopic(header: ReplyHeader, { config, topics }: ReplyParts): TopicConfig {
+  const template = topics.get(header.defaultTopic ?? DEFAULT_TOPIC)
+  const { autoCreateTopicEnable } = config
+  const created = demandTopicForSend(header, template, topics.hasRoom, autoCreateTopicEnable)
+  topics.put(created)
+  return created
 }
 
 /** Hands the reply to the client that its request came from; the sentence says why it could not. */

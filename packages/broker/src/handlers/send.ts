@@ -21,6 +21,7 @@ import {
   SEND_BATCH_MESSAGE,
   SEND_MESSAGE,
   SEND_MESSAGE_V2,
+  type TopicConfig,
 } from '@rockhopper/protocol'
 import { Refusal, type Reply, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { Appended, BatchAppended, Rejected, SettleOutcome, Store } from '@rockhopper/store'
@@ -29,12 +30,13 @@ import { MAX_OPEN_TRANSACTIONS, MAX_PENDING_TIMERS } from '../limits.ts'
 import { DEAD_LETTER_QUEUE, deadLetterTopic, markDeadLetter } from '../rules/dead-letter.ts'
 import { type Placement, placementOf } from '../rules/delayed.ts'
 import { HALF_QUEUE, HALF_TOPIC, halfFlags, halfProperties } from '../rules/half-message.ts'
+import { demandTopicForSend } from '../rules/new-topic.ts'
 import { queueFor } from '../rules/queue-choice.ts'
 import { maxRetriesOf } from '../rules/retry.ts'
 import { type SendProperties, walkSendProperties } from '../rules/send-properties.ts'
+import { DEFAULT_TOPIC } from '../rules/system-topics.ts'
 import { type TimerRules, timedPlacementOf } from '../rules/timed.ts'
 import type { SavedTable } from '../services/table-files.ts'
-import { createTopic } from '../services/topic-creation.ts'
 import type { TrafficCounters } from '../services/traffic.ts'
 import type { Transactions } from '../services/transactions.ts'
 import type { GroupTable } from '../tables/groups.ts'
@@ -98,7 +100,7 @@ class Sender {
 
   async send(header: SendHeader, context: RequestContext): Promise<SendReply> {
     const { store, topics } = this.#parts
-    const topic = topics.get(header.topic) ?? createTopic(header, this.#parts)
+    const topic = topics.get(header.topic) ?? this.#createTopic(header)
     if (isSendForbidden(header.topic)) refuseForbidden(header.topic)
     const queueId = queueFor(topic, header.queueId, this.#parts.random)
     if (context.body.length === 0) refuseIllegal('the message has no body')
@@ -274,6 +276,16 @@ class Sender {
     const { offsetIdPrefix } = this.#parts
     const ids = logOffsets.map((logOffset) => offsetMessageId(offsetIdPrefix, logOffset))
     return { endOffset, queueOffset, waitStored, transactionId, msgId: ids.join(',') }
+  }
+
+  /** A topic made by its first message; it is on disk before that message is acknowledged. */
+  #createTopic(header: SendHeader): TopicConfig {
+    const { config, topics } = this.#parts
+    const template = topics.get(header.defaultTopic ?? DEFAULT_TOPIC)
+    const { autoCreateTopicEnable } = config
+    const created = demandTopicForSend(header, template, topics.hasRoom, autoCreateTopicEnable)
+    topics.put(created)
+    return created
   }
 
   #reply(outcome: SettleOutcome, queueId: number, kept: Stored): SendReply {

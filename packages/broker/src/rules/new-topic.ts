@@ -2,7 +2,15 @@
  * What becomes of a message or a group whose topic does not exist yet: the configuration to create,
  * or the sentence that says why there is none. Source: `broker-api.md` section 3.1, step 6.
  */
-import { isRetryTopic, permission, type TopicConfig, topicConfig } from '@rockhopper/protocol'
+import {
+  isRetryTopic,
+  permission,
+  responseCode,
+  type TopicConfig,
+  topicConfig,
+  topicNameProblem,
+} from '@rockhopper/protocol'
+import { Refusal } from '@rockhopper/remoting'
 import { MAX_QUEUES_PER_TOPIC } from '../limits.ts'
 import { isInherited } from './permission.ts'
 
@@ -27,6 +35,26 @@ export function topicForSend(
     writeQueueNums: queues,
     perm: template.perm & ~permission.inherit,
   })
+}
+
+/** What a request says of the topic that it is sent to. */
+interface TopicWish {
+  readonly topic: string
+  readonly defaultTopicQueueNums?: number | undefined
+}
+
+/** The same for a topic that must be there. Throws `Refusal` when nothing is to be created. */
+export function demandTopicForSend(
+  { defaultTopicQueueNums, topic }: TopicWish,
+  template: TopicConfig | undefined,
+  hasRoom: boolean,
+  autoCreate: boolean,
+): TopicConfig {
+  const problem = topicNameProblem(topic)
+  if (problem !== undefined) throw new Refusal(responseCode.INVALID_PARAMETER, problem)
+  const created = topicForSend(topic, template, defaultTopicQueueNums)
+  if (created !== undefined && hasRoom) return created
+  throw new Refusal(responseCode.TOPIC_NOT_EXIST, noTopicSentence(topic, autoCreate, hasRoom))
 }
 
 /** The topic in which a group's failed messages wait for their next try. */
