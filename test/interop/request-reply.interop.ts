@@ -33,14 +33,13 @@ interface Way {
 
 class Stage {
   readonly namesrv: string
+  readonly broker: Server
   readonly #closing: (() => Promise<void>)[] = []
   #topics = 0
 
-  private constructor(
-    namesrv: Server,
-    readonly broker: Server,
-  ) {
+  private constructor(namesrv: Server, broker: Server) {
     this.namesrv = namesrv.addr
+    this.broker = broker
   }
 
   static async open(family: ServerFamily): Promise<Stage> {
