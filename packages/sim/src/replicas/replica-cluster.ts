@@ -9,6 +9,9 @@ import type { ServerProcess } from '../server-process.ts'
 import type { SimWorld } from '../world.ts'
 import type { ReplicaMode } from './replica-mode.ts'
 
+/** Files of the key index take most of the time of a run if they are large. */
+const SMALL_INDEX: Partial<BrokerConfig> = { maxHashSlotNum: 500, maxIndexNum: 2_000 }
+
 export const BROKER_NAMES = ['broker-a', 'broker-b'] as const
 
 export interface ReplicaClusterOptions {
@@ -120,6 +123,6 @@ function processOptions(
 ): ClusterOptions {
   return {
     ...{ doors, flushDiskType: 'ASYNC_FLUSH', onFailure, queueSegmentUnits, segmentBytes },
-    brokerSettings: { ...settings, ...brokerSettings },
+    brokerSettings: { ...SMALL_INDEX, ...settings, ...brokerSettings },
   }
 }

@@ -34,6 +34,7 @@ const MAX_CALLS_BEFORE_KILL = 40
 const MAX_CALLS_BEFORE_ERROR = 5
 const ROOMY_BYTES = 100 * 2 ** 30
 const FLAP_MS = 300
+const BLACKOUT_MS = 300
 
 const down = (
   what: string,
@@ -43,6 +44,28 @@ const down = (
   begin: (stage, fault) => begin(brokerOf(stage, fault), stage, fault),
   ended: ({ host }) => `${host} is started again`,
   end: (stage, fault) => brokerOf(stage, fault).process.start(),
+})
+
+/** While its slaves cannot be reached: they have nothing of what it stores then. */
+const parted = (
+  what: string,
+  lose: (stage: ReplicaStage, master: ReplicaBroker) => void,
+): Performance => ({
+  began: ({ host }) => `${host} is cut off from its slaves, then ${what}`,
+  begin(stage, fault) {
+    const [master, ...slaves] = familyOf(stage, fault)
+    if (master === undefined) return
+    const names = slaves.map(({ process }) => process.host.name)
+    stage.world.network.partition([fault.host], names)
+    stage.world.clock.after(shareOf(fault, 0.7), () => lose(stage, master))
+  },
+  ended: ({ host }) => `${host} is started again, and reaches its slaves`,
+  end(stage, fault) {
+    for (const { process } of familyOf(stage, fault)) {
+      if (process.host.name !== fault.host) stage.world.network.mend(fault.host, process.host.name)
+    }
+    brokerOf(stage, fault).process.start()
+  },
 })
 
 const server = (what: string, begin: (process: ServerProcess) => void): Performance => ({
@@ -89,15 +112,33 @@ const PERFORMANCES: Readonly<Record<ReplicaFaultKind, Performance>> = {
     },
   },
   'power-loss': down('loses power', (broker, stage) => losePower(stage, broker)),
-  'disk-loss': down('loses its disk', (broker, stage) => {
-    tell(stage, broker, 'disk')
-    broker.process.crash()
-    wipe(broker.process)
-  }),
-  blackout: {
-    began: ({ host }) => `${host} and its slaves lose power at once`,
+  'disk-loss': down('loses its disk', (broker, stage) => loseDisk(stage, broker)),
+  'parted-power-loss': parted('loses power', (stage, master) => losePower(stage, master)),
+  'parted-disk-loss': parted('loses its disk', (stage, master) => loseDisk(stage, master)),
+  'lone-power-loss': {
+    began: ({ host }) => `${host} loses power, and comes back while its slaves are away`,
     begin(stage, fault) {
-      for (const broker of familyOf(stage, fault)) losePower(stage, broker)
+      const [master, ...slaves] = familyOf(stage, fault)
+      if (master === undefined) return
+      losePower(stage, master)
+      for (const { process } of slaves) process.kill()
+      stage.world.clock.after(shareOf(fault, 0.2), () => master.process.start())
+    },
+    ended: ({ host }) => `the slaves of ${host} are started again`,
+    end(stage, fault) {
+      for (const { brokerId, process } of familyOf(stage, fault)) if (brokerId > 0) process.start()
+    },
+  },
+  blackout: {
+    began: ({ host }) =>
+      `the disks of ${host} and its slaves get slow, then all lose power at once`,
+    begin(stage, fault) {
+      const family = familyOf(stage, fault)
+      for (const { process } of family) process.host.disk.syncDelay = [BLACKOUT_MS, 2 * BLACKOUT_MS]
+      stage.world.clock.after(Math.min(BLACKOUT_MS, shareOf(fault, 0.7)), () => {
+        for (const broker of family) losePower(stage, broker)
+        for (const { process } of family) healDisk(process)
+      })
     },
     ended: ({ host }) => `${host} and its slaves are started again`,
     end(stage, fault) {
@@ -190,6 +231,17 @@ export function endFault(stage: ReplicaStage, fault: ReplicaFault): string {
 function losePower(stage: ReplicaStage, broker: ReplicaBroker): void {
   tell(stage, broker, 'power')
   broker.process.crash()
+}
+
+function loseDisk(stage: ReplicaStage, broker: ReplicaBroker): void {
+  tell(stage, broker, 'disk')
+  broker.process.crash()
+  wipe(broker.process)
+}
+
+/** A part of the time that a fault takes. */
+function shareOf({ fromMs, untilMs }: ReplicaFault, share: number): number {
+  return share * (untilMs - fromMs)
 }
 
 function tell({ history }: ReplicaStage, broker: ReplicaBroker, kind: LossKind): void {

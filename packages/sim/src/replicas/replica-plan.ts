@@ -5,13 +5,22 @@
  */
 import type { DelayRange } from '../delay.ts'
 import type { SimRandom } from '../random.ts'
-import { isForgetful, type Loss, mayBeLost, type ReplicaMode } from './replica-mode.ts'
+import {
+  isForgetful,
+  type Loss,
+  type LossKind,
+  mayBeLost,
+  type ReplicaMode,
+} from './replica-mode.ts'
 
 export type ReplicaFaultKind =
   | 'kill'
   | 'kill-in-call'
   | 'power-loss'
   | 'disk-loss'
+  | 'parted-power-loss'
+  | 'parted-disk-loss'
+  | 'lone-power-loss'
   | 'stop'
   | 'pause'
   | 'disk-slow'
@@ -90,6 +99,15 @@ const WIRES: readonly ReplicaFaultKind[] = [
   ...(['flapping', 'isolated', 'slow-wires'] as const),
 ]
 
+const MASTER_LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
+  power: ['power-loss', 'power-loss', 'parted-power-loss', 'parted-power-loss'],
+  disk: ['disk-loss', 'parted-disk-loss'],
+}
+const SLAVE_LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
+  power: ['power-loss', 'power-loss'],
+  disk: ['disk-loss'],
+}
+
 export function planReplicas(random: SimRandom, options: PlanOptions): ReplicaPlan {
   const isWithinPromise = random.chance(WITHIN_CHANCE)
   const lanes = new Lanes(random, options, isWithinPromise)
@@ -116,18 +134,17 @@ class Lanes {
       losses.flat().some((loss) => loss.brokerId === 0 && isForgetful(mode, loss))
     this.#machines = [...targets.brokers.values()].map((hosts, index) => {
       const kills = hosts.flatMap((host) => ALWAYS.map((kind) => ({ kind, host })))
-      const lost = (losses[index] ?? []).flatMap(({ brokerId, kind }) => {
-        const choice: Choice = {
-          kind: kind === 'power' ? 'power-loss' : 'disk-loss',
-          host: hosts[brokerId] ?? '',
-        }
-        return kind === 'power' ? [choice, choice, choice] : [choice]
+      const possible = losses[index] ?? []
+      const lost = possible.flatMap(({ brokerId, kind }) => {
+        const host = hosts[brokerId] ?? ''
+        const isMaster = brokerId === 0
+        return (isMaster ? MASTER_LOSSES : SLAVE_LOSSES)[kind].map((each) => ({ kind: each, host }))
       })
-      const isDark = hosts.every((_, id) => {
-        return losses[index]?.some(({ brokerId, kind }) => brokerId === id && kind === 'power')
-      })
-      const dark: Choice = { kind: 'blackout', host: hosts[0] ?? '' }
-      return [...kills, ...lost, ...(isDark && !this.isSerial ? [dark, dark] : [])]
+      const isDark = possible.filter(({ kind }) => kind === 'power').length === hosts.length
+      const host = hosts[0] ?? ''
+      const dark: readonly Choice[] = isDark && !this.isSerial ? [{ kind: 'blackout', host }] : []
+      const lone: readonly Choice[] = isWithinPromise ? [] : [{ kind: 'lone-power-loss', host }]
+      return [...kills, ...lost, ...often(dark), ...often(lone)]
     })
   }
 
@@ -205,6 +222,11 @@ function planLane(random: SimRandom, { choices, gapMs, lengthMs }: Lane, loadMs:
 
 function lane(choices: readonly Choice[], lengthMs: DelayRange, gapMs: DelayRange): Lane {
   return { choices, lengthMs, gapMs }
+}
+
+/** Something that is to come as often as kills do. */
+function often(choices: readonly Choice[]): readonly Choice[] {
+  return [...choices, ...choices, ...choices]
 }
 
 function shuffled<T>(random: SimRandom, list: readonly T[]): T[] {
