@@ -15,9 +15,9 @@ import {
   timersComeTwice,
 } from './timer-bugs.ts'
 
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
 /** Shorter than from the command line (6 to 60 hours), so that some fit into a test. */
-const short = { lengthMs: 2 * HOUR_MS }
+const short = { lengthMs: 20 * MINUTE_MS }
 const MOST_SEEDS = 10
 /** For machines that are busy with other things. */
 const TIMEOUT_MS = 120_000
@@ -32,7 +32,7 @@ test('a life of delayed messages repeats itself event for event from its seed', 
 })
 
 describe('no promise to those who wait is broken', () => {
-  for (const seed of [1, 2, 3, 4]) {
+  for (const seed of [1, 2, 3]) {
     test(`in the life of seed ${seed}`, { timeout: TIMEOUT_MS }, async () => {
       const report = await simulateTimers(seed, short)
       expect(report.findings.length === 0 ? '' : storyOfTimers(report)).toBe('')
