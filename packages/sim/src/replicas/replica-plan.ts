@@ -78,7 +78,8 @@ interface Choice {
 }
 
 interface Lane {
-  readonly choices: readonly Choice[]
+  /** One of them is drawn first, then one of its choices. */
+  readonly sorts: readonly (readonly Choice[])[]
   readonly lengthMs: DelayRange
   readonly gapMs: DelayRange
 }
@@ -92,7 +93,8 @@ const MACHINE_MS: DelayRange = [50, 2_500]
 const MACHINE_GAP_MS: DelayRange = [300, 2_500]
 /** A master that starts finds its slaves, and they follow it again. */
 const SERIAL_GAP_MS: DelayRange = [1_500, 2_500]
-const ALWAYS: readonly ReplicaFaultKind[] = ['kill', 'kill', 'kill-in-call', 'stop', 'pause']
+/** How processes end, or stand still, without losing anything. */
+const ENDS: readonly ReplicaFaultKind[] = ['kill', 'kill', 'kill-in-call', 'stop', 'pause']
 const DISKS: readonly ReplicaFaultKind[] = ['disk-slow', 'disk-short', 'disk-full', 'disk-error']
 const WIRES: readonly ReplicaFaultKind[] = [
   ...(['cut', 'cut', 'cut-one-way', 'cut-one-way'] as const),
@@ -121,41 +123,37 @@ export function planReplicas(random: SimRandom, options: PlanOptions): ReplicaPl
 class Lanes {
   readonly isSerial: boolean
   readonly #targets: ReplicaTargets
-  /** What happens to the machines of each broker name. */
-  readonly #machines: readonly (readonly Choice[])[]
+  /** What happens to the machines of each broker name, of which they lose something or not. */
+  readonly #families: readonly Family[]
 
   constructor(random: SimRandom, { mode, targets }: PlanOptions, isWithinPromise: boolean) {
     this.#targets = targets
-    const losses = [...targets.brokers].map(([brokerName]) => {
+    const losses = [...targets.brokers.keys()].map((brokerName) => {
       return isWithinPromise ? survivable(random, mode, brokerName) : harder(mode, brokerName)
     })
-    this.isSerial =
-      isWithinPromise &&
-      losses.flat().some((loss) => loss.brokerId === 0 && isForgetful(mode, loss))
-    this.#machines = [...targets.brokers.values()].map((hosts, index) => {
-      const kills = hosts.flatMap((host) => ALWAYS.map((kind) => ({ kind, host })))
-      const possible = losses[index] ?? []
-      const lost = possible.flatMap(({ brokerId, kind }) => {
-        const host = hosts[brokerId] ?? ''
-        const isMaster = brokerId === 0
-        return (isMaster ? MASTER_LOSSES : SLAVE_LOSSES)[kind].map((each) => ({ kind: each, host }))
-      })
-      const isDark = possible.filter(({ kind }) => kind === 'power').length === hosts.length
-      const host = hosts[0] ?? ''
-      const dark: readonly Choice[] = isDark && !this.isSerial ? [{ kind: 'blackout', host }] : []
-      const lone: readonly Choice[] = isWithinPromise ? [] : [{ kind: 'lone-power-loss', host }]
-      return [...kills, ...lost, ...often(dark), ...often(lone)]
-    })
+    const isFragile = ({ brokerId, ...loss }: Loss): boolean => {
+      return brokerId === 0 && isForgetful(mode, { ...loss, brokerId })
+    }
+    this.isSerial = isWithinPromise && losses.flat().some(isFragile)
+    this.#families = [...targets.brokers.values()].map((hosts, index) => ({
+      ends: hosts.flatMap((host) => ENDS.map((kind) => ({ kind, host }))),
+      losses: [
+        ...(losses[index] ?? []).flatMap((loss) => lossChoices(hosts, loss)),
+        ...this.#blackout(hosts, losses[index] ?? []),
+        ...(isWithinPromise ? [] : often({ kind: 'lone-power-loss', host: hosts[0] ?? '' })),
+      ],
+    }))
   }
 
   get clocks(): Lane {
-    return lane([{ kind: 'clock-jump', host: '' }], [100, 3_000], [500, 8_000])
+    return lane([[{ kind: 'clock-jump', host: '' }]], [100, 3_000], [500, 8_000])
   }
 
   /** Nothing overlaps. */
   get everything(): Lane {
-    const choices = [...this.#machines.flat(), ...this.#disks, ...this.#wires]
-    return lane(choices, MACHINE_MS, SERIAL_GAP_MS)
+    const losses = this.#families.flatMap((family) => family.losses)
+    const ends = this.#families.flatMap((family) => family.ends)
+    return lane([losses, losses, ends, this.#disks, this.#wires], MACHINE_MS, SERIAL_GAP_MS)
   }
 
   get apart(): readonly Lane[] {
@@ -164,12 +162,20 @@ class Lanes {
       { kind: 'name-server-power-loss', host },
     ])
     return [
-      ...this.#machines.map((choices) => lane(choices, MACHINE_MS, MACHINE_GAP_MS)),
-      lane(this.#disks, [200, 3_000], [500, 4_000]),
-      lane(this.#wires, [100, 4_000], [300, 3_000]),
-      lane(servers, [200, 4_000], [500, 5_000]),
+      ...this.#families.map(({ ends, losses }) => {
+        return lane([ends, losses], MACHINE_MS, MACHINE_GAP_MS)
+      }),
+      lane([this.#disks], [200, 3_000], [500, 4_000]),
+      lane([this.#wires], [100, 4_000], [300, 3_000]),
+      lane([servers], [200, 4_000], [500, 5_000]),
       this.clocks,
     ]
+  }
+
+  /** If all of them may lose power, they may do so at once. */
+  #blackout(hosts: readonly string[], losses: readonly Loss[]): readonly Choice[] {
+    const isPossible = losses.filter(({ kind }) => kind === 'power').length === hosts.length
+    return isPossible && !this.isSerial ? often({ kind: 'blackout', host: hosts[0] ?? '' }) : []
   }
 
   get #disks(): readonly Choice[] {
@@ -183,6 +189,17 @@ class Lanes {
   get #brokers(): readonly string[] {
     return [...this.#targets.brokers.values()].flat()
   }
+}
+
+/** What may happen to a master and its slaves. */
+interface Family {
+  readonly ends: readonly Choice[]
+  readonly losses: readonly Choice[]
+}
+
+function lossChoices(hosts: readonly string[], { brokerId, kind }: Loss): readonly Choice[] {
+  const kinds = (brokerId === 0 ? MASTER_LOSSES : SLAVE_LOSSES)[kind]
+  return kinds.map((each) => ({ kind: each, host: hosts[brokerId] ?? '' }))
 }
 
 /** Which machines may lose what, one after the other, without harm to what was acknowledged. */
@@ -208,11 +225,12 @@ function lossesOf({ slavesPerMaster }: ReplicaMode, brokerName: string): readonl
   )
 }
 
-function planLane(random: SimRandom, { choices, gapMs, lengthMs }: Lane, loadMs: number) {
+function planLane(random: SimRandom, { gapMs, lengthMs, sorts }: Lane, loadMs: number) {
   const faults: ReplicaFault[] = []
   let fromMs = FIRST_MS + random.between(0, gapMs[1])
   for (;;) {
     const untilMs = fromMs + random.between(...lengthMs)
+    const choices = sorts[random.below(sorts.length)] ?? []
     const choice = choices[random.below(choices.length)]
     if (untilMs >= loadMs || choice === undefined) return faults
     faults.push({ ...choice, fromMs, untilMs, chance: random.below(2 ** 30) })
@@ -220,13 +238,13 @@ function planLane(random: SimRandom, { choices, gapMs, lengthMs }: Lane, loadMs:
   }
 }
 
-function lane(choices: readonly Choice[], lengthMs: DelayRange, gapMs: DelayRange): Lane {
-  return { choices, lengthMs, gapMs }
+function lane(sorts: Lane['sorts'], lengthMs: DelayRange, gapMs: DelayRange): Lane {
+  return { sorts: sorts.filter((choices) => choices.length > 0), lengthMs, gapMs }
 }
 
-/** Something that is to come as often as kills do. */
-function often(choices: readonly Choice[]): readonly Choice[] {
-  return [...choices, ...choices, ...choices]
+/** Something that is to come as often as other losses together. */
+function often(choice: Choice): readonly Choice[] {
+  return [choice, choice, choice, choice]
 }
 
 function shuffled<T>(random: SimRandom, list: readonly T[]): T[] {
