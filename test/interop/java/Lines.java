@@ -24,7 +24,9 @@ final class Lines {
         }
     }
 
-    static String sha256(byte[] bytes) {
+    /** A client has no body at all for a message whose body is empty. */
+    static String sha256(byte[] body) {
+        byte[] bytes = body == null ? new byte[0] : body;
         try {
             StringBuilder hex = new StringBuilder();
             for (byte each : MessageDigest.getInstance("SHA-256").digest(bytes)) {

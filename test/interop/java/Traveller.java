@@ -448,6 +448,4 @@ public final class Traveller {
         sorted.keySet().removeIf(name -> name.startsWith("__RMQ.TRANSIENT."));
         return sorted.toString();
     }
-
-    /** A client has no body at all for a message whose body is empty. */
 }
