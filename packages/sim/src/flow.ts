@@ -100,6 +100,12 @@ export class Flow implements StoppedFlow {
     this.#waitingBytes = 0
   }
 
+  /** The sender's machine is off: nobody sends again what a cut has stopped. */
+  lose(): void {
+    this.abandon()
+    if (this.#fabric.isCut(this.from, this.to)) this.#underWay = []
+  }
+
   /** All unread bytes as one fresh chunk. A sender that changed its chunks since is found out. */
   read(): Buffer {
     const chunk = Buffer.concat(this.#unread)

@@ -82,7 +82,7 @@ class SimStream implements Stream {
   /** The process ended: the system closes the stream for it, unless the machine died as well. */
   die(): void {
     if (this.#place.node.on) this.#leave()
-    else this.#outbound.abandon()
+    else this.#outbound.lose()
     this.#close(undefined)
   }
 

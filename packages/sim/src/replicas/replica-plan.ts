@@ -101,11 +101,12 @@ const WIRES: readonly ReplicaFaultKind[] = [
   ...(['flapping', 'isolated', 'slow-wires'] as const),
 ]
 
-const MASTER_LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
+/** Of a master that lacks something afterwards. */
+const FRAGILE_LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
   power: ['power-loss', 'power-loss', 'parted-power-loss', 'parted-power-loss'],
   disk: ['disk-loss', 'parted-disk-loss'],
 }
-const SLAVE_LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
+const LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
   power: ['power-loss', 'power-loss'],
   disk: ['disk-loss'],
 }
@@ -138,9 +139,11 @@ class Lanes {
     this.#families = [...targets.brokers.values()].map((hosts, index) => ({
       ends: hosts.flatMap((host) => ENDS.map((kind) => ({ kind, host }))),
       losses: [
-        ...(losses[index] ?? []).flatMap((loss) => lossChoices(hosts, loss)),
+        ...(losses[index] ?? []).flatMap((loss) => lossChoices(mode, hosts, loss)),
         ...this.#blackout(hosts, losses[index] ?? []),
-        ...(isWithinPromise ? [] : often({ kind: 'lone-power-loss', host: hosts[0] ?? '' })),
+        ...(isWithinPromise || mode.masterFlush === 'SYNC_FLUSH'
+          ? []
+          : often({ kind: 'lone-power-loss', host: hosts[0] ?? '' })),
       ],
     }))
   }
@@ -197,8 +200,10 @@ interface Family {
   readonly losses: readonly Choice[]
 }
 
-function lossChoices(hosts: readonly string[], { brokerId, kind }: Loss): readonly Choice[] {
-  const kinds = (brokerId === 0 ? MASTER_LOSSES : SLAVE_LOSSES)[kind]
+function lossChoices(mode: ReplicaMode, hosts: readonly string[], loss: Loss): readonly Choice[] {
+  const { brokerId, kind } = loss
+  const isFragile = brokerId === 0 && isForgetful(mode, loss)
+  const kinds = (isFragile ? FRAGILE_LOSSES : LOSSES)[kind]
   return kinds.map((each) => ({ kind: each, host: hosts[brokerId] ?? '' }))
 }
 
