@@ -7,7 +7,10 @@ import type { StormDelivery, StormHistory, Trouble } from './storm-history.ts'
 import type { GroupProgress, StoredInStorm } from './storm-operator.ts'
 
 export interface StormEvidence {
-  readonly history: Pick<StormHistory, 'sent' | 'deliveries' | 'troubles' | 'standstills'>
+  readonly history: Pick<
+    StormHistory,
+    'sent' | 'deliveries' | 'troubles' | 'standstills' | 'holders'
+  >
   readonly groups: readonly { readonly group: string; readonly isOrderly: boolean }[]
   /** Everything the topics have at the end. */
   readonly stored: readonly StoredInStorm[]
@@ -25,6 +28,8 @@ const UNOWNED_LIMIT_MS = 10_000
 const AFTERMATH_MS = 10_000
 /** Who joined while a broker was away learns of it with the next look at the routes (30 s). */
 export const BROKER_AFTERMATH_MS = 35_000
+
+type Holders = ReadonlyMap<string, ReadonlySet<string>>
 
 type Rule = (evidence: StormEvidence) => string[]
 
@@ -74,7 +79,7 @@ function unhandledMessages({ groups, history, stored }: StormEvidence): string[]
 }
 
 function unexplainedRepeats({ history }: StormEvidence): string[] {
-  const holders = holdersOf(history.deliveries)
+  const holders = holdersOf(history)
   return repeats(history.deliveries).flatMap(([before, again]) => {
     const isExplained = before.some((each) => explains(history.troubles, holders, each, again))
     if (isExplained) return []
@@ -107,7 +112,7 @@ export function repeats(
  */
 function explains(
   troubles: readonly Trouble[],
-  holders: ReadonlyMap<string, ReadonlySet<string>>,
+  holders: Holders,
   before: StormDelivery,
   again: StormDelivery,
 ): boolean {
@@ -120,9 +125,12 @@ function explains(
   })
 }
 
-/** Who ever had each queue of each group. */
-function holdersOf(deliveries: readonly StormDelivery[]): Map<string, Set<string>> {
-  const holders = new Map<string, Set<string>>()
+/**
+ * Who ever had each queue of each group. Who handled nothing of it before it was cut off may put the
+ * group back as well: it says late where it began.
+ */
+function holdersOf({ deliveries, holders: seen }: StormEvidence['history']): Holders {
+  const holders = new Map([...seen].map(([place, members]) => [place, new Set(members)]))
   for (const delivery of deliveries) {
     const known = holders.get(placeOf(delivery))
     if (known === undefined) holders.set(placeOf(delivery), new Set([delivery.member]))
