@@ -21,6 +21,8 @@ export interface ReplicaClusterOptions {
   readonly segmentBytes: number
   /** Messages in a file of a consume queue. */
   readonly queueSegmentUnits: number
+  /** How long what was written may wait for the device where nobody waits for that. */
+  readonly flushIntervalMs: number
   /** Settings of all brokers that differ from the defaults. */
   readonly brokerSettings: Partial<BrokerConfig>
   /** Stands between each process and its doors. */
@@ -60,8 +62,19 @@ export class ReplicaCluster {
     )
   }
 
-  start(): void {
-    for (const server of this.#servers) server.start()
+  /** Slaves that start before their master is there would look for it again only seconds later. */
+  startMasters(): void {
+    for (const server of this.nameServers) server.start()
+    for (const { process } of this.masters) process.start()
+  }
+
+  startSlaves(): void {
+    for (const { brokerId, process } of this.brokers) if (brokerId > 0) process.start()
+  }
+
+  /** Whether each master takes requests. */
+  get isWritable(): boolean {
+    return this.masters.every(({ process }) => process.isUp)
   }
 
   get isUp(): boolean {
@@ -118,11 +131,14 @@ function settingsOf(mode: ReplicaMode, brokerId: number): Partial<BrokerConfig> 
 }
 
 function processOptions(
-  { brokerSettings, doors, onFailure, queueSegmentUnits, segmentBytes }: ReplicaClusterOptions,
+  options: ReplicaClusterOptions,
   settings: Partial<BrokerConfig>,
 ): ClusterOptions {
+  const { brokerSettings, doors, flushIntervalMs, onFailure } = options
+  const { queueSegmentUnits, segmentBytes } = options
+  const drawn = { ...SMALL_INDEX, flushIntervalCommitLog: flushIntervalMs, ...settings }
   return {
     ...{ doors, flushDiskType: 'ASYNC_FLUSH', onFailure, queueSegmentUnits, segmentBytes },
-    brokerSettings: { ...SMALL_INDEX, ...settings, ...brokerSettings },
+    brokerSettings: { ...drawn, ...brokerSettings },
   }
 }

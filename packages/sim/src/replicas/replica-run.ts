@@ -24,12 +24,13 @@ const TOPIC = 'replicated'
 const KIB = 1024
 /** Small files of the log: so that it rolls now and then. */
 const SEGMENT_BYTES = [32 * KIB, 64 * KIB, 256 * KIB]
+const FLUSH_INTERVAL_MS = [500, 2_000, 10_000]
 const LOAD_MS = 8_000
 /** How often the operator looks how far the group is while things go wrong. */
 const PROGRESS_MS = 2_500
 const START_LIMIT_MS = 30_000
-/** Slaves ask for the tables of their master every 3 s. */
-const CALM_MS = 4_000
+/** Slaves have the tables of their master by then. */
+const CALM_MS = 1_000
 const LOOK_MS = 1_000
 /** How long after the last fault everything must be right again. */
 const RECOVERY_LIMIT_MS = 120_000
@@ -76,6 +77,7 @@ interface Setting {
   readonly queueCount: number
   readonly segmentBytes: number
   readonly queueSegmentUnits: number
+  readonly flushIntervalMs: number
 }
 
 /** Plays the run of a seed. Never rejects: what goes wrong is in the findings. */
@@ -208,12 +210,14 @@ class ReplicaRun {
 
   async #start(): Promise<void> {
     const { clock } = this.#world
-    this.#cluster.start()
-    await clock.run(() => this.#cluster.isUp, START_LIMIT_MS)
+    this.#cluster.startMasters()
+    await clock.run(() => this.#cluster.isWritable, START_LIMIT_MS)
     for (const master of this.#cluster.masters) {
       const creation = this.#operator.createTopic(master, this.#setting.queueCount)
       await clock.settle(creation, START_LIMIT_MS)
     }
+    this.#cluster.startSlaves()
+    await clock.run(() => this.#cluster.isUp, START_LIMIT_MS)
     for (const consumer of this.#consumers) this.#launch(consumer.join())
     await clock.advance(CALM_MS)
     for (const producer of this.#producers) this.#launch(producer.run())
@@ -330,6 +334,7 @@ function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
     queueCount: 1 + random.below(2),
     segmentBytes: SEGMENT_BYTES[random.below(SEGMENT_BYTES.length)] ?? 64 * KIB,
     queueSegmentUnits: 20 + random.below(100),
+    flushIntervalMs: FLUSH_INTERVAL_MS[random.below(FLUSH_INTERVAL_MS.length)] ?? 500,
   }
 }
 
