@@ -87,8 +87,7 @@ interface Lane {
 const WITHIN_CHANCE = 0.75
 /** How often a lane has faults at all: most seeds then mix some kinds and leave others out. */
 const LANE_CHANCE = 0.6
-/** Logs have something in common by then. */
-const FIRST_MS = 1_200
+const FIRST_MS = 300
 const MACHINE_MS: DelayRange = [50, 2_500]
 const MACHINE_GAP_MS: DelayRange = [300, 2_500]
 /** A master that starts finds its slaves, and they follow it again. */

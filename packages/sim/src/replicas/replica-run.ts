@@ -10,10 +10,10 @@ import type { SimRandom } from '../random.ts'
 import type { Incident } from '../simulation.ts'
 import { createWorld, type SimWorld } from '../world.ts'
 import { judgeReplicas } from './replica-checker.ts'
-import { ReplicaCluster } from './replica-cluster.ts'
+import { BROKER_NAMES, ReplicaCluster } from './replica-cluster.ts'
 import { ReplicaConsumer } from './replica-consumer.ts'
 import { beginFault, endFault, type ReplicaStage } from './replica-faults.ts'
-import { ReplicaHistory } from './replica-history.ts'
+import { brokerNameOf, ReplicaHistory } from './replica-history.ts'
 import { differenceOf } from './replica-logs.ts'
 import { drawMode, type ReplicaMode, sentenceOfMode } from './replica-mode.ts'
 import { type QueueProgress, ReplicaOperator, type StoredMessage } from './replica-operator.ts'
@@ -31,6 +31,8 @@ const PROGRESS_MS = 2_500
 const START_LIMIT_MS = 30_000
 /** Slaves have the tables of their master by then. */
 const CALM_MS = 1_000
+/** Slaves have what was acknowledged by then. */
+const COPIED_MS = 50
 const LOOK_MS = 1_000
 /** How long after the last fault everything must be right again. */
 const RECOVERY_LIMIT_MS = 120_000
@@ -221,6 +223,23 @@ class ReplicaRun {
     for (const consumer of this.#consumers) this.#launch(consumer.join())
     await clock.advance(CALM_MS)
     for (const producer of this.#producers) this.#launch(producer.run())
+    await this.#settleIn()
+  }
+
+  /**
+   * Waits until each broker has some of its log, on its device as well. Logs that have nothing in common
+   * are left to a person: a master that has lost its very first record would be.
+   */
+  async #settleIn(): Promise<void> {
+    const { clock } = this.#world
+    const isUsed = (name: string): boolean => {
+      return this.#history.sent.some(({ acknowledged }) => {
+        return acknowledged !== undefined && brokerNameOf(acknowledged.queue) === name
+      })
+    }
+    await clock.run(() => BROKER_NAMES.every(isUsed), START_LIMIT_MS)
+    await clock.advance(COPIED_MS)
+    for (const { process } of this.#cluster.brokers) process.host.disk.makeDurable()
   }
 
   /** What an application rejects with is a bug in a client: it handles what can be expected. */
