@@ -100,7 +100,7 @@ function phantoms(evidence: ReplicaEvidence): string[] {
 function unhandledMessages(evidence: ReplicaEvidence): string[] {
   const { history, stored } = evidence
   const handled = new Set(
-    history.deliveries.filter(({ isHandled }) => isHandled).map(({ key }) => key),
+    history.deliveries.filter(({ handledMs }) => handledMs !== undefined).map(({ key }) => key),
   )
   return stored
     .filter(({ key, queue }) => !handled.has(key) && !wasPlaceGivenAnew(evidence, queue))
@@ -123,9 +123,10 @@ function overtakenDeliveries(evidence: ReplicaEvidence): string[] {
 
 function earlyCommits(evidence: ReplicaEvidence): string[] {
   const handledMs = new Map<string, number>()
-  for (const { atMs, isHandled, queue, queueOffset } of evidence.history.deliveries) {
-    const place = placeOf({ queue, queueOffset })
-    if (isHandled) handledMs.set(place, Math.min(atMs, handledMs.get(place) ?? Infinity))
+  for (const delivery of evidence.history.deliveries) {
+    const place = placeOf(delivery)
+    const ownMs = delivery.handledMs ?? Infinity
+    handledMs.set(place, Math.min(ownMs, handledMs.get(place) ?? Infinity))
   }
   return evidence.history.commits.flatMap((commit) => {
     const { atMs, queue, queueOffset } = commit

@@ -55,6 +55,6 @@ export class ReplicaConsumer {
       queueOffset: message.queueOffset,
     })
     if (random.chance(SLOW_CHANCE)) await pause(clock, random.between(...SLOW_MS))
-    delivery.isHandled = true
+    history.handled(delivery)
   }
 }

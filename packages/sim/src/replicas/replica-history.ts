@@ -24,7 +24,8 @@ export interface ReplicaDelivery extends ReplicaSpot {
   readonly key: string
   readonly consumer: string
   readonly atMs: number
-  isHandled: boolean
+  /** Set when the handler has ended. */
+  handledMs: number | undefined
 }
 
 /** How far the group was with a queue when an operator asked. */
@@ -69,10 +70,15 @@ export class ReplicaHistory {
   deliver(
     delivery: Pick<ReplicaDelivery, 'key' | 'consumer' | keyof ReplicaSpot>,
   ): ReplicaDelivery {
-    const begun = { ...delivery, atMs: this.#nowMs(), isHandled: false }
+    const begun = { ...delivery, atMs: this.#nowMs(), handledMs: undefined }
     this.deliveries.push(begun)
     this.#note(`deliver ${begun.consumer} ${begun.key} ${begun.queue} ${begun.queueOffset}`)
     return begun
+  }
+
+  handled(delivery: ReplicaDelivery): void {
+    delivery.handledMs = this.#nowMs()
+    this.#note(`handled ${delivery.consumer} ${delivery.key}`)
   }
 
   seeCommitted({ queue, queueOffset }: ReplicaSpot): void {
