@@ -37,7 +37,7 @@ export function drawMode(random: SimRandom): ReplicaMode {
 }
 
 /** How many slaves have a message that was acknowledged. */
-export function slavesWaitedFor({ inSyncReplicas, role }: ReplicaMode): number {
+function slavesWaitedFor({ inSyncReplicas, role }: ReplicaMode): number {
   return role === 'SYNC_MASTER' ? Math.max(1, inSyncReplicas - 1) : 0
 }
 
