@@ -63,5 +63,5 @@ export function sentenceOfMode(mode: ReplicaMode): string {
   const { inSyncReplicas, masterFlush, role, slaveFlush, slavesPerMaster } = mode
   const counted = role === 'SYNC_MASTER' ? `, inSyncReplicas ${inSyncReplicas}` : ''
   const slaves = slavesPerMaster === 1 ? 'one slave' : `${slavesPerMaster} slaves`
-  return `${role} with ${masterFlush}, ${slaves} each with ${slaveFlush}${counted}`
+  return `${role} with ${masterFlush}, ${slaves} with ${slaveFlush}${counted}`
 }

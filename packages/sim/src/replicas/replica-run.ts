@@ -360,8 +360,9 @@ function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
 function sentenceOf(setting: Setting, plan: ReplicaPlan): string {
   const { consumers, mode, nameServers, producers, queueCount, segmentBytes } = setting
   return (
-    `${sentenceOfMode(mode)}; ${nameServers} name servers, ${producers} producers, ` +
-    `${consumers} consumers, ${queueCount} queues each, files of ${segmentBytes / KIB} KiB; ` +
+    `${sentenceOfMode(mode)}; name servers: ${nameServers}, producers: ${producers}, ` +
+    `consumers: ${consumers}, queues of each master: ${queueCount}, files of ` +
+    `${segmentBytes / KIB} KiB, flushed every ${setting.flushIntervalMs} ms; ` +
     (plan.isWithinPromise ? 'nothing beyond what is promised' : 'more than is promised')
   )
 }
