@@ -35,6 +35,7 @@ import { delaysOf, storeConfigOf, timerRulesOf } from './parts-config.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
+import { takeBackOffsets } from './services/offsets-after-outage.ts'
 import { Progress } from './services/progress.ts'
 import { PullFilters } from './services/pull-filters.ts'
 import { ReaderAdmission } from './services/reader-admission.ts'
@@ -113,6 +114,7 @@ async function openBroker(
     if (!isSlave(config)) store.endCopy()
     tables.load()
     if (rescuer !== undefined && tables.areNew) await rescueTables(host, rescuer, tables)
+    if (!isSlave(config)) takeBackOffsets(tables.offsets, store, host.logger)
     return await serve(host, config, tables, store, { acks, onDiverged })
   } catch (error) {
     await store.close()

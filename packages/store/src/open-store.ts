@@ -70,7 +70,7 @@ function start(
   recovered: Recovered,
 ): Omit<StoreParts, 'replicas'> {
   const { clock, disk, logger } = host
-  const { endOffset, folder, keyIndex: index, queues, sums } = recovered
+  const { endOffset, folder, keyIndex: index, powerFailed, queues, sums } = recovered
   const marks = marksAt(host, config, endOffset)
   const failure = new Failure(marks, logger)
   const tail = new LogTail(endOffset, config.tailMemoryBytes)
@@ -115,6 +115,7 @@ function start(
     lock,
     files,
     abortPath: paths.abort,
+    powerFailed,
     marks,
     failure,
     log,

@@ -67,6 +67,7 @@ export interface StoreParts {
   readonly lock: DiskLock
   readonly files: OpenFiles
   readonly abortPath: string
+  readonly powerFailed: boolean
   readonly marks: Marks
   readonly failure: Failure
   readonly log: CommitLog
@@ -98,6 +99,11 @@ export class Store {
   readonly marks: Marks
   /** Resolves with the first error of the disk: the store takes nothing more, stop the process. */
   readonly failed: Promise<Error>
+  /**
+   * Whether the system stopped while the store was in use: the log may lack an end that was not
+   * synced, though it had been read.
+   */
+  readonly powerFailed: boolean
   readonly #parts: StoreParts
   readonly #syncFlush: boolean
   #closing: Promise<void> | undefined
@@ -112,6 +118,7 @@ export class Store {
     this.#isCopy = parts.config.isCopy === true
     this.marks = parts.marks
     this.failed = parts.failure.happened
+    this.powerFailed = parts.powerFailed
   }
 
   /** Stores a message. It is as safe as configured once `settled` says so of its end offset. */

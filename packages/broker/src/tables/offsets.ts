@@ -180,6 +180,26 @@ export class OffsetTable {
     this.#commits++
   }
 
+  /**
+   * Puts offsets that lie ahead of their queue back to its end, and returns how many did. `endOf` says
+   * where the next message of a queue will be.
+   */
+  takeBack(endOf: (topic: string, queueId: number) => number): number {
+    let count = 0
+    for (const [key, queues] of this.#offsets) {
+      const topic = key.slice(0, key.lastIndexOf('@'))
+      for (const [queueId, offset] of queues) {
+        const end = endOf(topic, queueId)
+        if (offset <= end) continue
+        queues.set(queueId, end)
+        count++
+      }
+    }
+    if (count > 0) this.#nextVersion()
+    this.#commits += count
+    return count
+  }
+
   /** Takes over what `toJson` gave, or Apache wrote, in an earlier life. */
   load(value: unknown): void {
     const json = asObject(value)

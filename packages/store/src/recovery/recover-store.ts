@@ -39,6 +39,8 @@ export interface Recovered {
   readonly queues: QueueTable
   readonly keyIndex: KeyIndex | undefined
   readonly wasKilled: boolean
+  /** The device may have lacked what was not synced. */
+  readonly powerFailed: boolean
   readonly endOffset: number
   readonly checkpointOffset: number
   /** Store time of the last message, ms since 1970; 0 when none is known. */
@@ -175,9 +177,9 @@ async function recoverFrom(
   if (known !== undefined) keepOffsets(queues, known.ends.all())
   showRestored(queues)
   queues.begun()
-  const { wasKilled } = left
+  const { systemCrashed: powerFailed, wasKilled } = left
   const found = { folder, sums, queues, keyIndex }
-  return { ...found, wasKilled, endOffset, checkpointOffset: from, storeTimestamp }
+  return { ...found, powerFailed, wasKilled, endOffset, checkpointOffset: from, storeTimestamp }
 }
 
 function openQueues(
