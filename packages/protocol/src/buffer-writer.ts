@@ -5,6 +5,9 @@
 
 const CHUNK_BYTES = 64 * 1024
 
+/** Room for a text, in bytes for each of its characters. */
+export const MAX_UTF8_BYTES = 3
+
 /** Bodies up to this size are copied behind their head; larger ones travel as slices of their own. */
 const COPY_BELOW_BYTES = 2 * 1024
 

@@ -9,7 +9,7 @@
  * `FrameDecoder` owns the bytes of a frame that has not fully arrived; `FrameEncoder` owns what was
  * encoded and not yet taken.
  */
-import { BufferWriter } from './buffer-writer.ts'
+import { BufferWriter, MAX_UTF8_BYTES } from './buffer-writer.ts'
 import type { FieldTable, Header } from './field.ts'
 import { MAX_FRAME_BYTES, MAX_HEADER_BYTES } from './frame-limits.ts'
 import { FrameError, type Head, type Serialization, serialization } from './head.ts'
@@ -21,7 +21,6 @@ import { packed, writeArrayHead, writeValue } from './msgpack-writer.ts'
 
 const LENGTH_BYTES = 4
 const HEADER_AT = 8
-const MAX_UTF8_BYTES = 3
 const EMPTY = Buffer.alloc(0)
 
 export interface Frame {

@@ -4,7 +4,7 @@
  *
  *   code i16 · language i8 · version i16 · opaque i32 · flag i32 · remark (i32 length) · ext (i32 length)
  */
-import type { BufferWriter } from './buffer-writer.ts'
+import { type BufferWriter, MAX_UTF8_BYTES } from './buffer-writer.ts'
 import { FrameError, type Head, serialization } from './head.ts'
 
 const FIXED_BYTES = 21
@@ -53,7 +53,7 @@ export function decodeBinaryHead(bytes: Buffer, at: number, end: number): Head {
 
 /** Room that `writeBinaryHead` may need. */
 export function binaryHeadRoom(head: { readonly remark: string | undefined }): number {
-  return FIXED_BYTES + (head.remark?.length ?? 0) * 3
+  return FIXED_BYTES + (head.remark?.length ?? 0) * MAX_UTF8_BYTES
 }
 
 /**

@@ -3,7 +3,7 @@
  * of the three forms. It owns look-up tables computed once per command, and a list for the values of
  * the header in work, which holds nothing in between.
  */
-import type { BufferWriter } from './buffer-writer.ts'
+import { type BufferWriter, MAX_UTF8_BYTES } from './buffer-writer.ts'
 import type { FieldKind, FieldTable, FieldValue, Header } from './field.ts'
 import { type Ext, FrameError, HeaderError } from './head.ts'
 import { type Shape, shapeOf } from './header-shape.ts'
@@ -223,7 +223,7 @@ export function extMap(ext: Ext): Record<string, string> {
 export function extraRoom(extra: ExtraFields | undefined): number {
   let room = 0
   for (const key in extra)
-    room += ENTRY_LENGTHS_BYTES + (key.length + (extra[key] ?? '').length) * 3
+    room += ENTRY_LENGTHS_BYTES + (key.length + (extra[key] ?? '').length) * MAX_UTF8_BYTES
   return room
 }
 
@@ -290,7 +290,7 @@ function checkedValueLength(block: Buffer, at: number): number {
 }
 
 function roomFor(value: FieldValue): number {
-  if (typeof value === 'string') return value.length * 3
+  if (typeof value === 'string') return value.length * MAX_UTF8_BYTES
   if (typeof value === 'object') return value.length
   return DECIMAL_BYTES
 }

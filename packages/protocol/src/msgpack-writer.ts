@@ -3,7 +3,7 @@
  * request, and lists of its values would be garbage. What is rare is left to msgpackr. Owns nothing.
  */
 import { Packr } from 'msgpackr/pack'
-import type { BufferWriter } from './buffer-writer.ts'
+import { type BufferWriter, MAX_UTF8_BYTES } from './buffer-writer.ts'
 import type { FieldValue } from './field.ts'
 import { form, MAX_FIXARRAY, MAX_FIXINT } from './msgpack-form.ts'
 
@@ -14,7 +14,6 @@ export const VALUE_ROOM = 9
 /** Texts are written before their length is known: so many characters certainly fit one byte of it. */
 const MAX_STR8_CHARS = 85
 const MAX_STR16_CHARS = 21_845
-const MAX_UTF8_BYTES = 3
 
 /** Room that `writeValue` needs at the most. */
 export function valueRoom(value: FieldValue | undefined): number {
