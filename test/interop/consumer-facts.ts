@@ -241,6 +241,7 @@ async function checkLiteSubscribe(stage: Stage, maker: MemberMaker): Promise<voi
   const { topic, group } = await stage.newTopic(`lite-shared-${maker.name}`, 4)
   const open = () => maker.openLite({ group, topic, filter: 'TagA' })
   const first = await open()
+  await untilShared([first], 4)
   const second = await open()
   await untilShared([first, second], 4)
   const tagged = (index: number) => ({ tag: index % 8 < 4 ? 'TagA' : 'TagB' })

@@ -91,10 +91,9 @@ async function createTopic(
 
 async function sendAndReceive(client: JavaClient, topic: string): Promise<Received[]> {
   const group = `group-${topic}`
-  const [first, second] = await Promise.all([
-    client.consume({ topic, group }),
-    client.consume({ topic, group }),
-  ])
+  const first = await client.consume({ topic, group })
+  await first.until('all queues at one', () => first.queues.length === queuesPerBroker * 2)
+  const second = await client.consume({ topic, group })
   await untilShared(first, second, queuesPerBroker * 2)
   await client.send({ topic, count: messageCount })
   const received = (): Received[] => [...first.messages, ...second.messages]

@@ -86,6 +86,7 @@ export function describeMqAdmin(label: string, open: () => Promise<SharedServers
       const topic = 'admin-progress'
       await admin.run('updateTopic', '-b', servers.broker, '-t', topic, '-r', '4', '-w', '4')
       const one = await client.consume({ topic, group })
+      await one.until('all queues at one', () => one.queues.length === queueCount)
       const two = await client.consume({ topic, group })
       await untilShared(one, two, queueCount)
       const connection = await admin.run('consumerConnection', '-g', group)
