@@ -3,15 +3,8 @@
  * verb once, what it prints, and how it fails.
  */
 import { beforeAll, describe, expect, test } from 'vitest'
-import {
-  build,
-  type Ended,
-  freePort,
-  type Program,
-  run,
-  start,
-  temporaryFolder,
-} from './program.ts'
+import { freePort } from '../processes/port.ts'
+import { build, type Ended, type Program, run, start, temporaryFolder } from './program.ts'
 
 const folder = temporaryFolder()
 let namesrvPort = 0

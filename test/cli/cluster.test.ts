@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { build, freePort, isAlive, root, run, start, temporaryFolder } from './program.ts'
+import { freePort } from '../processes/port.ts'
+import { build, isAlive, root, run, start, temporaryFolder } from './program.ts'
 
 beforeAll(build)
 

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { build, freePort, isAlive, Program, root, run, start, temporaryFolder } from './program.ts'
+import { freePort } from '../processes/port.ts'
+import { build, isAlive, Program, root, run, start, temporaryFolder } from './program.ts'
 
 beforeAll(build)
 

@@ -3,15 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join } from 'node:path'
 import { DefaultProducer } from '@rockhopper/client'
 import { beforeAll, describe, expect, test } from 'vitest'
-import {
-  build,
-  type Ended,
-  freePort,
-  type Program,
-  run,
-  start,
-  temporaryFolder,
-} from './program.ts'
+import { freePort } from '../processes/port.ts'
+import { build, type Ended, type Program, run, start, temporaryFolder } from './program.ts'
 
 const home = temporaryFolder()
 const STORE = 'data/store'
