@@ -33,6 +33,7 @@ import { handleTransactions } from './handlers/transactions.ts'
 import { handleWaiting } from './handlers/waiting.ts'
 import { delaysOf, storeConfigOf, timerRulesOf } from './parts-config.ts'
 import { systemGroups, systemTopics } from './rules/system-topics.ts'
+import { Commits } from './services/commits.ts'
 import { DelayedDelivery } from './services/delayed-delivery.ts'
 import { Membership } from './services/membership.ts'
 import { takeBackOffsets } from './services/offsets-after-outage.ts'
@@ -408,13 +409,26 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   })
   const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
   const admission = new ReaderAdmission(clients, groups, guard)
+  const commits = new Commits({ brokerName, locks, offsets })
   handlePulls(router, {
-    ...{ admission, clock, config, filters, groups, offsets, slaveSync, topics, store, traffic },
+    ...{
+      admission,
+      clock,
+      commits,
+      config,
+      filters,
+      groups,
+      offsets,
+      slaveSync,
+      topics,
+      store,
+      traffic,
+    },
     memoryBytes: (machine.totalMemoryBytes * config.accessMessageInMemoryMaxRatio) / 100,
   })
   handleClientChecks(router, filters)
   handleOffsets(router, {
-    ...{ clients, logger, offsets, topics, store },
+    ...{ clients, commits, logger, offsets, topics, store },
     totalMemoryBytes: machine.totalMemoryBytes,
   })
   handleLocks(router, { locks, saved: tables.savedLocks })

@@ -46,6 +46,8 @@ export {
 } from './message-id.ts'
 export { MessageKeys, messageKeyHash, recordHasKey } from './message-keys.ts'
 export {
+  COURTESY_PREFIX,
+  courtesyGroupOf,
   DEAD_LETTER_PREFIX,
   deadLetterTopicOf,
   groupNameProblem,

@@ -5,6 +5,7 @@
 
 export const RETRY_PREFIX = '%RETRY%'
 export const DEAD_LETTER_PREFIX = '%DLQ%'
+export const COURTESY_PREFIX = '%HANDOVER%'
 
 /** Topic to which clients send what they write down of messages, unless told another. */
 export const TRACE_TOPIC = 'RMQ_SYS_TRACE_TOPIC'
@@ -32,6 +33,14 @@ const systemTopics: ReadonlySet<string> = new Set([
   TRACE_TOPIC,
   'CHECKPOINT_TOPIC',
 ])
+
+/**
+ * Under which name members of this suite lock queues that they handle concurrently: a courtesy among
+ * them, which Apache's members and brokers know nothing of.
+ */
+export function courtesyGroupOf(group: string): string {
+  return COURTESY_PREFIX + group
+}
 
 /** Topic in which the failed messages of a group wait for their next try. */
 export function retryTopicOf(group: string): string {

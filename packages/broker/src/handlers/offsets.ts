@@ -20,12 +20,14 @@ import {
 } from '@rockhopper/protocol'
 import { Refusal, type RequestContext, type Router } from '@rockhopper/remoting'
 import type { Store } from '@rockhopper/store'
+import type { CommitOutcome, Commits } from '../services/commits.ts'
 import type { ClientTable } from '../tables/clients.ts'
 import type { OffsetTable } from '../tables/offsets.ts'
 import type { TopicTable } from '../tables/topics.ts'
 
 export interface OffsetParts {
   readonly clients: ClientTable
+  readonly commits: Commits
   readonly logger: Logger
   readonly totalMemoryBytes: number
   readonly offsets: OffsetTable
@@ -33,10 +35,16 @@ export interface OffsetParts {
   readonly store: Store
 }
 
+/** Why an offset was not noted. The first sentence is Apache's. */
+const NOT_TAKEN: Readonly<Record<Exclude<CommitOutcome, 'taken'>, string>> = {
+  reset: 'Offset has been previously reset',
+  late: 'another member of the group has gone on with the queue, so it is not put back',
+}
+
 type CommitHeader = Header<typeof UPDATE_CONSUMER_OFFSET.tables.request>
 
 export function handleOffsets(router: Router, parts: OffsetParts): void {
-  const { offsets, store, topics } = parts
+  const { commits, offsets, store, topics } = parts
   router
     .on(QUERY_CONSUMER_OFFSET, async ({ consumerGroup, topic, queueId, setZeroIfNotFound }) => {
       const committed = offsets.get(consumerGroup, topic, queueId)
@@ -63,11 +71,11 @@ export function handleOffsets(router: Router, parts: OffsetParts): void {
         )
       }
       const from = offsets.get(consumerGroup, topic, queueId)
-      const taken = offsets.commit(consumerGroup, topic, queueId, commitOffset)
-      if (taken && (from === undefined || commitOffset < from)) {
+      const outcome = commits.take(header, context.connection)
+      if (outcome === 'taken' && (from === undefined || commitOffset < from)) {
         auditForeign(header, from, context, parts)
       }
-      return taken ? {} : { remark: 'Offset has been previously reset' }
+      return outcome === 'taken' ? {} : { remark: NOT_TAKEN[outcome] }
     })
     .on(GET_ALL_CONSUMER_OFFSET, () => ({ body: [encodeConsumerOffsets(offsets.table)] }))
     .on(GET_MAX_OFFSET, ({ topic, queueId }) => ({

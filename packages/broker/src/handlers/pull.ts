@@ -29,6 +29,7 @@ import {
   suggestedBroker,
   uncorrected,
 } from '../rules/pull-answer.ts'
+import type { Commits } from '../services/commits.ts'
 import type { PullFilters, Wanted } from '../services/pull-filters.ts'
 import type { ReaderAdmission } from '../services/reader-admission.ts'
 import type { SlaveSync } from '../services/slave-sync.ts'
@@ -40,6 +41,7 @@ import type { TopicTable } from '../tables/topics.ts'
 export interface PullParts {
   readonly admission: ReaderAdmission
   readonly clock: Clock
+  readonly commits: Commits
   readonly groups: GroupTable
   readonly config: BrokerConfig
   readonly filters: PullFilters
@@ -72,14 +74,15 @@ class Puller {
   }
 
   async pull(header: PullHeader, context: RequestContext): Promise<PullReply> {
-    const { admission, filters, groups, offsets, traffic } = this.#parts
+    const { admission, commits, filters, groups, offsets, traffic } = this.#parts
     const { consumerGroup, queueId, topic } = header
     const group = this.#admit(header, groups)
     admission.admit(consumerGroup, topic, context.connection)
     const config = this.#admitTopic(header)
     const wanted = filters.wantedBy(header)
-    if ((header.sysFlag & pullFlag.commitOffset) !== 0 && header.commitOffset !== undefined) {
-      offsets.commit(consumerGroup, topic, queueId, header.commitOffset)
+    const { commitOffset, sysFlag } = header
+    if ((sysFlag & pullFlag.commitOffset) !== 0 && commitOffset !== undefined) {
+      commits.take({ consumerGroup, topic, queueId, commitOffset }, context.connection)
     }
     const read = await this.#readOrHold(header, wanted, context)
     const outcome = this.#unlessReset(header, read, context)

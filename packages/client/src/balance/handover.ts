@@ -27,11 +27,6 @@ export interface HandoverParts {
   readonly handoverMs: number
 }
 
-/** Under which name members of this library lock queues that they handle concurrently. */
-export function courtesyGroup(group: string): string {
-  return `%HANDOVER%${group}`
-}
-
 export class Handover {
   readonly #parts: HandoverParts
 

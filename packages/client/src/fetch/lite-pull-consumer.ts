@@ -7,8 +7,8 @@
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
-import type { MessageQueue } from '@rockhopper/protocol'
-import { courtesyGroup, Handover } from '../balance/handover.ts'
+import { courtesyGroupOf, type MessageQueue } from '@rockhopper/protocol'
+import { Handover } from '../balance/handover.ts'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
 import { QueueLocks } from '../balance/queue-locks.ts'
 import { Rebalance, type TopicShare } from '../balance/rebalance.ts'
@@ -101,7 +101,7 @@ export class LitePullConsumer
       host,
       cluster,
       clientId: this.clientId,
-      lockGroup: courtesyGroup(group),
+      lockGroup: courtesyGroupOf(group),
       onLost: () => {},
     })
     const { handoverMs } = config

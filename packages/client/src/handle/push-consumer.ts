@@ -5,8 +5,8 @@
  */
 import { EventEmitter } from 'node:events'
 import { every, type Loop, pause } from '@rockhopper/host'
-import { type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
-import { courtesyGroup, Handover } from '../balance/handover.ts'
+import { courtesyGroupOf, type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
+import { Handover } from '../balance/handover.ts'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
 import { QueueLocks } from '../balance/queue-locks.ts'
 import { Rebalance } from '../balance/rebalance.ts'
@@ -308,7 +308,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       host,
       cluster: this.#presence.cluster,
       clientId: this.clientId,
-      lockGroup: orderly ? group : courtesyGroup(group),
+      lockGroup: orderly ? group : courtesyGroupOf(group),
       onLost: (owned) => {
         if (orderly) this.#rebalance.restart(owned)
       },

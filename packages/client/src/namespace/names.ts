@@ -5,6 +5,7 @@
  * Source: Apache class NamespaceUtil; `client.md` section 3.14. Owns nothing.
  */
 import {
+  COURTESY_PREFIX,
   DEAD_LETTER_PREFIX,
   isSystemTopic,
   type MessageQueue,
@@ -54,9 +55,9 @@ function isCommon(name: string): boolean {
   return isSystemTopic(name) || name.startsWith(SYSTEM_GROUP_PREFIX) || name.endsWith(REPLY_SUFFIX)
 }
 
-/** What a topic of retries or dead letters begins with, and the name behind it. */
+/** What a topic of retries or dead letters, or a group of locks, begins with, and what is behind. */
 function parted(name: string): { readonly kind: string; readonly rest: string } {
-  for (const kind of [RETRY_PREFIX, DEAD_LETTER_PREFIX]) {
+  for (const kind of [RETRY_PREFIX, DEAD_LETTER_PREFIX, COURTESY_PREFIX]) {
     if (name.startsWith(kind)) return { kind, rest: name.slice(kind.length) }
   }
   return { kind: '', rest: name }
