@@ -15,11 +15,12 @@ const TIMEOUT_MS = 60_000
 /**
  * They found: deleted topics and old messages that came back, ends noted for the wrong checkpoint, a
  * checkpoint written after the folder was let go of, records believed before their sums were, keys
- * left out for an error that passes, names that only one of two who needed them waited for.
+ * left out for an error that passes, names that only one of two who needed them waited for, a page
+ * said to be damaged as more of it was written than counted.
  */
 const FOUND_BUGS = [
   ...[64, 216, 309, 329, 350, 591, 865, 1_784, 2_222, 2_965, 3_424],
-  ...[9_023, 9_064, 9_103, 9_197, 9_219, 9_409],
+  ...[7_710, 9_023, 9_064, 9_103, 9_197, 9_219, 9_409],
 ]
 
 function expectKept(report: StoreReport): void {

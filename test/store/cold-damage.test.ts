@@ -1,10 +1,11 @@
 /** What a reader gets when the disk has changed the log: an error that says where, or the message. */
 import { CorruptionError } from '@rockhopper/store'
 import { describe, expect, it } from 'vitest'
-import { numbered, ROOT, recordsIn, StoreScene } from './scene.ts'
+import { numbered, ROOT, recordsIn, SEGMENT_BYTES, StoreScene } from './scene.ts'
 
 const LOG = `${ROOT}/commitlog/00000000000000000000`
 const SUMS = `${ROOT}/logsums/00000000000000000000`
+const SECOND_SUMS = `${ROOT}/logsums/${String(SEGMENT_BYTES).padStart(20, '0')}`
 
 /** A store with messages of 1,000 bytes and more, of which nothing is in memory. */
 async function coldScene(): Promise<StoreScene> {
@@ -44,6 +45,18 @@ describe('a read of damaged pages', () => {
     }
     const error: unknown = expect.objectContaining({ path: LOG, offset: 4_096 })
     expect(errorsOf(scene)).toEqual([{ error }])
+  })
+
+  it('is none where a write that failed got on with the page', async () => {
+    const scene = await StoreScene.opened()
+    await scene.putNumbered(0, 3)
+    await scene.reopen()
+    scene.host.disk.fail({ operation: 'write', pathIncludes: SECOND_SUMS, code: 'EIO' })
+    let last = scene.append()
+    while (last.logOffset < SEGMENT_BYTES) last = scene.append({ body: Buffer.alloc(1_000) })
+    expect(await scene.settled(last)).toBe('failed')
+    const { slices } = await scene.read({ offset: 1, maxMessages: 2 })
+    expect(recordsIn(slices).map(({ body }) => body.toString())).toEqual(numbered(1, 3))
   })
 
   it('gives the messages behind them', async () => {

@@ -7,7 +7,7 @@ import type { SegmentFolder } from '../files/segment-folder.ts'
 import { COLD_CHECK_BYTES } from '../limits.ts'
 import type { Watermark } from '../watermark.ts'
 import { LogStretch, verdict } from './log-stretch.ts'
-import { judgePage, type LogSums, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from './log-sums.ts'
+import { coveredIn, judgePage, type LogSums, SUM_ENTRY_BYTES, SUM_PAGE_BYTES } from './log-sums.ts'
 
 /** A page of which only the beginning has a sum is as good as one without. */
 const verdictBy = { ...verdict, begun: verdict.unknown } as const
@@ -47,8 +47,20 @@ export class LogPages {
     const reading = pageEnd <= this.#written.value ? this.#bytes(start, pageEnd) : undefined
     reading?.catch(() => {})
     const entries = await this.#entries(start, pageEnd)
-    const bytes = await (reading ?? this.#bytes(start, Math.min(pageEnd, this.#written.value)))
+    const bytes = await (reading ?? this.#bytes(start, this.#endOf(entries, start, pageEnd)))
     return new LogStretch(start, bytes, await this.#judge(bytes, start, entries))
+  }
+
+  /**
+   * How far the file has these pages. A write that fails is none that counts; what it put there
+   * before, and has a sum, is in the file all the same.
+   */
+  #endOf(entries: Buffer, start: number, pageEnd: number): number {
+    const last = entries.length / SUM_ENTRY_BYTES - 1
+    const number = this.atInSegment(start) / SUM_PAGE_BYTES + last
+    const covered = coveredIn(entries, last * SUM_ENTRY_BYTES, number)
+    const coveredEnd = start + last * SUM_PAGE_BYTES + covered
+    return Math.min(pageEnd, Math.max(coveredEnd, this.#written.value))
   }
 
   async #bytes(from: number, to: number): Promise<Buffer> {
@@ -68,7 +80,7 @@ export class LogPages {
   }
 
   async #judge(bytes: Buffer, start: number, entries: Buffer): Promise<Uint8Array> {
-    const firstPage = (start - this.#folder.startOf(start)) / SUM_PAGE_BYTES
+    const firstPage = this.atInSegment(start) / SUM_PAGE_BYTES
     const verdicts = new Uint8Array(Math.ceil(bytes.length / SUM_PAGE_BYTES))
     for (let i = 0; i < verdicts.length; i++) {
       if (this.#comparedBytes >= COLD_CHECK_BYTES) await this.#nextTurn()
