@@ -20,8 +20,8 @@ const SEND_TIMEOUT_MS = 60_000
 const PROBES = 500
 const PROBE_PAUSE_MS = 20
 
-async function sender({ namesrvAddr }) {
-  const producer = await startProducer(namesrvAddr)
+async function sender({ namesrvAddr, autoBatch = false }) {
+  const producer = await startProducer(namesrvAddr, autoBatch)
   let sending
   return {
     fill: (count, bodyBytes) =>
@@ -157,11 +157,12 @@ async function pair({ namesrvAddr }) {
   }
 }
 
-async function startProducer(namesrvAddr) {
+async function startProducer(namesrvAddr, autoBatch = false) {
   const producer = new DefaultProducer({
     group: 'bench',
     namesrvAddr,
     newTopicQueues: QUEUES,
+    autoBatch,
     sendTimeoutMs: SEND_TIMEOUT_MS,
   })
   await producer.start()
