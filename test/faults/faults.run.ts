@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { verdictOnCluster, verdictOnLostDisk } from './cluster-verdict.ts'
+import { verdictOnPartitions } from './partition-verdict.ts'
 import { verdictOnTimers } from './timer-storm.ts'
 import {
   type Verdict,
@@ -40,6 +41,9 @@ async function run(): Promise<void> {
   }
   if (isCluster) say(await verdictOnCluster({ ...load, kills: allKills }))
   if (process.env['FAULTS_LOST_DISK'] === 'true') say(await verdictOnLostDisk(load))
+  if (process.env['FAULTS_PARTITIONS'] === 'true') {
+    say(await verdictOnPartitions({ ...load, only: process.env['FAULTS_ONLY'] ?? '' }))
+  }
   const kills = transactions > 0 || isCluster ? 0 : Math.ceil(allKills / types.length)
   for (const flushDiskType of types) {
     if (kills > 0) say(await verdictOnKills({ kills, flushDiskType, seed }))
@@ -54,5 +58,8 @@ async function run(): Promise<void> {
   writeFileSync(FAULTS_RESULT, JSON.stringify(verdicts))
 }
 
+// Who started it is gone, or wants the end; the first process of a namespace must say so itself.
+process.stdin.once('end', () => process.exit(1)).resume()
+process.once('SIGINT', () => process.exit(1))
 await run()
 process.exit(0)

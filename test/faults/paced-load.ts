@@ -2,10 +2,9 @@
  * Sends so many numbered messages a second, each again and again until it is acknowledged: what an
  * application does that must lose nothing. Owns what is in flight, and how long nothing came back.
  */
-import { ClientError, type DefaultProducer } from '@rockhopper/client'
+import { ClientError, type DefaultProducer, type SendResult } from '@rockhopper/client'
 import { type Clock, every, type Loop, pause } from '@rockhopper/host'
 import { numberedMessage } from './numbered-message.ts'
-import type { ReplicaBooks } from './replica-books.ts'
 
 const PACE_MS = 10
 const MAX_IN_FLIGHT = 4_000
@@ -14,7 +13,7 @@ const AGAIN_MS = 50
 export interface PacedLoadOptions {
   readonly clock: Clock
   readonly producer: DefaultProducer
-  readonly books: ReplicaBooks
+  readonly books: { noteAcknowledged(number: number, result: SendResult): void }
   readonly topic: string
   readonly perSecond: number
 }
@@ -42,6 +41,11 @@ export class PacedLoad {
       this.lastError = error instanceof Error ? error : new Error(String(error))
     }
     this.#loop = every(options.clock, PACE_MS, () => this.#begin(), fail)
+  }
+
+  /** The number of the message that is begun next. */
+  get next(): number {
+    return this.#next
   }
 
   /** Acknowledgements of a broker so far. */

@@ -19,6 +19,9 @@ export interface Census {
   readonly examples: readonly string[]
 }
 
+/** What is noted of an acknowledgement. */
+type Stored = Pick<SendResult, 'queue' | 'queueOffset' | 'status'>
+
 const MOST_EXAMPLES = 10
 
 /** Bits of a place. */
@@ -47,7 +50,7 @@ export class ReplicaBooks {
     this.#topic = topic
   }
 
-  noteAcknowledged(number: number, { queue, queueOffset, status }: SendResult): void {
+  noteAcknowledged(number: number, { queue, queueOffset, status }: Stored): void {
     const book = this.#book(queue.brokerName, queue.queueId)
     book.numbers.set(queueOffset, number + 1)
     book.bits.set(queueOffset, status === 'SEND_OK' ? STORED | SAFE : STORED)
