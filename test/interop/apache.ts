@@ -7,12 +7,11 @@ import { join } from 'node:path'
 import { Child } from '../processes/child.ts'
 import { propertiesText } from '../processes/our-server.ts'
 import { freePort } from '../processes/port.ts'
+import { patienceMs } from './patience.ts'
 import type { Broker, BrokerOptions, Server, ServerFamily } from './server.ts'
 import { classPath } from './toolchain.ts'
 import { untilRegistered } from './wire.ts'
 import { javaSourcesDir, makeDir } from './workplace.ts'
-
-const bootTimeoutMs = 60_000
 
 /** Modules of the JDK that RocketMQ reaches into, as its own start scripts open them. */
 const jdkDoors = [
@@ -24,11 +23,12 @@ const jdkDoors = [
 ]
 
 /**
- * Options of each JVM here: quick to start, gentle to a small machine, one log file of 5.x, and no
- * figures in a file of /tmp, which stop the whole JVM while the disk is busy.
+ * Options of each JVM here: quick to start, gentle to a small machine, patient with connections, one
+ * log file of 5.x, and no figures in a file of /tmp, which stop the whole JVM while the disk is busy.
  */
 export const gentleJvm = [
   ...['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto', '-XX:+PerfDisableSharedMem'],
+  '-Dcom.rocketmq.remoting.client.connect.timeout=30000',
   `-Drmq.logback.configurationFile=${join(javaSourcesDir, 'logback.xml')}`,
 ]
 
@@ -67,7 +67,7 @@ async function startApache(server: ApacheServer): Promise<Child> {
   const bootLine = (): string | undefined =>
     child.lines.find((line) => line.includes(server.bootLine))
   try {
-    await child.waitFor('boot line', bootLine, bootTimeoutMs)
+    await child.waitFor('boot line', bootLine, patienceMs)
   } catch (error) {
     // One that is late would change a directory that another broker has by then.
     child.kill()
@@ -78,7 +78,7 @@ async function startApache(server: ApacheServer): Promise<Child> {
 
 async function stopOnLeash(child: Child): Promise<void> {
   child.write('stop\n')
-  await child.end(30_000)
+  await child.end(patienceMs)
 }
 
 async function startNameServer(runDir: string): Promise<Server> {
@@ -133,10 +133,17 @@ const smallFiles = {
   maxIndexNum: '40000',
 }
 
-/** A loaded machine with a rather full disk is no reason for the broker to refuse messages. */
+/** A loaded machine with a rather full disk is no reason for the broker to refuse anything. */
 const patience = {
-  waitTimeMillsInSendQueue: '10000',
-  osPageCacheBusyTimeOutMills: '10000',
+  waitTimeMillsInSendQueue: '60000',
+  waitTimeMillsInPullQueue: '60000',
+  waitTimeMillsInLitePullQueue: '60000',
+  waitTimeMillsInHeartbeatQueue: '60000',
+  waitTimeMillsInTransactionQueue: '60000',
+  waitTimeMillsInAdminBrokerQueue: '60000',
+  osPageCacheBusyTimeOutMills: '60000',
+  putMessageTimeout: '60000',
+  syncFlushTimeout: '60000',
   diskMaxUsedSpaceRatio: '95',
 }
 

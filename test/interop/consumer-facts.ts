@@ -14,12 +14,14 @@ import {
   sendAll,
   timesSeen,
   until,
+  untilCommitted,
   untilDone,
   untilShared,
 } from './consumer-stage.ts'
 import { expectEachOnce, expectUnchanged, range } from './expectations.ts'
 import { describeGroupAdmin } from './group-admin-facts.ts'
 import type { Handled, LiteMember, MemberMaker } from './group-member.ts'
+import { patienceMs } from './patience.ts'
 import type { SharedServers } from './prepare.ts'
 
 export function describeConsumers(
@@ -227,6 +229,7 @@ async function checkLiteAssign(stage: Stage, maker: MemberMaker): Promise<void> 
   await until('both queues', () => first.queues.length === 2)
   expect(first.queues).toEqual([0, 1].map((queueId) => `${stage.servers.brokerName}:${queueId}`))
   await first.commit()
+  await untilCommitted(stage, group, topic, [0, 1], 10)
   await first.close()
 
   await sendAll(stage, topic, range(20, 24))
@@ -252,6 +255,9 @@ async function checkLiteSubscribe(stage: Stage, maker: MemberMaker): Promise<voi
   expect(Math.min(first.messages.length, second.messages.length)).toBeGreaterThan(0)
 
   await first.commit()
+  const given = first.queues.map((queue) => Number(queue.split(':')[1]))
+  // The last but one of the ten messages of a queue is wanted, the last is not.
+  await untilCommitted(stage, group, topic, given, 9)
   await first.close()
   await untilShared([second], 4)
   await sendAll(stage, topic, range(40, 44), tagged)
@@ -263,10 +269,10 @@ async function checkLiteSubscribe(stage: Stage, maker: MemberMaker): Promise<voi
 
 /** Polls all of the members in turn until the condition holds. */
 async function pollUntil(members: readonly LiteMember[], holds: () => boolean): Promise<void> {
-  const end = Date.now() + 40_000
+  const end = Date.now() + patienceMs
   while (!holds()) {
     if (Date.now() > end) {
-      throw new Error(`in 40 s polls gave only ${numbersOf(allOf(members))}`)
+      throw new Error(`within ${patienceMs} ms polls gave only ${numbersOf(allOf(members))}`)
     }
     await Promise.all(members.map((member) => member.poll()))
   }
@@ -283,9 +289,9 @@ async function eventually(what: string, attempt: () => Promise<void>): Promise<v
         return false
       },
     )
-  const end = Date.now() + 30_000
+  const end = Date.now() + patienceMs
   while (!(await succeeds())) {
-    if (Date.now() > end) throw new Error(`within 30 s there was no ${what}`, { cause: failure })
+    if (Date.now() > end) throw new Error(`there was no ${what}`, { cause: failure })
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }

@@ -4,19 +4,19 @@
  */
 import { DefaultProducer, type Message, type SendResult } from '@rockhopper/client'
 import { expect, inject } from 'vitest'
-import { bodyOf, range } from './expectations.ts'
+import { areShared, bodyOf, range } from './expectations.ts'
 import type { Handled, Member, MemberMaker } from './group-member.ts'
 import type { ClientVersion } from './java-client.ts'
 import { openJavaMembers } from './java-members.ts'
 import { type AdminTool, MqAdmin } from './mqadmin.ts'
 import { openOurMembers } from './our-members.ts'
+import { patienceMs } from './patience.ts'
 import type { SharedServers } from './prepare.ts'
-import { makeTopic, poll } from './wire.ts'
+import { ask, makeTopic, poll } from './wire.ts'
 
 export type MemberKind = ClientVersion | 'ours'
 
 const bodySizeBytes = 64
-const waitMs = 45_000
 const sendTimeoutMs = 10_000
 
 export interface Stage {
@@ -78,7 +78,7 @@ async function warmUp(servers: SharedServers, producer: DefaultProducer): Promis
       () => true,
       () => false,
     )
-  await poll('answer to a first message', isSent, 60_000)
+  await poll('answer to a first message', isSent)
 }
 
 // ---- sending
@@ -149,29 +149,24 @@ export function startFlow(stage: Stage, topic: string): Flow {
 
 // ---- waiting
 
-export function until(what: string, holds: () => boolean, timeoutMs = waitMs): Promise<void> {
-  return poll(what, async () => holds(), timeoutMs)
+export function until(what: string, holds: () => boolean): Promise<void> {
+  return poll(what, async () => holds())
 }
 
-/** Less than the 20 s after which a member looks by itself: it must be told of changes. */
-const sharingWaitMs = 15_000
-
-/** Waits until the members own all queues between them, each some and none twice. */
-export async function untilShared(
-  members: readonly Member[],
-  total: number,
-  timeoutMs = sharingWaitMs,
-): Promise<void> {
+/**
+ * Waits until the members own all queues between them, each its share and none twice. Where one came
+ * after others, they must have had all before: a Java client takes queues one by one.
+ */
+export async function untilShared(members: readonly Member[], total: number): Promise<void> {
   const view = (): string => members.map((each) => `${each.label} ${each.queues}`).join('; ')
-  const isShared = (): boolean => {
-    const owned = members.flatMap((member) => member.queues)
-    const isFair = members.every((member) => member.queues.length > 0)
-    return isFair && owned.length === total && new Set(owned).size === total
+  const holds = (): boolean => {
+    const owned = members.map(({ queues }) => queues)
+    return areShared(owned, total)
   }
   try {
-    await until('', isShared, timeoutMs)
+    await until('', holds)
   } catch {
-    throw new Error(`within ${timeoutMs} ms ${total} queues were not shared: ${view()}`)
+    throw new Error(`within ${patienceMs} ms ${total} queues were not shared: ${view()}`)
   }
 }
 
@@ -187,8 +182,34 @@ export async function untilDone(
   try {
     await until('', () => missing().length === 0)
   } catch {
-    throw new Error(`within ${waitMs} ms these were not consumed: ${missing().slice(0, 50)}`)
+    throw new Error(`within ${patienceMs} ms these were not consumed: ${missing().slice(0, 50)}`)
   }
+}
+
+const queryConsumerOffset = 14
+
+/**
+ * Waits until the broker knows that a group has come to an offset in each of these queues. Java
+ * clients commit without an answer: a broker may do first what is asked of it afterwards.
+ */
+export async function untilCommitted(
+  { servers }: Stage,
+  group: string,
+  topic: string,
+  queueIds: readonly number[],
+  least: number,
+): Promise<void> {
+  const isCommitted = async (queueId: number): Promise<boolean> => {
+    const queue = { topic, queueId: String(queueId), setZeroIfNotFound: 'true' }
+    const { extFields } = await ask(servers.broker, queryConsumerOffset, {
+      ...{ consumerGroup: group, ...queue },
+    })
+    return Number(extFields['offset'] ?? 0) >= least
+  }
+  const areAll = async (): Promise<boolean> => {
+    return (await Promise.all(queueIds.map(isCommitted))).every(Boolean)
+  }
+  await poll(`offset ${least} of ${group} in the queues ${queueIds} of ${topic}`, areAll)
 }
 
 // ---- what was seen
@@ -209,9 +230,4 @@ export function timesSeen(messages: readonly Handled[], end: number): number[] {
   const times = range(0, end).map(() => 0)
   for (const { index } of messages) times[Number(index)] = (times[Number(index)] ?? 0) + 1
   return times
-}
-
-/** The longest time between the making of a message and the call of a listener, in ms. */
-export function longestWaitMs(messages: readonly Handled[]): number {
-  return Math.max(...messages.map((message) => message.beganAt - message.bornTimestamp))
 }

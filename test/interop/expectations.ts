@@ -73,6 +73,14 @@ export function expectSamePlaces(sent: readonly Sent[], received: readonly Recei
   expect(told.map((each) => places.get(each.msgId))).toEqual(told.map(placeOf))
 }
 
+/** Whether members own so many queues between them: each its share, and none the same. */
+export function areShared(owned: readonly (readonly string[])[], total: number): boolean {
+  const least = Math.floor(total / owned.length)
+  const most = Math.ceil(total / owned.length)
+  const areFair = owned.every(({ length }) => least <= length && length <= most)
+  return areFair && owned.flat().length === total && new Set(owned.flat()).size === total
+}
+
 function placeOf(message: Partial<Placed>): string {
   return `${message.broker}:${message.queueId}@${message.queueOffset}`
 }

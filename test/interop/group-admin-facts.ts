@@ -2,9 +2,18 @@
  * Facts about Apache's mqadmin and groups: what it asks running members, and what it changes.
  */
 import { expect } from 'vitest'
-import { doneOf, type Stage, sendAll, timesSeen, until, untilDone } from './consumer-stage.ts'
+import {
+  doneOf,
+  type Stage,
+  sendAll,
+  timesSeen,
+  until,
+  untilCommitted,
+  untilDone,
+} from './consumer-stage.ts'
 import { expectEachOnce, range } from './expectations.ts'
 import type { MemberMaker } from './group-member.ts'
+import { poll } from './wire.ts'
 
 type Fact = (title: string, check: (stage: Stage, maker: MemberMaker) => Promise<void>) => void
 
@@ -29,11 +38,19 @@ export async function checkRunningMember(stage: Stage, maker: MemberMaker): Prom
   const status = (await admin.run('consumerStatus', '-g', group)).join('\n')
   expect(status).toContain(clientId)
   expect(status).toContain('Same subscription in the same group of consumer')
-  const ofOne = (await admin.run('consumerStatus', '-g', group, '-i', clientId)).join('\n')
-  expect(ofOne).toMatch(/#Consumer Properties#/)
-  expect(ofOne).toMatch(new RegExp(`Topic: ${topic} .*SubExpression: TagA`))
+  const ofOne = async (): Promise<string> =>
+    (await admin.run('consumerStatus', '-g', group, '-i', clientId)).join('\n')
+  const properties = await ofOne()
+  expect(properties).toMatch(/#Consumer Properties#/)
+  expect(properties).toMatch(new RegExp(`Topic: ${topic} .*SubExpression: TagA`))
   const place = `${topic}\\s+${servers.brokerName}\\s+`
-  for (const queueId of [0, 1]) expect(ofOne).toMatch(new RegExp(`${place}${queueId}\\s+3\\s`))
+  const rows = [0, 1].map((queueId) => new RegExp(`${place}${queueId}\\s+3\\s`))
+  // A listener has returned before its message is counted.
+  const areCounted = async (): Promise<boolean> => {
+    const shown = await ofOne()
+    return rows.every((row) => row.test(shown))
+  }
+  await poll(`offset 3 of both queues of ${topic} at ${clientId}`, areCounted)
 
   const id = sent[2]?.offsetMsgId ?? ''
   const direct = await admin.run(
@@ -55,6 +72,7 @@ export async function checkMovedOffsets(stage: Stage, maker: MemberMaker): Promi
   const source = await maker.open({ group, topic })
   await untilDone([source], range(0, 10))
   await source.close()
+  await untilCommitted(stage, group, topic, [0, 1], 5)
   await admin.run('cloneGroupOffset', '-s', group, '-d', clone, '-t', topic, '-o', 'true')
   await sendAll(stage, topic, range(10, 14))
   const copy = await maker.open({ group: clone, topic })

@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import {
+  areShared,
   expectEachOnce,
   expectQueueOrder,
   expectSamePlaces,
@@ -183,17 +184,13 @@ async function runSharing(
   }
 }
 
-/** Waits until two instances own all queues between them, each some and none both. */
+/** Waits until two instances own all queues between them, each its half; the first had all. */
 export async function untilShared(
   first: JavaConsumer,
   second: JavaConsumer,
   total: number,
 ): Promise<void> {
-  const shared = (): boolean =>
-    first.queues.length > 0 &&
-    second.queues.length > 0 &&
-    first.queues.length + second.queues.length === total &&
-    new Set([...first.queues, ...second.queues]).size === total
+  const shared = (): boolean => areShared([first.queues, second.queues], total)
   await first.until(`sharing of ${total} queues by two instances`, shared)
 }
 

@@ -5,6 +5,7 @@
 
 import { Child } from '../processes/child.ts'
 import { gentleJvm, logDirOf, logTail, logText } from './apache.ts'
+import { patienceMs } from './patience.ts'
 import { classPath } from './toolchain.ts'
 import { makeDir } from './workplace.ts'
 
@@ -63,7 +64,6 @@ export interface QueueOffsets {
 
 type Flags = Readonly<Record<string, string | number | true>>
 
-const callTimeoutMs = 60_000
 /** Instead of the 20 s of the Java client: a heartbeat that came late costs a test less time. */
 const rebalanceEveryMs = 4_000
 
@@ -109,7 +109,7 @@ export class JavaClient {
   async #call(command: string, flags: Flags): Promise<Child> {
     const child = this.#start(command, flags, makeDir(this.#options.runDir, `java-${command}`))
     const over = (): boolean => hasEvent(child, 'done') || hasEvent(child, 'failed')
-    await child.waitFor('last line', () => (over() ? true : undefined), callTimeoutMs)
+    await child.waitFor('last line', () => (over() ? true : undefined), patienceMs)
     if (hasEvent(child, 'failed') || hasEvent(child, 'send-failed')) {
       throw child.complaint(`${command} failed`)
     }
@@ -171,19 +171,19 @@ export class JavaConsumer {
     return this.#child.waitFor(
       'line that tells it is ready',
       () => eventsOf<{ header: string }>(this.#child, 'ready')[0]?.header,
-      callTimeoutMs,
+      patienceMs,
     )
   }
 
   /** Waits until `condition` holds; looks each time this consumer has printed something. */
-  async until(what: string, condition: () => boolean, timeoutMs = 40_000): Promise<void> {
-    await this.#child.waitFor(what, () => (condition() ? true : undefined), timeoutMs)
+  async until(what: string, condition: () => boolean): Promise<void> {
+    await this.#child.waitFor(what, () => (condition() ? true : undefined), patienceMs)
   }
 
   /** Shuts the consumer down in good order and waits for its end. */
   async stop(): Promise<void> {
     this.#child.closeInput()
-    const code = await this.#child.end(20_000)
+    const code = await this.#child.end(patienceMs)
     if (code !== 0) throw this.#child.complaint(`did not shut down in order (exit code ${code})`)
   }
 }

@@ -6,14 +6,14 @@ import { Child } from '../processes/child.ts'
 import { gentleJvm, logDirOf, logTail } from './apache.ts'
 import type { Handled, LiteMember, Member, MemberMaker } from './group-member.ts'
 import type { ClientVersion } from './java-client.ts'
+import { patienceMs } from './patience.ts'
 import { classPath } from './toolchain.ts'
 import { makeDir } from './workplace.ts'
 
-const bootTimeoutMs = 60_000
-/** A start may wait for a route, a shutdown for running listeners. */
-const requestTimeoutMs = 40_000
 /** Instead of 20 s: a change that a broker did not tell of costs a test less time. */
 const rebalanceEveryMs = 4_000
+/** Instead of 20 s: so late a lock is given back of a queue whose messages were at hand. */
+const unlockDelayMs = 1_000
 
 type Options = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -47,13 +47,14 @@ class JavaMembers implements MemberMaker {
       args: [
         ...[...gentleJvm, '-Xms32m', '-Xmx256m', `-Duser.home=${home}`],
         `-Drocketmq.client.rebalance.waitInterval=${rebalanceEveryMs}`,
+        `-Drocketmq.client.unlockDelayTimeMills=${unlockDelayMs}`,
         ...['-cp', classPath(version === '4.9.8' ? 'apache-4' : 'apache-5'), 'Consumers', namesrv],
       ],
       env: { NAMESRV_ADDR: '' },
       explain: () => logTail(logDirOf(home)),
     })
     const isReady = (): true | undefined => (eventsOf(child, 'ready').length > 0 ? true : undefined)
-    await child.waitFor('line that tells it is ready', isReady, bootTimeoutMs)
+    await child.waitFor('line that tells it is ready', isReady, patienceMs)
     return new JavaMembers(child, version)
   }
 
@@ -126,7 +127,7 @@ class JavaMembers implements MemberMaker {
         eventsOf<{ id: string }>(this.#child, 'answer').some(isMine)
           ? ''
           : eventsOf<{ id: string; error: string }>(this.#child, 'refused').find(isMine)?.error,
-      requestTimeoutMs,
+      patienceMs,
     )
     if (refusal !== '') throw new Error(`${this.label}: ${refusal}`)
   }

@@ -68,7 +68,7 @@ function describeMixedCluster(family: ServerFamily): void {
       await Promise.all(brokers.map((broker) => broker.stop()))
       const noneLeft = async (): Promise<boolean> =>
         (await registeredBrokers(nameServer.addr)).length === 0
-      await poll('end of the registrations', noneLeft, 5_000)
+      await poll('end of the registrations', noneLeft)
       const { errors } = await admin.attempt('topicRoute', '-t', 'mixed-5-3-3')
       expect(errors.join('\n')).toMatch(/No topic route info/)
     })

@@ -2,11 +2,11 @@
 
 import { Child } from '../processes/child.ts'
 import { gentleJvm, logDirOf, logTail } from './apache.ts'
+import { patienceMs } from './patience.ts'
 import { classPath } from './toolchain.ts'
 import { makeDir } from './workplace.ts'
 
 const endMark = '\u0001end'
-const commandTimeoutMs = 30_000
 
 export interface AdminAnswer {
   /** What the command printed, line by line, without empty lines. */
@@ -50,7 +50,7 @@ export class MqAdmin implements AdminTool {
       cwd: home,
       explain: () => logTail(logDirOf(home)),
     })
-    await child.waitFor('first end mark', () => untilMark(child.lines, 0), commandTimeoutMs)
+    await child.waitFor('first end mark', () => untilMark(child.lines, 0), patienceMs)
     return new MqAdmin(child, namesrv)
   }
 
@@ -82,12 +82,12 @@ export class MqAdmin implements AdminTool {
     const output = await this.#child.waitFor(
       what,
       () => untilMark(this.#child.lines, outputStart),
-      commandTimeoutMs,
+      patienceMs,
     )
     const errors = await this.#child.waitFor(
       what,
       () => untilMark(this.#child.errorLines, errorStart),
-      commandTimeoutMs,
+      patienceMs,
     )
     return { output, errors }
   }

@@ -8,6 +8,7 @@ import {
   PushConsumer,
   type ReceivedMessage,
 } from '@rockhopper/client'
+import { type Host, NodeClock, nodeHost, type Timer } from '@rockhopper/host'
 import { sha256 } from './expectations.ts'
 import type {
   Handled,
@@ -24,10 +25,20 @@ const soonLevel = 1
 const suspendMs = 100
 const pollMs = 1_000
 
+/** So often members look by themselves. These never do: they must be told of changes. */
+const lookEveryMs = 20_000
+
+class ToldClock extends NodeClock {
+  override after(delayMs: number, task: () => void): Timer {
+    return delayMs === lookEveryMs ? { cancel: () => {} } : super.after(delayMs, task)
+  }
+}
+
 export function openOurMembers(runDir: string, namesrvAddr: string): MemberMaker {
   const home = makeDir(runDir, 'our-consumers')
   const opened: { close(): Promise<void> }[] = []
-  const common = { namesrvAddr, consumeFromWhere: 'first' } as const
+  const host: Host = { ...nodeHost(), clock: new ToldClock() }
+  const common = { host, namesrvAddr, consumeFromWhere: 'first' } as const
   const label = 'our client'
   return {
     name: 'ours',

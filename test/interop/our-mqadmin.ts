@@ -2,9 +2,8 @@
 import { join } from 'node:path'
 import { Child } from '../processes/child.ts'
 import type { AdminAnswer, AdminTool } from './mqadmin.ts'
+import { patienceMs } from './patience.ts'
 import { makeDir, repositoryDir } from './workplace.ts'
-
-const commandTimeoutMs = 30_000
 
 export function openOurAdmin(runDir: string, namesrv: string): AdminTool {
   const home = makeDir(runDir, 'our-mqadmin')
@@ -20,13 +19,13 @@ export function openOurAdmin(runDir: string, namesrv: string): AdminTool {
   return {
     async run(...args) {
       const child = start(args)
-      const code = await child.end(commandTimeoutMs)
+      const code = await child.end(patienceMs)
       if (code !== 0) throw child.complaint(`did not succeed (exit code ${code})`)
       return wordsOf(child.lines)
     },
     async attempt(...args): Promise<AdminAnswer> {
       const child = start(args)
-      await child.end(commandTimeoutMs)
+      await child.end(patienceMs)
       return { output: wordsOf(child.lines), errors: wordsOf(child.errorLines) }
     },
     close: () => undefined,

@@ -7,15 +7,14 @@ import { join } from 'node:path'
 import type { Child } from '../processes/child.ts'
 import { launchOurServer, untilUp } from '../processes/our-server.ts'
 import { freePort } from '../processes/port.ts'
+import { patienceMs } from './patience.ts'
 import type { Broker, BrokerOptions, Server, ServerFamily } from './server.ts'
 import { untilRegistered } from './wire.ts'
 import { makeDir } from './workplace.ts'
 
-const stopTimeoutMs = 20_000
-
 async function terminate(child: Child): Promise<void> {
   child.terminate()
-  const code = await child.end(stopTimeoutMs)
+  const code = await child.end(patienceMs)
   if (code !== 0) throw child.complaint(`an orderly shutdown ended with exit code ${code}`)
 }
 

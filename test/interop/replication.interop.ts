@@ -11,6 +11,7 @@ import { endAll } from '../processes/child.ts'
 import { freePort } from '../processes/port.ts'
 import { apache } from './apache.ts'
 import { ours } from './ours.ts'
+import { patienceMs } from './patience.ts'
 import type { Broker, ServerFamily } from './server.ts'
 import { ask, makeTopic, poll } from './wire.ts'
 import { makeDir } from './workplace.ts'
@@ -41,7 +42,7 @@ class Pair {
     this.master = master
     this.slave = slave
     this.#producer = new DefaultProducer({
-      ...{ group: 'replicating', namesrvAddr: namesrv, sendTimeoutMs: 10_000 },
+      ...{ group: 'replicating', namesrvAddr: namesrv, sendTimeoutMs: patienceMs },
     })
   }
 
@@ -113,14 +114,19 @@ class Pair {
     return Number(/"commitLogMaxOffset":\s*"(\d+)"/.exec(body)?.[1])
   }
 
-  /** Waits until the logs end at the same offset, and expects the files of both to be the same. */
-  async expectEqual(timeoutMs = 60_000): Promise<void> {
+  /** Waits until the logs end at the same offset. */
+  async untilEqual(): Promise<void> {
     await poll(
       'slave that has all of its master',
       async () => (await this.#end(this.master)) === (await this.#end(this.slave)),
-      timeoutMs,
     )
+    await this.expectEqual()
+  }
+
+  /** Expects the logs to end at the same offset, and the files of both to be the same. */
+  async expectEqual(): Promise<void> {
     const end = await this.#end(this.master)
+    expect(await this.#end(this.slave)).toBe(end)
     const files = readdirSync(join(this.slave.store, 'commitlog')).filter((name) => {
       return /^\d{20}$/.test(name) && Number(name) < end
     })
@@ -150,7 +156,7 @@ describe.each([
     await pair.start(pair.master)
     await pair.start(pair.slave)
     await pair.open()
-  }, 120_000)
+  })
 
   afterAll(async () => {
     await pair.close()
@@ -159,12 +165,12 @@ describe.each([
 
   test('have the same log from the first message on', async () => {
     expect(await pair.send(2_000, 500)).toEqual({ SEND_OK: 2_000 })
-    await pair.expectEqual()
+    await pair.untilEqual()
   })
 
   test('have the same log over the end of a segment', async () => {
     await pair.send(400, 60_000)
-    await pair.expectEqual()
+    await pair.untilEqual()
     expect(pair.slaveFiles().length).toBeGreaterThan(1)
   })
 
@@ -172,22 +178,22 @@ describe.each([
     await pair.kill(pair.slave)
     await pair.send(500, 1_000)
     await pair.start(pair.slave)
-    await pair.expectEqual()
+    await pair.untilEqual()
   })
 
   test('have the same log after the master was killed and came back', async () => {
     await pair.kill(pair.master)
     await pair.start(pair.master)
     await pair.send(500, 1_000)
-    await pair.expectEqual()
+    await pair.untilEqual()
   })
 
   test('have the same log after the slave missed 200,000 messages', async () => {
     await pair.kill(pair.slave)
     await pair.send(MISSED, 100)
     await pair.start(pair.slave)
-    await pair.expectEqual(120_000)
-  }, 300_000)
+    await pair.untilEqual()
+  })
 })
 
 describe.each([
@@ -200,7 +206,7 @@ describe.each([
     pair = await Pair.make(masterFamily, slaveFamily)
     await pair.start(pair.master)
     await pair.open()
-  }, 120_000)
+  })
 
   afterAll(async () => {
     await pair.close()
@@ -210,10 +216,10 @@ describe.each([
   test('have the same last segments', async () => {
     await pair.send(700, 60_000)
     await pair.start(pair.slave)
-    await pair.expectEqual()
+    await pair.untilEqual()
     expect(pair.slaveFiles()).not.toContain('0'.repeat(20))
     await pair.send(500, 60_000)
-    await pair.expectEqual()
+    await pair.untilEqual()
   })
 })
 
@@ -224,11 +230,14 @@ describe.each([
   let pair: Pair
 
   beforeAll(async () => {
-    pair = await Pair.make(masterFamily, slaveFamily, { brokerRole: 'SYNC_MASTER', ...settings })
+    pair = await Pair.make(masterFamily, slaveFamily, {
+      ...{ brokerRole: 'SYNC_MASTER', slaveTimeout: '60000' },
+      ...settings,
+    })
     await pair.start(pair.master)
     await pair.start(pair.slave)
     await pair.open()
-  }, 120_000)
+  })
 
   afterAll(async () => {
     await pair.close()
@@ -236,8 +245,8 @@ describe.each([
   })
 
   test('have what is acknowledged both', async () => {
-    await poll('acknowledgement', async () => (await pair.send(1, 10))['SEND_OK'] === 1, 30_000)
+    await poll('acknowledgement', async () => (await pair.send(1, 10))['SEND_OK'] === 1)
     expect(await pair.send(2_000, 300)).toEqual({ SEND_OK: 2_000 })
-    await pair.expectEqual(1_000)
+    await pair.expectEqual()
   })
 })

@@ -9,13 +9,13 @@ import { apache, gentleJvm, logDirOf, logTail } from './apache.ts'
 import { range } from './expectations.ts'
 import type { ClientVersion } from './java-client.ts'
 import { ours } from './ours.ts'
+import { patienceMs } from './patience.ts'
 import type { Server, ServerFamily } from './server.ts'
 import { classPath } from './toolchain.ts'
 import { makeTopic } from './wire.ts'
 import { makeDir } from './workplace.ts'
 
 const COUNT = 20
-const WAIT_MS = 40_000
 /** What `Questions.java` adds to each third body, so that it is compressed. */
 const PADDING = 'x'.repeat(6_000)
 
@@ -78,7 +78,7 @@ class Stage {
     })
     this.#closing.push(async () => {
       child.closeInput()
-      await child.end(20_000)
+      await child.end(patienceMs)
     })
     return child
   }
@@ -86,16 +86,16 @@ class Stage {
   async javaAnswers(version: ClientVersion, topic: string, way: Way = {}): Promise<Child> {
     const names = { role: 'answer', group: `${topic}-answerers`, topic }
     const child = this.java(version, names, way)
-    await child.waitFor('start', () => toldBy(child, 'ready')[0], WAIT_MS)
+    await child.waitFor('start', () => toldBy(child, 'ready')[0], patienceMs)
     return child
   }
 
   async javaAsks(version: ClientVersion, topic: string, way: Way = {}): Promise<readonly Told[]> {
     const sync = String(version === '4.9.8')
-    const numbers = { from: '0', count: String(COUNT), wait: String(WAIT_MS), sync }
+    const numbers = { from: '0', count: String(COUNT), wait: String(patienceMs), sync }
     const names = { role: 'ask', group: `${topic}-askers`, topic }
     const child = this.java(version, { ...names, ...numbers }, way)
-    await child.waitFor('end of its requests', () => toldBy(child, 'done')[0], 2 * WAIT_MS)
+    await child.waitFor('end of its requests', () => toldBy(child, 'done')[0], 2 * patienceMs)
     expect(toldBy(child, 'unanswered')).toMatchObject([{ index: COUNT }])
     expect(toldBy(child, 'unanswered')[0]?.text).toMatch(/(?:wait|no) reply message/)
     return toldBy(child, 'replied').sort((a, b) => a.index - b.index)
@@ -119,7 +119,7 @@ class Stage {
     const requests = range(0, COUNT).map(async (index) => {
       const properties = { index: String(index) }
       const message = { topic, body: questionOf(index), properties }
-      const reply = await producer.request(message, { timeoutMs: WAIT_MS })
+      const reply = await producer.request(message, { timeoutMs: patienceMs })
       const text = `${reply.body} ${reply.properties['colour']}`
       return { event: 'replied', index, text }
     })

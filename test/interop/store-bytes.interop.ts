@@ -98,7 +98,7 @@ async function restore(store: MovingStore, family: ServerFamily): Promise<Restor
     facts = await runtimeFacts(broker)
     return facts['dispatchBehindBytes'] === '0'
   }
-  await poll('end of the dispatch', isDone, 20_000)
+  await poll('end of the dispatch', isDone)
   // It is answered when all keys of the log are in the index.
   await ask(broker.addr, queryMessage, {
     ...{ topic: 'travel-plain', key: 'key0', maxNum: '32' },

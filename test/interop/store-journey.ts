@@ -236,7 +236,7 @@ export class Journey {
       messages = (await this.#traveller.read(this.#addr, [delayedTopic])).messages
       return messages.length >= this.#delayed.length
     }
-    await poll(`${this.#delayed.length} delayed messages`, areAllThere, delayMs * 2)
+    await poll(`${this.#delayed.length} delayed messages`, areAllThere)
     expect(messages.map(({ msgId }) => msgId).sort()).toEqual([...this.#delayed].sort())
     for (const { bornTimestamp, storeTimestamp, reconsumeTimes } of messages) {
       expect(storeTimestamp - bornTimestamp).toBeGreaterThanOrEqual(delayMs - clockStepMs)
@@ -304,7 +304,7 @@ export class Journey {
   /** Kills the broker in the midst of messages that come in. */
   async kill(leg: number): Promise<void> {
     const { child } = this.#current
-    await poll('saving of all offsets', async () => this.#areOffsetsSaved(), 20_000)
+    await poll('saving of all offsets', async () => this.#areOffsetsSaved())
     await this.#traveller.load(leg * numbersPerLeg + firstOfLoad, loadTopic, loadThreads)
     await this.#traveller.untilSent(loadCount)
     child.kill()

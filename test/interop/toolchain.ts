@@ -13,7 +13,7 @@ import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 export type JarSet = 'apache-4' | 'apache-5'
 
 const forBoth = [
-  ...['Lines.java', 'InteropClient.java', 'Consumers.java', 'Transactions.java'],
+  ...['Lines.java', 'Patience.java', 'InteropClient.java', 'Consumers.java', 'Transactions.java'],
   ...['Questions.java', 'Traced.java'],
 ]
 

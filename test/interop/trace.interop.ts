@@ -10,13 +10,13 @@ import type { ClientVersion } from './java-client.ts'
 import { type AdminTool, MqAdmin } from './mqadmin.ts'
 import { openOurAdmin } from './our-mqadmin.ts'
 import { ours } from './ours.ts'
+import { patienceMs } from './patience.ts'
 import type { ServerFamily } from './server.ts'
 import { classPath } from './toolchain.ts'
 import { makeTopic } from './wire.ts'
 import { makeDir } from './workplace.ts'
 
 const COUNT = 3
-const WAIT_MS = 70_000
 
 /** Clients that have sent and consumed, and the ids of their messages: the last is a transaction. */
 interface Traced {
@@ -76,10 +76,10 @@ class Stage {
         .filter((line) => line.startsWith(`{"event":"${event}"`))
         .map((line) => JSON.parse(line).text)
     const isDone = (): true | undefined => (textsOf('consumed').length > COUNT ? true : undefined)
-    await child.waitFor('end of its handlers', isDone, WAIT_MS)
+    await child.waitFor('end of its handlers', isDone, patienceMs)
     const close = async (): Promise<void> => {
       child.closeInput()
-      await child.end(30_000)
+      await child.end(patienceMs)
     }
     return { ...names, ids: textsOf('sent'), close }
   }
@@ -168,7 +168,7 @@ describe.each(families)('on %s', (_label, family) => {
       const tries = at === 0 ? ['failed', 'success'] : ['success']
       const wanted = [`Pub ${producer} success`, ...tries.map((end) => `Sub ${consumer} ${end}`)]
       await expect
-        .poll(async () => rowsOf((await stage.printed(id)).our).sort(), { timeout: 20_000 })
+        .poll(async () => rowsOf((await stage.printed(id)).our).sort(), { timeout: patienceMs })
         .toEqual(wanted)
       const { java, our } = await stage.printed(id)
       expect(java.filter((line) => line.startsWith('#'))).toEqual([TITLES.sent, TITLES.consumed])

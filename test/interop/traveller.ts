@@ -4,6 +4,7 @@
  */
 import { Child } from '../processes/child.ts'
 import { gentleJvm, logDirOf, logTail } from './apache.ts'
+import { patienceMs } from './patience.ts'
 import { classPath } from './toolchain.ts'
 import { makeDir } from './workplace.ts'
 
@@ -62,8 +63,6 @@ export interface TravelTime {
   readonly upper: number
 }
 
-const answerTimeoutMs = 60_000
-
 export class Traveller {
   readonly #child: Child
   #readLines = 0
@@ -118,7 +117,7 @@ export class Traveller {
     const { lines } = this.#child
     const enough = (): true | undefined =>
       lines.slice(this.#readLines).filter(isEvent('sent')).length >= count ? true : undefined
-    await this.#child.waitFor(`${count} acknowledged messages`, enough, answerTimeoutMs)
+    await this.#child.waitFor(`${count} acknowledged messages`, enough, patienceMs)
   }
 
   /** Ends the load; tells what was acknowledged, and the numbers of those that were not. */
@@ -183,7 +182,7 @@ export class Traveller {
         const at = lines.findIndex((line, i) => i >= start && /^{"event":"(end|failed)"/.test(line))
         return at < 0 ? undefined : at
       },
-      answerTimeoutMs,
+      patienceMs,
     )
     this.#readLines = end + 1
     if (lines[end]?.startsWith('{"event":"failed"'))

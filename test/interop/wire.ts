@@ -3,14 +3,16 @@
  * length, JSON header, body. Enough to ask any name server what it knows.
  */
 import { connect } from 'node:net'
+import { patienceMs } from './patience.ts'
 
 export interface RawAnswer {
   readonly code: number
   readonly remark: string
+  /** The fields of the answer's header. */
+  readonly extFields: Readonly<Record<string, string>>
   readonly body: string
 }
 
-const answerTimeoutMs = 5_000
 const updateAndCreateTopic = 17
 const getRouteInfoByTopic = 105
 const getBrokerClusterInfo = 106
@@ -24,8 +26,10 @@ export function ask(
     const [host = '', port = ''] = addr.split(':')
     const socket = connect(Number(port), host)
     let received = Buffer.alloc(0)
-    socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error(`${addr} did not answer`)))
+    const unanswered = (): Error => new Error(`${addr} did not answer`)
+    socket.setTimeout(patienceMs, () => socket.destroy(unanswered()))
     socket.on('error', reject)
+    socket.on('close', () => reject(unanswered()))
     socket.on('connect', () => socket.write(requestFrame(code, extFields)))
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
@@ -49,7 +53,7 @@ function parseAnswer(frame: Buffer): RawAnswer {
   const headerEnd = 8 + (frame.readInt32BE(4) & 0xffffff)
   const head = JSON.parse(frame.toString('utf8', 8, headerEnd))
   const body = frame.toString('utf8', headerEnd, frame.readInt32BE(0) + 4)
-  return { code: head.code, remark: head.remark ?? '', body }
+  return { code: head.code, remark: head.remark ?? '', extFields: head.extFields ?? {}, body }
 }
 
 /** The names of the brokers registered with a name server. */
@@ -65,7 +69,7 @@ const pollEveryMs = 200
 export async function poll(
   what: string,
   holds: () => Promise<boolean>,
-  timeoutMs: number,
+  timeoutMs: number = patienceMs,
 ): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!(await holds())) {
@@ -79,7 +83,7 @@ export async function untilRegistered(namesrvs: string, brokerName: string): Pro
   const known = async (namesrv: string): Promise<boolean> =>
     (await registeredBrokers(namesrv)).includes(brokerName)
   for (const namesrv of namesrvs.split(';')) {
-    await poll(`${brokerName} at name server ${namesrv}`, () => known(namesrv), 30_000)
+    await poll(`${brokerName} at name server ${namesrv}`, () => known(namesrv))
   }
 }
 
@@ -97,6 +101,6 @@ export async function makeTopic(
   if (code !== 0) throw new Error(`${broker} does not make the topic ${topic}: ${code} ${remark}`)
   const isKnown = async (): Promise<boolean> =>
     (await ask(namesrv, getRouteInfoByTopic, { topic })).code === 0
-  await poll(`route of ${topic}`, isKnown, 10_000)
+  await poll(`route of ${topic}`, isKnown)
   return topic
 }

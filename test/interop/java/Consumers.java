@@ -152,6 +152,7 @@ public final class Consumers {
 
     private void prepare(ClientConfig client, String name, Map<String, String> options) {
         client.setNamesrvAddr(namesrv);
+        client.setMqClientApiTimeout(Patience.MS);
         // Otherwise all consumers of a process share one client, and its queues.
         client.setInstanceName(options.getOrDefault("instance", name));
         client.setPollNameServerInterval(ROUTE_POLL_MS);

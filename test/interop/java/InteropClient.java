@@ -47,7 +47,6 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 public final class InteropClient {
 
-    private static final int SEND_TIMEOUT_MS = 10_000;
     /** So many different keys selectors are given. */
     private static final int KEYS = 5;
     /** Instead of 30 s: a route that was missed once costs a test less time. */
@@ -139,8 +138,8 @@ public final class InteropClient {
         for (int index = start; index < end; index++) {
             Message message = message(index);
             SendResult result = queue == null
-                ? producer.send(message, SEND_TIMEOUT_MS)
-                : producer.send(message, queue, SEND_TIMEOUT_MS);
+                ? producer.send(message, Patience.MS)
+                : producer.send(message, queue, Patience.MS);
             printSent("sync", index, result);
         }
     }
@@ -161,9 +160,9 @@ public final class InteropClient {
                     Lines.print("send-failed", "mode", "async", "index", index, "error", failure.toString());
                     pending.countDown();
                 }
-            }, SEND_TIMEOUT_MS);
+            }, Patience.MS);
         }
-        pending.await(SEND_TIMEOUT_MS * 2, TimeUnit.MILLISECONDS);
+        pending.await(Patience.MS * 2, TimeUnit.MILLISECONDS);
     }
 
     private void sendOneway(DefaultMQProducer producer, int start, int end) throws Exception {
@@ -182,7 +181,7 @@ public final class InteropClient {
             for (int index = from; index < Math.min(from + batchSize, end); index++) {
                 messages.add(message(index));
             }
-            printSent("batch", from, producer.send(messages, SEND_TIMEOUT_MS));
+            printSent("batch", from, producer.send(messages, Patience.MS));
         }
     }
 
@@ -191,7 +190,7 @@ public final class InteropClient {
         throws Exception {
         for (int index = start; index < end; index++) {
             String key = "order-" + index % KEYS;
-            printSent(mode, index, producer.send(message(index), selector, key, SEND_TIMEOUT_MS));
+            printSent(mode, index, producer.send(message(index), selector, key, Patience.MS));
         }
     }
 
@@ -209,7 +208,7 @@ public final class InteropClient {
             } else {
                 MessageAccessor.putProperty(message, "TIMER_DELAY_MS", "1500");
             }
-            printSent(mode, index, producer.send(message, SEND_TIMEOUT_MS));
+            printSent(mode, index, producer.send(message, Patience.MS));
         }
     }
 
@@ -260,6 +259,7 @@ public final class InteropClient {
     private void consume() throws Exception {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(text("group", "interop-consumer"));
         consumer.setNamesrvAddr(text("namesrv", ""));
+        consumer.setMqClientApiTimeout(Patience.MS);
         consumer.setPollNameServerInterval(ROUTE_POLL_MS);
         consumer.setHeartbeatBrokerInterval(HEARTBEAT_MS);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
@@ -363,8 +363,9 @@ public final class InteropClient {
     private DefaultMQProducer producer(String group) throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer(group);
         producer.setNamesrvAddr(text("namesrv", ""));
+        producer.setMqClientApiTimeout(Patience.MS);
         producer.setPollNameServerInterval(ROUTE_POLL_MS);
-        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        producer.setSendMsgTimeout(Patience.MS);
         producer.start();
         Lines.print("ready", "header", RemotingCommand.getSerializeTypeConfigInThisServer().name());
         return producer;

@@ -31,7 +31,6 @@ import org.apache.rocketmq.common.message.MessageExt;
 
 public final class Questions {
 
-    private static final int SEND_TIMEOUT_MS = 10_000;
     private static final int PADDING = 6_000;
 
     public static void main(String[] args) throws Exception {
@@ -56,8 +55,9 @@ public final class Questions {
     private static DefaultMQProducer producerOf(Map<String, String> options) throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer(options.get("group") + "-producer");
         producer.setNamesrvAddr(options.get("namesrv"));
+        producer.setMqClientApiTimeout(Patience.MS);
         producer.setNamespace(options.get("namespace"));
-        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        producer.setSendMsgTimeout(Patience.MS);
         producer.start();
         return producer;
     }
@@ -148,6 +148,7 @@ public final class Questions {
         DefaultMQProducer producer = producerOf(options);
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(options.get("group"));
         consumer.setNamesrvAddr(options.get("namesrv"));
+        consumer.setMqClientApiTimeout(Patience.MS);
         consumer.setNamespace(options.get("namespace"));
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setPullTimeDelayMillsWhenException(200);
@@ -175,7 +176,7 @@ public final class Questions {
             Message reply = MessageUtil.createReplyMessage(message, bytes);
             reply.putUserProperty("colour", "green");
             Lines.print("answered", "index", index,
-                "text", producer.send(reply, SEND_TIMEOUT_MS).getSendStatus());
+                "text", producer.send(reply, Patience.MS).getSendStatus());
         } catch (Exception failure) {
             Lines.print("unreplied", "index", index, "text", failure.toString());
         }

@@ -27,8 +27,6 @@ import org.apache.rocketmq.common.message.MessageExt;
 
 public final class Traced {
 
-    private static final int SEND_TIMEOUT_MS = 10_000;
-
     public static void main(String[] args) throws Exception {
         Map<String, String> options = new HashMap<>();
         for (int i = 0; i + 1 < args.length; i += 2) {
@@ -48,7 +46,8 @@ public final class Traced {
         TransactionMQProducer producer =
             new TransactionMQProducer(null, options.get("producer"), null, true, null);
         producer.setNamesrvAddr(options.get("namesrv"));
-        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        producer.setMqClientApiTimeout(Patience.MS);
+        producer.setSendMsgTimeout(Patience.MS);
         producer.setTransactionListener(new Commits());
         producer.start();
         int count = Integer.parseInt(options.get("count"));
@@ -59,6 +58,7 @@ public final class Traced {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(options.get("consumer"), null,
             new AllocateMessageQueueAveragely(), true, null);
         consumer.setNamesrvAddr(options.get("namesrv"));
+        consumer.setMqClientApiTimeout(Patience.MS);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(options.get("topic"), "*");
         consumer.registerMessageListener(new Listener());

@@ -1,12 +1,13 @@
 /*
  * A transaction producer around the unmodified Java client of Apache RocketMQ, for the interop tests:
  *
- *   --namesrv A --group G --topic T --from I --count N
+ *   --namesrv A --group G --topic T --from I --count N --answers verdicts|nothing
  *
  * Begins transactions I to I + N - 1, then answers questions until its standard input ends. Of every
  * three transactions the first is committed at once, the second rolled back, and the third is unknown:
- * when it is asked about, the even ones are committed and the odd ones rolled back. It prints one JSON
- * object per line on standard output; `event` says what the line is about.
+ * when it is asked about, the even ones are committed and the odd ones rolled back, or with --answers
+ * nothing all stay unknown. It prints one JSON object per line on standard output; `event` says what
+ * the line is about.
  */
 
 import java.nio.charset.StandardCharsets;
@@ -20,8 +21,6 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 
 public final class Transactions {
-
-    private static final int SEND_TIMEOUT_MS = 10_000;
 
     public static void main(String[] args) throws Exception {
         Map<String, String> options = new HashMap<>();
@@ -41,8 +40,9 @@ public final class Transactions {
     private static void run(Map<String, String> options) throws Exception {
         TransactionMQProducer producer = new TransactionMQProducer(options.get("group"));
         producer.setNamesrvAddr(options.get("namesrv"));
-        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
-        producer.setTransactionListener(new Verdicts());
+        producer.setMqClientApiTimeout(Patience.MS);
+        producer.setSendMsgTimeout(Patience.MS);
+        producer.setTransactionListener(new Verdicts(options.get("answers").equals("verdicts")));
         producer.start();
         int from = Integer.parseInt(options.get("from"));
         int end = from + Integer.parseInt(options.get("count"));
@@ -63,6 +63,12 @@ public final class Transactions {
 
     private static final class Verdicts implements TransactionListener {
 
+        private final boolean areKnown;
+
+        Verdicts(boolean areKnown) {
+            this.areKnown = areKnown;
+        }
+
         @Override
         public LocalTransactionState executeLocalTransaction(Message message, Object index) {
             switch ((Integer) index % 3) {
@@ -80,6 +86,9 @@ public final class Transactions {
             int index = Integer.parseInt(message.getUserProperty("index"));
             Lines.print("asked", "index", index,
                 "text", message.getTopic() + " " + new String(message.getBody()));
+            if (!areKnown) {
+                return LocalTransactionState.UNKNOW;
+            }
             boolean isCommitted = index % 3 == 0 || index % 3 == 2 && index % 2 == 0;
             return isCommitted
                 ? LocalTransactionState.COMMIT_MESSAGE

@@ -51,7 +51,6 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 public final class Traveller {
 
-    private static final int TIMEOUT_MS = 10_000;
     private static final int LOAD_TIMEOUT_MS = 2_000;
     private static final int ROUTE_POLL_MS = 1_000;
     private static final int PULL_COUNT = 32;
@@ -81,15 +80,18 @@ public final class Traveller {
     private Traveller(String namesrv, String broker) throws Exception {
         this.broker = broker;
         producer.setNamesrvAddr(namesrv);
+        producer.setMqClientApiTimeout(Patience.MS);
         producer.setPollNameServerInterval(ROUTE_POLL_MS);
-        producer.setSendMsgTimeout(TIMEOUT_MS);
+        producer.setSendMsgTimeout(Patience.MS);
         producer.setRetryTimesWhenSendFailed(0);
         producer.setDefaultTopicQueueNums(QUEUES);
         producer.start();
         consumer.setNamesrvAddr(namesrv);
+        consumer.setMqClientApiTimeout(Patience.MS);
         consumer.setPollNameServerInterval(ROUTE_POLL_MS);
         consumer.start();
         admin.setNamesrvAddr(namesrv);
+        admin.setMqClientApiTimeout(Patience.MS);
         admin.setInstanceName("travel-admin");
         admin.start();
     }
@@ -201,7 +203,7 @@ public final class Traveller {
     }
 
     private void send(int index, Message message) throws Exception {
-        printSent(index, message, producer.send(message, TIMEOUT_MS));
+        printSent(index, message, producer.send(message, Patience.MS));
     }
 
     private void sendBatch(int first, int count) throws Exception {
@@ -209,7 +211,7 @@ public final class Traveller {
         for (int i = 0; i < count; i++) {
             messages.add(message("travel-batch", first + i, text(first + i, 10 + i * 100)));
         }
-        SendResult result = producer.send(messages, TIMEOUT_MS);
+        SendResult result = producer.send(messages, Patience.MS);
         demandOk(result);
         String[] ids = result.getOffsetMsgId().split(",");
         for (int i = 0; i < count; i++) {
@@ -243,7 +245,7 @@ public final class Traveller {
         DefaultMQProducerImpl inside = producer.getDefaultMQProducerImpl();
         String address = inside.getMqClientFactory().findBrokerAddressInPublish(broker);
         SendResult result = inside.getMqClientFactory().getMQClientAPIImpl().sendMessage(address,
-            broker, carrier, header, TIMEOUT_MS, CommunicationMode.SYNC, null, inside);
+            broker, carrier, header, Patience.MS, CommunicationMode.SYNC, null, inside);
         demandOk(result);
         printSent(index, message, MessageClientIDSetter.getUniqID(message),
             result.getOffsetMsgId(), result.getMessageQueue().getQueueId(), result.getQueueOffset());
@@ -254,7 +256,7 @@ public final class Traveller {
         MessageQueue queue = new MessageQueue("travel-plain", broker, 0);
         List<MessageExt> messages = new ArrayList<>();
         for (long next = first; messages.size() < count; next++) {
-            messages.addAll(owner.pull(queue, "*", next, 1, TIMEOUT_MS).getMsgFoundList());
+            messages.addAll(owner.pull(queue, "*", next, 1, Patience.MS).getMsgFoundList());
         }
         String topic = "%RETRY%" + LONG_GROUP;
         long before = isLate ? 0 : queuesOf(address, topic).get(0).getMaxOffset();
@@ -339,7 +341,7 @@ public final class Traveller {
     }
 
     private long pull(MessageQueue queue, long from, String tags) throws Exception {
-        PullResult result = consumer.pull(queue, tags, from, PULL_COUNT, TIMEOUT_MS);
+        PullResult result = consumer.pull(queue, tags, from, PULL_COUNT, Patience.MS);
         switch (result.getPullStatus()) {
             case FOUND:
                 for (MessageExt message : result.getMsgFoundList()) {
@@ -376,7 +378,7 @@ public final class Traveller {
         DefaultMQPullConsumer owner = member(group);
         for (int queueId = 0; queueId < offsets.length; queueId++) {
             MessageQueue queue = new MessageQueue(topic, broker, queueId);
-            owner.pull(queue, "*", 0, 1, TIMEOUT_MS);
+            owner.pull(queue, "*", 0, 1, Patience.MS);
             owner.getOffsetStore()
                 .updateConsumeOffsetToBroker(queue, Long.parseLong(offsets[queueId]), false);
         }
@@ -396,6 +398,7 @@ public final class Traveller {
         if (member == null) {
             member = new DefaultMQPullConsumer(group);
             member.setNamesrvAddr(consumer.getNamesrvAddr());
+            member.setMqClientApiTimeout(Patience.MS);
             member.start();
             members.put(group, member);
         }
