@@ -18,6 +18,9 @@ import type { QueueLocks } from './queue-locks.ts'
  */
 const SETTLE_MS = 500
 
+/** Longest wait for the word of a broker whether a queue that is given up is still ours. */
+const LAST_WORD_MS = 2_000
+
 export interface HandoverParts {
   readonly clock: Clock
   readonly locks: QueueLocks
@@ -50,6 +53,23 @@ export class Handover {
   async locked(owned: OwnedQueue): Promise<void> {
     const { locks } = this.#parts
     while (!owned.isReleased && !locks.isHeld(owned)) await locks.want(owned)
+  }
+
+  /** Whether the group may be told how far the queue is: nobody else has gone on with it. */
+  mayCommit(owned: OwnedQueue): boolean {
+    const { isOrderly, locks } = this.#parts
+    return isOrderly ? locks.isHeld(owned) : locks.mayCommit(owned)
+  }
+
+  /** The same of a queue that is given up: its broker may be back just now, and yet to be heard. */
+  async mayCommitLast(owned: OwnedQueue): Promise<boolean> {
+    const { clock, locks } = this.#parts
+    if (!this.mayCommit(owned) && locks.isUndecided(owned)) {
+      const decided = new AbortController()
+      void locks.want(owned).then(() => decided.abort())
+      await pause(clock, LAST_WORD_MS, decided.signal)
+    }
+    return this.mayCommit(owned)
   }
 
   /** Gives the queue to whoever comes next: at once, or when its handlers have ended. */

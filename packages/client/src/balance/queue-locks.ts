@@ -51,7 +51,9 @@ export interface QueueLocksParts {
   readonly clientId: string
   /** Under which name the locks are kept: that of the group, where Apache's members count. */
   readonly lockGroup: string
-  /** A lock that was held is another's now, or was for a while. */
+  /** Whether another has gone on with a queue whose lock may have been free for a while. */
+  readonly isOvertaken: (owned: OwnedQueue) => Promise<boolean>
+  /** A lock that was held is another's now, or was, and that one has gone on with the queue. */
   readonly onLost: (owned: OwnedQueue) => void
 }
 
@@ -63,6 +65,10 @@ interface Lock {
   grantedAtMs: number
   /** Whether the broker may have forgotten it. */
   isDoubtful: boolean
+  /** Whether another had it after we did: what we know of the queue is not so any more. */
+  isLost: boolean
+  /** Whether the broker said that it keeps no locks. */
+  isUnkept: boolean
   /** Whether the broker was asked for it at all. */
   isAsked: boolean
   /** Answers that did not grant it. */
@@ -102,6 +108,23 @@ export class QueueLocks {
   isHeld(owned: OwnedQueue): boolean {
     const lock = this.#locks.get(owned.key)
     return lock?.owned === owned && this.#isSure(lock)
+  }
+
+  /**
+   * Whether the group may be told how far we are, where locks are a courtesy: not when we had the lock,
+   * and another may have had it since. Who never got it may, and who is alone with it.
+   */
+  mayCommit(owned: OwnedQueue): boolean {
+    const lock = this.#locks.get(owned.key)
+    if (lock?.owned !== owned) return true
+    if (lock.isLost) return false
+    return lock.grantedMs === undefined || lock.isUnkept || this.#isSure(lock)
+  }
+
+  /** Whether it will be known soon what is not known now: a broker is asked for the lock again. */
+  isUndecided(owned: OwnedQueue): boolean {
+    const lock = this.#locks.get(owned.key)
+    return lock?.owned === owned && !lock.isLost && !this.#isSure(lock)
   }
 
   /** Wall time in ms at which the lock was granted last; 0 when it never was. */
@@ -146,8 +169,8 @@ export class QueueLocks {
     this.#locks.clear()
   }
 
-  #isSure({ grantedMs, isDoubtful }: Lock): boolean {
-    if (grantedMs === undefined || isDoubtful) return false
+  #isSure({ grantedMs, isDoubtful, isLost }: Lock): boolean {
+    if (grantedMs === undefined || isDoubtful || isLost) return false
     return this.#parts.host.clock.monotonicMs() - grantedMs < TRUST_MS
   }
 
@@ -193,29 +216,71 @@ export class QueueLocks {
       const header = { leaseMs: LEASE_MS }
       const answer = await cluster.remoting.request(address, LOCK_BATCH_MQ, header, options)
       const granted = new Set(decodeLockedQueues(answer.body).map(queueKey))
-      for (const lock of locks) this.#note(lock, granted.has(lock.owned.key), sentMs)
+      await Promise.all(locks.map((lock) => this.#note(lock, granted.has(lock.owned.key), sentMs)))
     } catch (error) {
       pauseMs = AFTER_FAILURE_MS
       host.logger.debug('Queues could not be locked.', { brokerName, error })
-      if (error instanceof RemoteError) for (const lock of locks) settle(lock, 'refused')
+      if (error instanceof RemoteError) for (const lock of locks) this.#refuse(lock)
     }
     this.#asking.delete(brokerName)
     this.#pausedUntilMs.set(brokerName, host.clock.monotonicMs() + pauseMs)
     this.#plan(0)
   }
 
-  #note(lock: Lock, isGranted: boolean, sentMs: number): void {
-    if (this.#locks.get(lock.owned.key) !== lock) return
-    const { grantedMs } = lock
-    const wasHeld = grantedMs !== undefined
-    const isLost = wasHeld && (!isGranted || sentMs - grantedMs >= LEASE_MS)
-    lock.grantedMs = isGranted ? sentMs : undefined
-    if (isGranted) {
-      lock.isDoubtful = false
-      lock.grantedAtMs = this.#parts.host.clock.nowMs()
-      settle(lock, lock.refusals === 0 ? 'at once' : 'after another')
-    } else lock.refusals++
-    if (isLost) this.#parts.onLost(lock.owned)
+  /** Never rejects. */
+  async #note(lock: Lock, isGranted: boolean, sentMs: number): Promise<void> {
+    if (!this.#isWanted(lock)) return
+    lock.isUnkept = false
+    const { grantedMs, isDoubtful } = lock
+    if (!isGranted) {
+      lock.refusals++
+      lock.grantedMs = undefined
+      if (grantedMs !== undefined) this.#lose(lock)
+      return
+    }
+    const mayHaveBeenFree = isDoubtful || sentMs - (grantedMs ?? sentMs) >= LEASE_MS
+    if (grantedMs !== undefined && mayHaveBeenFree) await this.#confirm(lock, sentMs)
+    else this.#grant(lock, sentMs)
+  }
+
+  /** Another may have had the lock meanwhile. While that is not known, it counts as doubtful. */
+  async #confirm(lock: Lock, sentMs: number): Promise<void> {
+    const { host, isOvertaken } = this.#parts
+    lock.isDoubtful = true
+    try {
+      const isLost = await isOvertaken(lock.owned)
+      if (!this.#isWanted(lock)) return
+      if (isLost) this.#lose(lock)
+      else this.#grant(lock, sentMs)
+    } catch (error) {
+      const { queue } = lock.owned
+      host.logger.debug('It is not known whether another had a queue; it is asked again.', {
+        queue,
+        error,
+      })
+    }
+  }
+
+  #grant(lock: Lock, sentMs: number): void {
+    lock.grantedMs = sentMs
+    lock.isDoubtful = false
+    lock.grantedAtMs = this.#parts.host.clock.nowMs()
+    settle(lock, lock.refusals === 0 ? 'at once' : 'after another')
+  }
+
+  #lose(lock: Lock): void {
+    lock.isLost = true
+    this.#parts.onLost(lock.owned)
+    settle(lock, 'released')
+  }
+
+  #refuse(lock: Lock): void {
+    lock.isUnkept = true
+    settle(lock, 'refused')
+  }
+
+  #isWanted(lock: Lock): boolean {
+    return this.#locks.get(lock.owned.key) === lock
   }
 
   #byBroker(): Map<string, Lock[]> {
@@ -235,8 +300,8 @@ export class QueueLocks {
 }
 
 function newLock(owned: OwnedQueue): Lock {
-  const never = { grantedMs: undefined, grantedAtMs: 0, isDoubtful: false }
-  return { owned, ...never, isAsked: false, refusals: 0, waiting: [] }
+  const never = { grantedMs: undefined, grantedAtMs: 0, isDoubtful: false, isLost: false }
+  return { owned, ...never, isUnkept: false, isAsked: false, refusals: 0, waiting: [] }
 }
 
 function settle(lock: Lock | undefined, outcome: LockOutcome): void {

@@ -53,8 +53,8 @@ export interface RebalanceParts {
   readonly isSubscribed: (topic: string) => boolean
   /** Reads a queue until it is released. `isShared`: another member may have it at present. */
   readonly read: (owned: OwnedQueue, isShared: boolean) => Promise<void>
-  /** Whether the queue is ours, so that its offset may be committed. */
-  readonly mayCommit: (owned: OwnedQueue) => boolean
+  /** Whether the queue is ours, so that its offset may be committed. Never rejects. */
+  readonly mayCommit: (owned: OwnedQueue) => Promise<boolean>
   /** A queue was given up and is to be let go of. Never rejects. */
   readonly onLeft: (owned: OwnedQueue) => Promise<void>
   readonly onAssigned: (queues: readonly MessageQueue[]) => void
@@ -286,7 +286,7 @@ export class Rebalance {
 
   async #commit(owned: OwnedQueue, offset: number): Promise<void> {
     const { host, offsets, mayCommit } = this.#parts
-    if (!mayCommit(owned)) return
+    if (!(await mayCommit(owned))) return
     try {
       await offsets.commit(owned, offset)
     } catch (error) {

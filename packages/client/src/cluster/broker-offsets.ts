@@ -41,16 +41,27 @@ export class BrokerOffsets {
    * know the group is no answer: its master may, and a group that began anew would skip messages.
    */
   async committed(queue: MessageQueue): Promise<number | undefined> {
+    const [offset, replica] = await this.#committed(queue)
+    if (offset === undefined && replica.brokerId !== MASTER_ID) {
+      throw onlyMasterKnows(queue, this.#group)
+    }
+    return offset
+  }
+
+  /** The same as whoever is there knows it: undefined also at a slave that does not know the group. */
+  async committedSoFar(queue: MessageQueue): Promise<number | undefined> {
+    const [offset] = await this.#committed(queue)
+    return offset
+  }
+
+  async #committed(queue: MessageQueue): Promise<[number | undefined, Replica]> {
     const header = { consumerGroup: this.#group, ...placeOf(queue) }
     const [answer, replica] = await this.#ask(queue, QUERY_CONSUMER_OFFSET, header)
-    if (answer.code === responseCode.QUERY_NOT_FOUND) {
-      if (replica.brokerId !== MASTER_ID) throw onlyMasterKnows(queue, this.#group)
-      return undefined
-    }
+    if (answer.code === responseCode.QUERY_NOT_FOUND) return [undefined, replica]
     this.#check(queue, QUERY_CONSUMER_OFFSET, answer)
     const { offset } = answer.header()
-    if (offset === NONE) return undefined
-    return this.#sound(queue, QUERY_CONSUMER_OFFSET, answer, offset)
+    if (offset === NONE) return [undefined, replica]
+    return [this.#sound(queue, QUERY_CONSUMER_OFFSET, answer, offset), replica]
   }
 
   /** Tells the broker how far the group is, and waits until it knows. */

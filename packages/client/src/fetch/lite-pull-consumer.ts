@@ -102,7 +102,8 @@ export class LitePullConsumer
       cluster,
       clientId: this.clientId,
       lockGroup: courtesyGroupOf(group),
-      onLost: () => {},
+      isOvertaken: (owned) => this.#offsets.isOvertaken(owned),
+      onLost: (owned) => this.#rebalance.restart(owned),
     })
     const { handoverMs } = config
     const { clock } = host
@@ -123,6 +124,7 @@ export class LitePullConsumer
       fetching: this.#fetching,
       isAutomatic: config.autoCommit,
       isShared: () => this.#assigned === undefined,
+      mayCommit: (owned) => this.#handover.mayCommit(owned),
     })
     this.#puller = this.#newPuller()
     this.#shares = new TopicShares({
@@ -456,7 +458,7 @@ export class LitePullConsumer
       shares: () => this.#allShares(),
       isSubscribed: (topic) => this.#subscriptions.get(topic) !== undefined,
       read: (owned, isShared) => this.#read(owned, isShared),
-      mayCommit: () => true,
+      mayCommit: (owned) => this.#handover.mayCommitLast(owned),
       onLeft: async (owned) => {
         this.#polled.delete(owned)
         owned.forsake()

@@ -40,6 +40,8 @@ export interface PolledQueuesParts {
   readonly isAutomatic: boolean
   /** Whether a group shares the queues, so that they come and go. */
   readonly isShared: () => boolean
+  /** Whether the group may be told how far a queue is, without a word of the application. */
+  readonly mayCommit: (owned: OwnedQueue) => boolean
 }
 
 export class PolledQueues {
@@ -105,7 +107,7 @@ export class PolledQueues {
   commitDue(): void {
     for (const polled of this.#byKey.values()) {
       if (this.#parts.isAutomatic) polled.note(polled.position)
-      this.#commitLater(polled.owned)
+      if (this.#parts.mayCommit(polled.owned)) this.#commitLater(polled.owned)
     }
   }
 

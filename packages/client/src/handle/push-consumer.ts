@@ -309,9 +309,8 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       cluster: this.#presence.cluster,
       clientId: this.clientId,
       lockGroup: orderly ? group : courtesyGroupOf(group),
-      onLost: (owned) => {
-        if (orderly) this.#rebalance.restart(owned)
-      },
+      isOvertaken: (owned) => this.#offsets.isOvertaken(owned),
+      onLost: (owned) => this.#rebalance.restart(owned),
     })
   }
 
@@ -331,7 +330,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       handover: this.#handover,
       watch: this.#observers.watch,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
-      isOurs: (owned) => this.#isOurs(owned),
+      isOurs: (owned) => this.#mayHandle(owned),
       reply: (...reply) => this.reply(...reply),
       onFailed: (message, error, after) => {
         this.#lookForRetries()
@@ -356,7 +355,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   }
 
   /** Whether nobody else may be handling messages of the queue; only an orderly consumer minds. */
-  #isOurs(owned: OwnedQueue): boolean {
+  #mayHandle(owned: OwnedQueue): boolean {
     return this.#isBroadcasting || !this.#config.orderly || this.#locks.isHeld(owned)
   }
 
@@ -378,7 +377,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         owned.lastPullAtMs = config.host.clock.nowMs()
         if (count > 0) this.#statistics.pulled(owned.queue.topic, count, tookMs)
       },
-      isCommitted: (owned) => !this.#isBroadcasting && this.#isOurs(owned),
+      isCommitted: (owned) => !this.#isBroadcasting && this.#handover.mayCommit(owned),
       onCommitted: (owned, offset) => {
         owned.storedOffset = offset
       },
@@ -431,7 +430,8 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         if (!this.#isBroadcasting) await this.#handover.enter(owned, isShared)
         await puller.run(owned, 0)
       },
-      mayCommit: (owned) => this.#isOurs(owned),
+      mayCommit: async (owned) =>
+        this.#isBroadcasting || (await this.#handover.mayCommitLast(owned)),
       onLeft: (owned) => {
         owned.forsake()
         return this.#handover.leave(owned)
@@ -466,7 +466,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   async #commit(): Promise<void> {
     await Promise.all(
       this.#rebalance.owned
-        .filter((owned) => this.#isOurs(owned))
+        .filter((owned) => this.#isBroadcasting || this.#handover.mayCommit(owned))
         .map((owned) =>
           this.#offsets.commitLater(owned).catch((error: unknown) =>
             this.#config.host.logger.debug('An offset could not be committed; it will be later.', {

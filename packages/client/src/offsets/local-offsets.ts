@@ -63,6 +63,11 @@ export class LocalOffsets implements OffsetStore {
     owned.storedOffset = offset
   }
 
+  /** Nobody else writes here. */
+  isOvertaken(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
   async commitLater(owned: OwnedQueue): Promise<void> {
     const { commitOffset } = owned
     if (commitOffset === undefined || commitOffset === owned.storedOffset) return

@@ -30,6 +30,13 @@ export class Offsets implements OffsetStore {
     return offset
   }
 
+  /** Throws remoting errors. */
+  async isOvertaken({ commitOffset, queue, storedOffset }: OwnedQueue): Promise<boolean> {
+    if (commitOffset === undefined) return false
+    const committed = await this.#broker.committedSoFar(queue)
+    return committed !== undefined && committed !== storedOffset && committed > commitOffset
+  }
+
   /** Tells the broker and waits until it knows. Throws remoting errors. */
   async commit(owned: OwnedQueue, commitOffset: number): Promise<void> {
     await this.#broker.commit(owned.queue, commitOffset)
