@@ -1,14 +1,20 @@
 /**
- * What runs in a process of its own for `replicate.mjs`: a producer that keeps so many messages in
- * flight.
+ * What runs in processes of their own for `replicate.mjs`: a producer that keeps so many messages in
+ * flight, and two that do the least that has to be done to copy bytes from one to a file of the other.
  */
+import { closeSync, fdatasync, openSync, writeSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
 import { DefaultProducer } from '@rockhopper/client'
+import { MIB, makeFolder, timed } from './store-ground.mjs'
 
-export const parts = { sender }
+export const parts = { sender, rawSource, rawCopy }
 
 const TOPIC = 'BenchmarkTopic'
 /** A machine that others use as well may be slow: that is no failure of a send. */
 const SEND_TIMEOUT_MS = 60_000
+/** How often ASYNC_FLUSH syncs (flushIntervalCommitLog). */
+const FLUSH_INTERVAL_MS = 500
 const READY_TRIES = 100
 const READY_PAUSE_MS = 200
 
@@ -55,5 +61,46 @@ async function sender({ namesrvAddr }) {
       }
     },
     close: () => producer.close(),
+  }
+}
+
+/** Gives so many bytes to each who connects. */
+function rawSource({ mebibytes }) {
+  const piece = Buffer.alloc(MIB, 120)
+  const server = createServer((socket) => {
+    let left = mebibytes
+    const give = () => {
+      while (left-- > 0) if (!socket.write(piece)) return
+      socket.end()
+    }
+    socket.on('drain', give)
+    give()
+  })
+  return {
+    listen: () =>
+      new Promise((resolve) => {
+        server.listen(0, '127.0.0.1', () => resolve(server.address().port))
+      }),
+    close: () => server.close(),
+  }
+}
+
+/** Writes what comes to a file, and syncs that twice a second as ASYNC_FLUSH does. */
+function rawCopy({ folder }) {
+  const path = join(makeFolder(folder), 'copy')
+  return {
+    copy: (port) =>
+      timed(async () => {
+        const file = openSync(path, 'w')
+        const syncing = setInterval(() => fdatasync(file, () => {}), FLUSH_INTERVAL_MS)
+        let position = 0
+        for await (const chunk of connect(port, '127.0.0.1')) {
+          position += writeSync(file, chunk, 0, chunk.length, position)
+        }
+        clearInterval(syncing)
+        closeSync(file)
+        return position / MIB
+      }),
+    close: () => {},
   }
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect as rawConnect, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import {
+  type ConnectOptions,
   type Listener,
   NetworkError,
   NodeNetwork,
@@ -10,7 +11,7 @@ import {
   type Stream,
   silentLogger,
 } from '@rockhopper/host'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 
 const network = new NodeNetwork(silentLogger)
 const loopback = { host: '127.0.0.1', port: 0 }
@@ -24,6 +25,8 @@ afterEach(async () => {
 class Witness {
   readonly stream: Stream
   readonly chunks: Buffer[] = []
+  /** Where the chunks were. */
+  readonly memories = new Set<ArrayBufferLike>()
   receivedBytes = 0
   drains = 0
   closed = false
@@ -38,7 +41,8 @@ class Witness {
   attach(): this {
     this.stream.attach({
       data: (chunk) => {
-        this.chunks.push(chunk)
+        this.chunks.push(Buffer.from(chunk))
+        this.memories.add(chunk.buffer)
         this.receivedBytes += chunk.length
         this.#wake()
       },
@@ -74,13 +78,13 @@ interface Pair {
 }
 
 /** Two ends of one connection, not attached yet. */
-async function pair(): Promise<Pair> {
+async function pair(options?: ConnectOptions): Promise<Pair> {
   let accepted: (stream: Stream) => void = () => {}
   const other = new Promise<Stream>((resolve) => {
     accepted = resolve
   })
   const listener = await listen(accepted)
-  const near = await network.connect(listener.address, 1000)
+  const near = await network.connect(listener.address, 1000, options)
   return { near: new Witness(near), far: new Witness(await other) }
 }
 
@@ -316,4 +320,70 @@ test('a stream has one receiver', async () => {
   const { near } = await pair()
   near.attach()
   expect(() => near.attach()).toThrow('one receiver')
+})
+
+describe('a stream that lends its chunks', () => {
+  const lent = { lendsChunks: true }
+
+  test('gives all bytes in their order, out of the same memory', async () => {
+    const { near, far } = await pair(lent)
+    near.attach()
+    far.attach()
+    const bytes = Buffer.from(Uint32Array.from({ length: 1 << 20 }, (_, i) => i).buffer)
+    far.stream.write([bytes])
+    await near.until(() => near.receivedBytes === bytes.length)
+    expect(near.received.equals(bytes)).toBe(true)
+    expect(near.chunks.length).toBeGreaterThan(1)
+    expect(near.memories.size).toBe(1)
+  })
+
+  test('writes as any other', async () => {
+    const { near, far } = await pair(lent)
+    near.attach()
+    far.attach()
+    near.stream.write([Buffer.from('one '), Buffer.alloc(70_000, 'x')])
+    await far.until(() => far.receivedBytes === 70_004)
+    expect(far.received.toString('latin1', 0, 6)).toBe('one xx')
+  })
+
+  test('holds back what comes before attach, or while it is paused', async () => {
+    const { near, far } = await pair(lent)
+    far.stream.write([Buffer.from('early')])
+    for (let i = 0; i < 20; i += 1) await nextTurn()
+    near.stream.pauseReading(true)
+    near.attach()
+    for (let i = 0; i < 20; i += 1) await nextTurn()
+    expect(near.receivedBytes).toBe(0)
+    near.stream.pauseReading(false)
+    await near.until(() => near.receivedBytes === 5)
+    near.stream.pauseReading(true)
+    far.stream.write([Buffer.from('late')])
+    for (let i = 0; i < 20; i += 1) await nextTurn()
+    expect(near.receivedBytes).toBe(5)
+    near.stream.pauseReading(false)
+    await near.until(() => near.receivedBytes === 9)
+    expect(near.received.toString()).toBe('earlylate')
+  })
+
+  test('closes in order behind the last byte when its peer ends', async () => {
+    const { near, far } = await pair(lent)
+    near.attach()
+    far.attach()
+    far.stream.write([Buffer.alloc(1 << 20)])
+    far.stream.end()
+    await near.until(() => near.closed)
+    expect([near.receivedBytes, near.cause]).toEqual([1 << 20, undefined])
+  })
+
+  test('tells of a reset, and of its own end', async () => {
+    const { near, far } = await pair(lent)
+    near.attach()
+    far.stream.write([Buffer.alloc(8 << 20)])
+    near.stream.destroy()
+    await near.until(() => near.closed)
+    expect(near.cause).toBeUndefined()
+    far.attach()
+    await far.until(() => far.closed)
+    expect(far.cause).toBeInstanceOf(NetworkError)
+  })
 })

@@ -4,14 +4,15 @@ import { numbered, ROOT, SEGMENT_BYTES, StoreScene } from './scene.ts'
 
 const COPY = { isCopy: true } as const
 
-/** Everything the original has behind the copy's end, in pieces of so many bytes. */
+/** Everything the original has behind the copy's end, in pieces of so many bytes that are only lent. */
 async function copyAll(from: StoreScene, to: StoreScene, pieceBytes = 700): Promise<void> {
   const end = from.store.marks.written.value
   for (let at = to.store.dropCopiedPart(); at < end; ) {
     const segmentEnd = at - (at % SEGMENT_BYTES) + SEGMENT_BYTES
     const upTo = Math.min(at + pieceBytes, segmentEnd, end)
-    const bytes = await from.settle(from.store.logBytes(at, upTo))
+    const bytes = Buffer.from(await from.settle(from.store.logBytes(at, upTo)))
     const outcome = to.store.appendCopy(at, bytes)
+    bytes.fill(0xa5)
     if (outcome.kind !== 'appended') throw new Error(outcome.reason)
     at += bytes.length
   }

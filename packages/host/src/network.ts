@@ -10,7 +10,10 @@ export interface Address {
 
 /** What a stream tells its owner. Called from the loop, never from inside a method of the stream. */
 export interface StreamEvents {
-  /** Bytes from the peer; the chunk belongs to the receiver from then on. */
+  /**
+   * Bytes from the peer; the chunk belongs to the receiver from then on, unless the stream was asked
+   * for with `lendsChunks`.
+   */
   data(chunk: Buffer): void
   /**
    * What was written has left the process: `bufferedBytes` is 0. Comes once for any time that it
@@ -47,11 +50,19 @@ export interface Listener {
   close(): Promise<void>
 }
 
+export interface ConnectOptions {
+  /**
+   * Chunks are only lent for the call: the next bytes go to the same memory. For who copies what comes
+   * anyway, and has much of it: chunks of its own are garbage that is expensive to collect.
+   */
+  readonly lendsChunks?: boolean
+}
+
 export interface Network {
   /** Rejects with `NetworkError` when the address is taken or not ours. Port 0 picks a free one. */
   listen(address: Address, accept: (stream: Stream) => void): Promise<Listener>
   /** Rejects with `NetworkError` when there is no connection after `timeoutMs`. */
-  connect(address: Address, timeoutMs: number): Promise<Stream>
+  connect(address: Address, timeoutMs: number, options?: ConnectOptions): Promise<Stream>
 }
 
 /** An address could not be listened on or reached. `code`: EADDRINUSE, ECONNREFUSED, ETIMEDOUT … */

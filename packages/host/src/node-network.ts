@@ -8,6 +8,7 @@ import type { Logger } from './logger.ts'
 import { mergeSmall } from './merge-small.ts'
 import {
   type Address,
+  type ConnectOptions,
   formatAddress,
   type Listener,
   type Network,
@@ -21,6 +22,8 @@ import { nextTurn } from './turn.ts'
 const BACKLOG = 1024
 /** From so many buffered bytes on, `drained` follows when they have left. */
 const HIGH_WATER_BYTES = 64 * 1024
+/** What a stream that lends its chunks reads at a time, at the most. */
+const LENT_BYTES = 256 * 1024
 /** After so much silence the kernel asks whether the peer is still there. */
 const KEEP_ALIVE_AFTER_MS = 60_000
 /** Failures to accept come in floods (no descriptors left); one line in this time is enough. */
@@ -33,17 +36,34 @@ const SOCKET_OPTIONS = {
   highWaterMark: HIGH_WATER_BYTES,
 } as const
 
+/** The memory that a stream lends again and again, and who gets it. */
+class Lending {
+  receiver: ((chunk: Buffer) => void) | undefined
+
+  readonly options = {
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(LENT_BYTES),
+      callback: (sizeBytes: number, memory: Uint8Array): boolean => {
+        this.receiver?.(Buffer.from(memory.buffer, memory.byteOffset, sizeBytes))
+        return true
+      },
+    },
+  }
+}
+
 class NodeStream implements Stream {
   readonly local: Address
   readonly remote: Address
   readonly #socket: Socket
+  readonly #lending: Lending | undefined
   #events: StreamEvents | undefined
   #cause: Error | undefined
   #closed = false
   #paused = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, lending?: Lending) {
     this.#socket = socket
+    this.#lending = lending
     this.local = addressOf(socket.localAddress, socket.localPort)
     this.remote = addressOf(socket.remoteAddress, socket.remotePort)
     socket.on('error', (error) => {
@@ -67,7 +87,9 @@ class NodeStream implements Stream {
       return
     }
     this.#socket.on('drain', () => events.drained())
-    this.#socket.on('data', (chunk: Buffer) => events.data(chunk))
+    const receive = (chunk: Buffer): void => events.data(chunk)
+    if (this.#lending === undefined) this.#socket.on('data', receive)
+    else this.#lending.receiver = receive
     if (!this.#paused) this.#socket.resume()
   }
 
@@ -121,8 +143,15 @@ export class NodeNetwork implements Network {
     })
   }
 
-  connect(address: Address, timeoutMs: number): Promise<Stream> {
-    const socket = connect({ ...SOCKET_OPTIONS, ...address })
+  connect(
+    address: Address,
+    timeoutMs: number,
+    { lendsChunks = false }: ConnectOptions = {},
+  ): Promise<Stream> {
+    const lending = lendsChunks ? new Lending() : undefined
+    const socket = connect({ ...SOCKET_OPTIONS, ...address, ...lending?.options })
+    // Otherwise it reads before there is a receiver.
+    if (lending !== undefined) socket.pause()
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         socket.destroy()
@@ -136,7 +165,7 @@ export class NodeNetwork implements Network {
       socket.once('connect', () => {
         clearTimeout(timer)
         socket.off('error', refuse)
-        resolve(new NodeStream(socket))
+        resolve(new NodeStream(socket, lending))
       })
     })
   }

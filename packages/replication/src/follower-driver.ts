@@ -33,7 +33,7 @@ export interface FollowerLog extends ReadableLog {
   readonly isEmpty: boolean
   /** Where the next bytes belong. */
   readonly nextOffset: number
-  /** Takes bytes that belong there; returns why not, if it does not. */
+  /** Takes bytes that belong there, which are only lent; returns why not, if it does not. */
   append(offset: number, bytes: Buffer): string | undefined
   /** Forgets the record of which only a part has come. */
   dropPart(): void
@@ -191,7 +191,7 @@ export class FollowerDriver {
     this.#attempt += 1
     const attempt = this.#attempt
     this.#masterName = formatAddress(address)
-    this.#host.network.connect(address, CONNECT_TIMEOUT_MS).then(
+    this.#host.network.connect(address, CONNECT_TIMEOUT_MS, { lendsChunks: true }).then(
       (stream) => {
         if (attempt === this.#attempt && !this.#stopping.signal.aborted) this.#begin(stream)
         else stream.destroy()

@@ -4,6 +4,7 @@
  */
 import {
   type Address,
+  type ConnectOptions,
   formatAddress,
   type Listener,
   type Network,
@@ -14,7 +15,7 @@ import {
 import type { SimFabric } from './fabric.ts'
 import type { Life } from './life.ts'
 import type { PortOwner, SimNode } from './node.ts'
-import { connectStreams, type Place } from './stream.ts'
+import { connectStreams, type Place, type SimStream } from './stream.ts'
 
 /** A connection request that nobody answers is sent again after this time. */
 const RETRY_MS = 1000
@@ -47,11 +48,12 @@ export class SimNetwork implements Network {
     return Promise.resolve({ address: { host: address.host, port }, close })
   }
 
-  connect(address: Address, timeoutMs: number): Promise<Stream> {
+  connect(address: Address, timeoutMs: number, options: ConnectOptions = {}): Promise<Stream> {
     return new Promise((resolve, reject) => {
-      const settle = (outcome: Stream | NetworkError): void => {
-        if (outcome instanceof NetworkError) reject(outcome)
-        else resolve(outcome)
+      const settle = (outcome: SimStream | NetworkError): void => {
+        if (outcome instanceof NetworkError) return reject(outcome)
+        outcome.lendsChunks = options.lendsChunks ?? false
+        resolve(outcome)
       }
       new Attempt(this.#fabric, this.#node, this.#life, address, settle).begin(timeoutMs)
     })
@@ -68,7 +70,7 @@ class Attempt {
   readonly #node: SimNode
   readonly #life: Life
   readonly #address: Address
-  readonly #settle: (outcome: Stream | NetworkError) => void
+  readonly #settle: (outcome: SimStream | NetworkError) => void
   #timer: Timer | undefined
   #given = false
 
@@ -77,7 +79,7 @@ class Attempt {
     node: SimNode,
     life: Life,
     address: Address,
-    settle: (outcome: Stream | NetworkError) => void,
+    settle: (outcome: SimStream | NetworkError) => void,
   ) {
     this.#fabric = fabric
     this.#node = node
@@ -124,12 +126,12 @@ class Attempt {
     owner.life.run(() => owner.accept(far))
   }
 
-  #giveStream(stream: Stream): void {
+  #giveStream(stream: SimStream): void {
     if (this.#given) stream.destroy()
     else this.#give(stream)
   }
 
-  #give(outcome: Stream | NetworkError): void {
+  #give(outcome: SimStream | NetworkError): void {
     if (this.#given || !this.#life.alive) return
     this.#given = true
     this.#timer?.cancel()

@@ -15,6 +15,9 @@ import { Flow, type FlowEnds } from './flow.ts'
 import type { Life } from './life.ts'
 import type { SimNode } from './node.ts'
 
+/** What is in a chunk that was only lent. */
+const OVERWRITTEN = 0xa5
+
 /** One end of a connection to be: the machine, its process, and the port. */
 export interface Place {
   readonly node: SimNode
@@ -22,9 +25,11 @@ export interface Place {
   readonly port: number
 }
 
-class SimStream implements Stream {
+export class SimStream implements Stream {
   readonly local: Address
   readonly remote: Address
+  /** Whether chunks are overwritten as soon as the receiver has seen them. */
+  lendsChunks = false
   readonly #fabric: SimFabric
   readonly #place: Place
   readonly #outbound: Flow
@@ -110,12 +115,17 @@ class SimStream implements Stream {
   #deliver(): void {
     const events = this.#events
     if (this.#closed || events === undefined || !this.#place.life.alive) return
-    if (!this.#paused && this.#inbound.hasUnread) events.data(this.#inbound.read())
+    if (!this.#paused && this.#inbound.hasUnread) this.#handOver(events, this.#inbound.read())
     if (this.#wasReset) this.#close(this.#resetError())
     // The receiver may have stopped reading in the midst of it.
     if (this.#paused || !this.#inbound.atEnd) return
     this.end()
     this.#closeWhenBothEnded()
+  }
+
+  #handOver(events: StreamEvents, chunk: Buffer): void {
+    events.data(chunk)
+    if (this.lendsChunks) chunk.fill(OVERWRITTEN)
   }
 
   #closeWhenBothEnded(): void {

@@ -67,7 +67,7 @@ export class LogCopy {
 
   /**
    * Takes bytes that have this offset in the other log, where the next ones belong: an empty log may
-   * begin with any segment. After any other outcome than `appended` only what had become part of the
+   * begin with any segment. They are copied. After any other outcome than `appended` only what had become part of the
    * log is kept.
    */
   append(offset: number, bytes: Buffer): CopyOutcome {
@@ -88,10 +88,12 @@ export class LogCopy {
     while (this.#heldBytes > 0) {
       const missing = rest.subarray(0, this.#neededBytes - this.#heldBytes)
       rest = rest.subarray(missing.length)
-      this.#held.push(missing)
-      this.#heldBytes += missing.length
-      if (this.#heldBytes < this.#neededBytes) return APPENDED
-      const outcome = this.#takeRecords(Buffer.concat(this.#held))
+      if (this.#heldBytes + missing.length < this.#neededBytes) {
+        this.#held.push(Buffer.from(missing))
+        this.#heldBytes += missing.length
+        return APPENDED
+      }
+      const outcome = this.#takeRecords(Buffer.concat([...this.#held, missing]))
       if (outcome.kind !== 'appended') return outcome
     }
     return this.#takeRecords(rest)
@@ -128,7 +130,7 @@ export class LogCopy {
   }
 
   #keep(rest: Buffer, neededBytes: number): void {
-    this.#held = rest.length === 0 ? [] : [rest]
+    this.#held = rest.length === 0 ? [] : [Buffer.from(rest)]
     this.#heldBytes = rest.length
     this.#neededBytes = neededBytes
   }
