@@ -43,8 +43,6 @@ export interface RebalanceParts {
    * nobody else may have it before. Absent: no. A closing consumer keeps nothing longer than told.
    */
   readonly isKeptUntilDone?: boolean
-  /** Whether every member has all queues. */
-  readonly isBroadcasting: boolean
   /** How long running handlers of a queue that is given up are waited for, in ms. */
   readonly drainTimeoutMs: number
   /** The subscribed topics that have a route, with the members of the group. */
@@ -228,7 +226,6 @@ export class Rebalance {
 
   #allocate({ topic, route, members }: TopicShare): readonly MessageQueue[] | undefined {
     const queues = [...subscribeQueues(topic, route)].sort(compareQueues)
-    if (this.#parts.isBroadcasting) return queues
     if (members === undefined) return undefined
     if (!members.includes(this.#parts.clientId)) {
       this.#parts.onForgotten()

@@ -15,7 +15,10 @@ export interface TopicSharesParts {
   readonly host: Host
   readonly cluster: Cluster
   readonly group: string
+  readonly clientId: string
   readonly subscriptions: Subscriptions
+  /** Whether other members do not matter: then nobody is asked who they are. */
+  readonly isAlone: () => boolean
   /** Told once of each topic that cannot be consumed, and again after it could. */
   readonly onProblem: (topic: string, error: Error) => void
   /** No broker of a topic knows any member, though we are one. */
@@ -44,12 +47,12 @@ export class TopicShares {
   }
 
   async #share(topic: string, look: MembersLook): Promise<TopicShare | undefined> {
-    const { cluster, onForgotten } = this.#parts
+    const { clientId, cluster, isAlone, onForgotten } = this.#parts
     const route = cluster.route(topic) ?? (await this.#findRoute(topic))
     if (route === undefined) return undefined
     if (subscribeQueues(topic, route).length > 0) this.#troubled.delete(topic)
     else this.#tell(topic, unusableRoute(topic, 'consumer', route))
-    const members = await look.of(route)
+    const members = isAlone() ? [clientId] : await look.of(route)
     if (members === undefined) onForgotten()
     return { topic, route, members }
   }

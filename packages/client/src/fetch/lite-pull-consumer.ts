@@ -1,44 +1,27 @@
 /**
  * The consumer of applications that fetch messages when they want them, in batches or in a loop, of
- * queues that the group shares (`subscribe`) or that they choose themselves (`assign`). It builds
- * its parts, starts and closes them. Queues are shared in `rebalance.ts`, read ahead in `pull.ts`,
- * kept in `ready-messages.ts` and given out in `fetching.ts`. Source: Apache class
+ * queues that the group shares (`subscribe`) or that they choose themselves (`assign`). Its place in
+ * the group is that of `group-member.ts`; messages are read ahead in `pull.ts`, kept in
+ * `ready-messages.ts` and given out in `fetching.ts`. Source: Apache class
  * DefaultLitePullConsumerImpl; `client.md` section 8. Owns which queues were assigned.
  */
 import { EventEmitter } from 'node:events'
-import { every, type Loop } from '@rockhopper/host'
-import { courtesyGroupOf, type MessageQueue } from '@rockhopper/protocol'
-import { Handover } from '../balance/handover.ts'
+import type { MessageQueue } from '@rockhopper/protocol'
+import { GroupMember, type MemberEvents } from '../balance/group-member.ts'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
-import { QueueLocks } from '../balance/queue-locks.ts'
-import { Rebalance, type TopicShare } from '../balance/rebalance.ts'
-import { TopicShares } from '../balance/topic-shares.ts'
 import { newClientId } from '../client-id.ts'
-import { BrokerOffsets } from '../cluster/broker-offsets.ts'
-import { GroupPresence } from '../cluster/group-presence.ts'
 import { QueueFacts } from '../cluster/queue-facts.ts'
 import { type QueuesListener, QueueWatch } from '../cluster/queue-watch.ts'
-import { clientErrorOf } from '../cluster/retry-policy.ts'
 import { badOption, type ClientError } from '../errors.ts'
-import type { ConsumerEvents } from '../handle/consumer-events.ts'
-import { StallWatch } from '../handle/stall-watch.ts'
-import {
-  type AuditReport,
-  ConsumeObservers,
-  type ObserverEvents,
-} from '../hooks/consume-observers.ts'
+import type { AuditReport } from '../hooks/consume-observers.ts'
 import { Life } from '../life.ts'
-import { LocalOffsets } from '../offsets/local-offsets.ts'
-import type { OffsetStore } from '../offsets/offset-store.ts'
-import { offsetStoreOf } from '../offsets/offset-stores.ts'
-import { CacheBudget } from '../pull/cache-budget.ts'
-import { checkFilters, type FilterCheckParts, tellWrongFilters } from '../pull/filter-check.ts'
 import type { MessageFilter } from '../pull/message-filter.ts'
 import { Puller } from '../pull/pull.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import { Subscriptions } from '../pull/subscriptions.ts'
+import type { ReplyOptions } from '../request-reply/replier.ts'
 import { Fetching } from './fetching.ts'
-import { liteOperations } from './lite-operations.ts'
+import { type LiteOperatedParts, liteOperations } from './lite-operations.ts'
 import type { PolledQueue, Reading } from './polled-queue.ts'
 import { PolledQueues, type QueueOffset, type SeekTarget } from './polled-queues.ts'
 import { type LitePullConfig, type LitePullOptions, litePullConfig } from './pull-config.ts'
@@ -48,10 +31,7 @@ import { ReadyMessages } from './ready-messages.ts'
 const HOLD_MS = 20_000
 
 /** What a consumer that fetches messages tells those who listen. */
-export type LitePullEvents = Pick<
-  ConsumerEvents,
-  'assigned' | 'released' | 'offsetMoved' | 'queueStalled' | 'problem' | keyof ObserverEvents
->
+export type LitePullEvents = MemberEvents
 
 export class LitePullConsumer
   extends EventEmitter<LitePullEvents>
@@ -62,27 +42,17 @@ export class LitePullConsumer
   readonly #config: LitePullConfig
   readonly #life = new Life('the consumer')
   readonly #subscriptions: Subscriptions
-  readonly #presence: GroupPresence
+  readonly #member: GroupMember
   readonly #facts: QueueFacts
-  readonly #offsets: OffsetStore
-  readonly #locks: QueueLocks
-  readonly #handover: Handover
-  readonly #budget: CacheBudget
   readonly #ready: ReadyMessages
-  readonly #observers: ConsumeObservers
   readonly #fetching: Fetching
   readonly #polled: PolledQueues
   readonly #puller: Puller<Reading>
-  readonly #shares: TopicShares
-  readonly #rebalance: Rebalance
   readonly #watch: QueueWatch
   /** Queues that the application chose; undefined as long as it has not chosen any. */
   #assigned: readonly MessageQueue[] | undefined
   /** Resolves when the queues chosen last are read, so that they can be moved. */
   #spreading: Promise<void> = Promise.resolve()
-  #commits: Loop | undefined
-  #stalls: StallWatch | undefined
-  #startedAtMs = 0
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
   constructor(options: LitePullOptions) {
@@ -92,66 +62,35 @@ export class LitePullConsumer
     this.#config = config
     this.clientId = `${newClientId(host, config.instanceName)}@STREAM`
     this.#subscriptions = new Subscriptions(group, 1, host.clock.nowMs(), false)
-    this.#presence = this.#newPresence()
-    const { cluster, heartbeats } = this.#presence
-    const broker = new BrokerOffsets(cluster, group)
-    this.#facts = new QueueFacts(cluster, broker)
-    this.#offsets = offsetStoreOf(config, this.clientId, broker)
-    this.#locks = new QueueLocks({
-      host,
-      cluster,
-      clientId: this.clientId,
-      lockGroup: courtesyGroupOf(group),
-      isOvertaken: (owned) => this.#offsets.isOvertaken(owned),
-      onLost: (owned) => this.#rebalance.restart(owned),
-    })
-    const { handoverMs } = config
-    const { clock } = host
-    this.#handover = new Handover({ clock, locks: this.#locks, isOrderly: false, handoverMs })
-    this.#budget = new CacheBudget(config.maxCachedBytesInAll)
-    this.#ready = new ReadyMessages(clock, config.maxCachedMessagesInAll)
-    this.#observers = new ConsumeObservers({
-      ...{ config, cluster, timeoutMs: Number.POSITIVE_INFINITY },
-      emit: (event, ...told) => this.emit<keyof ObserverEvents>(event, ...told),
-      isWhole: (topic) => this.#subscriptions.get(topic)?.data.subString === '*',
-    })
-    this.#fetching = new Fetching(clock, this.#ready, this.#observers.watch)
+    this.#member = this.#newMember()
+    const { brokerOffsets, cluster, observers, offsets } = this.#member
+    this.#facts = new QueueFacts(cluster, brokerOffsets)
+    this.#watch = new QueueWatch(cluster)
+    this.#ready = new ReadyMessages(host.clock, config.maxCachedMessagesInAll)
+    this.#fetching = new Fetching(host.clock, this.#ready, observers.watch)
     this.#polled = new PolledQueues({
-      logger: host.logger,
-      offsets: this.#offsets,
-      facts: this.#facts,
-      ready: this.#ready,
-      fetching: this.#fetching,
+      ...{ logger: host.logger, offsets, facts: this.#facts },
+      ...{ ready: this.#ready, fetching: this.#fetching },
       isAutomatic: config.autoCommit,
       isShared: () => this.#assigned === undefined,
-      mayCommit: (owned) => this.#handover.mayCommit(owned),
+      mayCommit: (owned) => this.#member.mayCommit(owned),
     })
     this.#puller = this.#newPuller()
-    this.#shares = new TopicShares({
-      host,
-      cluster,
-      group,
-      subscriptions: this.#subscriptions,
-      onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
-      onForgotten: () => heartbeats.soon(),
-    })
-    this.#rebalance = this.#newRebalance()
-    this.#watch = new QueueWatch(cluster)
   }
 
   /** What the sequence audit knows; undefined without one. */
   get audit(): AuditReport | undefined {
-    return this.#observers.report
+    return this.#member.observers.report
   }
 
   /** Records of the message trace that did not reach the trace topic, since the start. */
   get lostTraces(): number {
-    return this.#observers.lostTraces
+    return this.#member.observers.lostTraces
   }
 
   /** The queues that are read at present. */
   get queues(): readonly MessageQueue[] {
-    return this.#rebalance.owned.map(({ queue }) => queue)
+    return this.#member.rebalance.owned.map(({ queue }) => queue)
   }
 
   /**
@@ -209,7 +148,7 @@ export class LitePullConsumer
   start(): Promise<void> {
     return this.#life.start(
       () => this.#prepare(),
-      () => this.#run(),
+      () => this.#member.run(),
     )
   }
 
@@ -317,6 +256,16 @@ export class LitePullConsumer
     return await this.#facts.queuesOf(topic)
   }
 
+  /** Replies to a message that was sent with `request`; see `ConsumeContext.reply`. */
+  async reply(
+    request: ReceivedMessage,
+    body: Uint8Array | string,
+    options: ReplyOptions = {},
+  ): Promise<void> {
+    this.#life.checkStarted()
+    await this.#member.replier.reply(request, body, options)
+  }
+
   /**
    * Tells when the queues of a topic are others than before; routes are looked at every 30 s. Gives
    * back how to hear no more.
@@ -328,76 +277,43 @@ export class LitePullConsumer
   }
 
   async #prepare(): Promise<void> {
-    if (this.#offsets instanceof LocalOffsets) this.#offsets.load()
-    const { cluster, heartbeats } = this.#presence
-    await cluster.checkNameServers()
-    await this.#shares.findRoutes()
+    await this.#member.prepare()
     await this.#watch.findRoutes()
-    await checkFilters(this.#identity, this.#subscriptions.data)
-    await heartbeats.beat()
-  }
-
-  async #run(): Promise<void> {
-    const { clock, logger } = this.#config.host
-    this.#startedAtMs = clock.nowMs()
-    this.#presence.start()
-    await this.#rebalance.start()
-    this.#stalls = this.#newStallWatch()
-    this.#commits = every(
-      clock,
-      this.#config.autoCommitIntervalMs,
-      () => this.#polled.commitDue(),
-      (error) => logger.error('The commit of offsets failed for an unforeseen reason.', { error }),
-    )
   }
 
   async #end(wasNew: boolean): Promise<void> {
-    await this.#stalls?.stop()
-    await this.#commits?.stop()
+    await this.#member.stopLoops()
     this.#fetching.close()
-    await this.#rebalance.close()
-    await this.#observers.close()
-    this.#locks.stop()
-    await this.#presence.end(!wasNew)
+    await this.#member.leave(wasNew)
   }
 
-  #newPresence(): GroupPresence {
-    const { consumeFromWhere } = this.#config
-    return new GroupPresence({
-      config: this.#config,
-      clientId: this.clientId,
+  #newMember(): GroupMember {
+    const config = this.#config
+    return new GroupMember({
+      ...{ config, clientId: this.clientId, subscriptions: this.#subscriptions },
       consumeType: 'CONSUME_ACTIVELY',
-      messageModel: this.#isBroadcasting ? 'BROADCASTING' : 'CLUSTERING',
-      consumeFromWhere,
-      // Who chooses queues by itself is no member that shares any.
-      subscriptions: () => (this.#assigned === undefined ? this.#subscriptions.data : []),
-      router: liteOperations(this.#config, () => ({
-        subscriptions: this.#subscriptions.data,
-        owned: this.#rebalance.owned,
-        locks: this.#locks,
-        startedAtMs: this.#startedAtMs,
-        told: this.#observers.told,
-        wake: () => this.#rebalance.wake(),
-        move: ({ queue }, to) => this.#move(this.#polled.get(queue), to),
-      })),
-      onRouteChanged: (topic) => {
-        this.#observers.followRoute(topic)
-        this.#rebalance.soon()
-        this.#watch.look(topic)
-      },
-      onConnectionClosed: (address) => this.#locks.doubt(address),
+      isOrderly: false,
+      handlerTimeoutMs: Number.POSITIVE_INFINITY,
+      router: liteOperations(config, () => this.#operated),
+      emit: (event, ...told) => this.emit<keyof MemberEvents>(event, ...told),
+      chosen: () => this.#assigned,
+      read: (owned, isShared) => this.#read(owned, isShared),
+      commit: () => this.#polled.commitDue(),
+      commitMs: config.autoCommitIntervalMs,
+      isWatched: ({ queue }) => !this.#polled.get(queue).isPaused,
+      onLeft: (owned) => this.#polled.delete(owned),
+      onRouteChanged: (topic) => this.#watch.look(topic),
     })
   }
 
-  #newStallWatch(): StallWatch {
-    const { host, stalledAfterMs } = this.#config
-    return new StallWatch({
-      host,
-      stalledAfterMs,
-      owned: () => this.#rebalance.owned.filter(({ queue }) => !this.#polled.get(queue).isPaused),
-      repull: (owned) => this.#rebalance.repull(owned),
-      onStalled: (stall) => this.emit('queueStalled', stall),
-    })
+  get #operated(): LiteOperatedParts {
+    const { locks, observers, rebalance, startedAtMs } = this.#member
+    return {
+      ...{ subscriptions: this.#subscriptions.data, owned: rebalance.owned, locks },
+      ...{ startedAtMs, told: observers.told },
+      wake: () => rebalance.wake(),
+      move: ({ queue }, to) => this.#move(this.#polled.get(queue), to),
+    }
   }
 
   #newPuller(): Puller<Reading> {
@@ -410,21 +326,22 @@ export class LitePullConsumer
     }
     return new Puller<Reading>({
       host,
-      cluster: this.#presence.cluster,
+      cluster: this.#member.cluster,
       group,
       batchSize: pullBatchSize,
       as: 'lite',
       holdMs: HOLD_MS,
-      startOffset: async ({ from, polled }) => from ?? this.#offsets.startOffset(polled.owned),
+      startOffset: async ({ from, polled }) =>
+        from ?? this.#member.offsets.startOffset(polled.owned),
       open: (reading, startOffset) => {
-        this.#observers.begin(reading.polled.owned.queue, startOffset)
-        return reading.open(startOffset, limits, this.#budget)
+        this.#member.observers.begin(reading.polled.owned.queue, startOffset)
+        return reading.open(startOffset, limits, this.#member.budget)
       },
       room: (reading) => this.#room(reading),
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (reading, entries) => {
         if (reading.released.aborted) return
-        this.#observers.see(reading.polled.owned.queue, entries)
+        this.#member.observers.see(reading.polled.owned.queue, entries)
         reading.polled.owned.hold(entries)
         this.#ready.put(reading, entries)
       },
@@ -434,72 +351,14 @@ export class LitePullConsumer
       },
       onCommitted: () => {},
       onOffsetMoved: ({ polled }, _from, to) => this.#move(polled, to),
-      onForgotten: () => this.#presence.heartbeats.soon(),
-      onFailure: ({ queue }, error) => this.#queueFailed(queue, error),
-    })
-  }
-
-  #newRebalance(): Rebalance {
-    const { host, group, allocation, drainTimeoutMs } = this.#config
-    return new Rebalance({
-      host,
-      group,
-      clientId: this.clientId,
-      allocation: {
-        name: allocation.name,
-        allocate: (name, clientId, queues, members) => {
-          if (this.#assigned !== undefined) return this.#assigned
-          return this.#isAlone ? queues : allocation.allocate(name, clientId, queues, members)
-        },
-      },
-      offsets: this.#offsets,
-      isBroadcasting: false,
-      drainTimeoutMs,
-      shares: () => this.#allShares(),
-      isSubscribed: (topic) => this.#subscriptions.get(topic) !== undefined,
-      read: (owned, isShared) => this.#read(owned, isShared),
-      mayCommit: (owned) => this.#handover.mayCommitLast(owned),
-      onLeft: async (owned) => {
-        this.#polled.delete(owned)
-        owned.forsake()
-        await this.#handover.leave(owned)
-      },
-      onAssigned: (queues) => this.emit('assigned', queues),
-      onReleased: (queues) => this.emit('released', queues),
-      onForgotten: () => this.#presence.heartbeats.soon(),
-      onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
-    })
-  }
-
-  /** Who asks, where brokers want to know. */
-  get #identity(): FilterCheckParts {
-    const { cluster } = this.#presence
-    return { cluster, clientId: this.clientId, group: this.#config.group }
-  }
-
-  get #isBroadcasting(): boolean {
-    return this.#config.messageModel === 'broadcasting'
-  }
-
-  /** Whether other members of the group do not matter for what is read. */
-  get #isAlone(): boolean {
-    return this.#isBroadcasting || this.#assigned !== undefined
-  }
-
-  async #allShares(): Promise<readonly TopicShare[]> {
-    if (!this.#isAlone) return await this.#shares.all()
-    const { cluster } = this.#presence
-    const { topics } = this.#subscriptions
-    if (topics.some((topic) => cluster.route(topic) === undefined)) await this.#shares.findRoutes()
-    return topics.flatMap((topic) => {
-      const route = cluster.route(topic)
-      return route === undefined ? [] : [{ topic, route, members: [this.clientId] }]
+      onForgotten: () => this.#member.forgotten(),
+      onFailure: ({ queue }, error) => this.#member.queueFailed(queue, error),
     })
   }
 
   async #read(owned: OwnedQueue, isShared: boolean): Promise<void> {
     const polled = this.#polled.add(owned)
-    if (!this.#isAlone) await this.#handover.enter(owned, isShared)
+    await this.#member.enter(owned, isShared)
     await polled.read((reading) => this.#puller.run(reading, 0))
     this.#ready.drop(polled.reading)
   }
@@ -512,7 +371,7 @@ export class LitePullConsumer
       else if (polled.isPaused || this.#ready.isFull) await this.#ready.room(released)
       else break
     }
-    if (window !== undefined && window.count > 0) await this.#budget.room(released)
+    if (window !== undefined && window.count > 0) await this.#member.budget.room(released)
     polled.owned.isWaitingForRoom = false
   }
 
@@ -536,31 +395,7 @@ export class LitePullConsumer
 
   /** Brokers must know what is wanted before it is asked for. */
   #spread(): void {
-    if (!this.#life.isStarted) return
-    this.#spreading = this.#shares
-      .findRoutes()
-      .then(() => this.#presence.heartbeats.beat())
-      .then(() => this.#rebalance.now())
-    this.#spreading.then(() =>
-      tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
-        this.#tellProblem(topic, undefined, error),
-      ),
-    )
-  }
-
-  #queueFailed(queue: MessageQueue, error: unknown): void {
-    // The broker may have forgotten what this consumer wants, or never heard of it.
-    this.#presence.heartbeats.soon()
-    this.#tellProblem(queue.topic, queue, clientErrorOf(error))
-  }
-
-  #tellProblem(topic: string, queue: MessageQueue | undefined, error: Error): void {
-    this.#config.host.logger.warn('A topic, or a queue of it, cannot be consumed at present.', {
-      topic,
-      queue,
-      error,
-    })
-    this.emit('problem', { topic, queue, error })
+    if (this.#life.isStarted) this.#spreading = this.#member.spread()
   }
 }
 

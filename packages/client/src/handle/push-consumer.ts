@@ -1,40 +1,25 @@
 /**
- * The consumer that applications use: it builds its parts, starts and closes them, and says what
- * happens. Queues are shared in `rebalance.ts`, handed over in `handover.ts`, read in `pull.ts`, and
- * handled in `consume-concurrently.ts` or `consume-orderly.ts`.
+ * The consumer that applications use: it gives messages to handlers, and says what happens. Its place
+ * in the group is that of `group-member.ts`; queues are read in `pull.ts`, and messages handled in
+ * `consume-concurrently.ts` or `consume-orderly.ts`.
  */
 import { EventEmitter } from 'node:events'
-import { every, type Loop, pause } from '@rockhopper/host'
-import { courtesyGroupOf, type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
-import { Handover } from '../balance/handover.ts'
+import { pause } from '@rockhopper/host'
+import { type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
+import { GroupMember, type MemberEvents } from '../balance/group-member.ts'
 import type { OwnedQueue } from '../balance/owned-queue.ts'
-import { QueueLocks } from '../balance/queue-locks.ts'
-import { Rebalance } from '../balance/rebalance.ts'
-import { TopicShares } from '../balance/topic-shares.ts'
 import { newClientId } from '../client-id.ts'
-import { BrokerOffsets } from '../cluster/broker-offsets.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import { GroupPresence, wireFromWhere } from '../cluster/group-presence.ts'
-import { clientErrorOf } from '../cluster/retry-policy.ts'
+import { wireFromWhere } from '../cluster/group-presence.ts'
 import { type ConsumerConfig, type ConsumerOptions, consumerConfig } from '../config.ts'
-import {
-  type AuditReport,
-  ConsumeObservers,
-  type ObserverEvents,
-} from '../hooks/consume-observers.ts'
+import type { AuditReport } from '../hooks/consume-observers.ts'
 import { Life } from '../life.ts'
-import { LocalOffsets } from '../offsets/local-offsets.ts'
-import type { OffsetStore } from '../offsets/offset-store.ts'
-import { offsetStoreOf } from '../offsets/offset-stores.ts'
-import { CacheBudget } from '../pull/cache-budget.ts'
 import { cacheLimits, divideLimits } from '../pull/cache-limits.ts'
-import { checkFilters, type FilterCheckParts, tellWrongFilters } from '../pull/filter-check.ts'
 import type { MessageFilter } from '../pull/message-filter.ts'
 import { Puller } from '../pull/pull.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import { Subscriptions } from '../pull/subscriptions.ts'
 import type { Window } from '../pull/window.ts'
-import { Replier, type ReplyOptions } from '../request-reply/replier.ts'
+import type { ReplyOptions } from '../request-reply/replier.ts'
 import { Valve } from '../valve.ts'
 import { ConsumeStatistics } from './consume-statistics.ts'
 import type { ConsumerEvents } from './consumer-events.ts'
@@ -43,7 +28,6 @@ import type { BatchHandler, MessageHandler } from './handlers.ts'
 import { Listening } from './listening.ts'
 import type { MessageStream } from './message-stream.ts'
 import { type OperatedParts, operations } from './operations.ts'
-import { StallWatch } from './stall-watch.ts'
 
 /** How often offsets are committed (Apache: persistConsumerOffsetInterval). */
 const COMMIT_MS = 5_000
@@ -57,21 +41,11 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   readonly #config: ConsumerConfig
   readonly #subscriptions: Subscriptions
   readonly #life = new Life('the consumer')
-  readonly #presence: GroupPresence
-  readonly #offsets: OffsetStore
-  readonly #locks: QueueLocks
-  readonly #handover: Handover
-  readonly #replier: Replier
+  readonly #member: GroupMember
   readonly #listening: Listening
   readonly #statistics: ConsumeStatistics
-  readonly #observers: ConsumeObservers
-  readonly #budget: CacheBudget
   readonly #valve = new Valve()
-  readonly #shares: TopicShares
-  readonly #rebalance: Rebalance
-  #commits: Loop | undefined
-  #stalls: StallWatch | undefined
-  #startedAtMs = 0
+  readonly #puller: Puller<OwnedQueue>
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
   constructor(options: ConsumerOptions) {
@@ -83,46 +57,25 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     const batchSize = config.consumeMessageBatchMaxSize
     const isRetried = config.messageModel === 'clustering'
     this.#subscriptions = new Subscriptions(group, batchSize, host.clock.nowMs(), isRetried)
-    this.#presence = this.#newPresence()
-    const broker = new BrokerOffsets(this.#presence.cluster, group)
-    this.#offsets = offsetStoreOf(config, this.clientId, broker)
-    this.#locks = this.#newLocks()
-    this.#handover = new Handover({
-      clock: host.clock,
-      locks: this.#locks,
-      isOrderly: config.orderly,
-      handoverMs: config.handoverMs,
-    })
     this.#statistics = new ConsumeStatistics(host.clock)
-    this.#budget = new CacheBudget(config.maxCachedBytesInAll)
-    const { cluster } = this.#presence
-    this.#replier = new Replier({ host, cluster, group })
-    this.#observers = this.#newObservers(cluster)
+    this.#member = this.#newMember()
     this.#listening = this.#newListening()
-    this.#shares = new TopicShares({
-      host,
-      cluster: this.#presence.cluster,
-      group,
-      subscriptions: this.#subscriptions,
-      onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
-      onForgotten: () => this.#presence.heartbeats.soon(),
-    })
-    this.#rebalance = this.#newRebalance(this.#newPuller())
+    this.#puller = this.#newPuller()
   }
 
   /** What the sequence audit knows; undefined without one. */
   get audit(): AuditReport | undefined {
-    return this.#observers.report
+    return this.#member.observers.report
   }
 
   /** Records of the message trace that did not reach the trace topic, since the start. */
   get lostTraces(): number {
-    return this.#observers.lostTraces
+    return this.#member.observers.lostTraces
   }
 
   /** The queues that are read at present. */
   get queues(): readonly MessageQueue[] {
-    return this.#rebalance.owned.map(({ queue }) => queue)
+    return this.#member.rebalance.owned.map(({ queue }) => queue)
   }
 
   /**
@@ -134,7 +87,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   subscribe(topic: string, filter: string | MessageFilter = '*', handler?: MessageHandler): this {
     this.#listening.endStreams(topic)
     this.#subscriptions.set(topic, filter, this.#config.host.clock.nowMs(), handler)
-    this.#spreadSubscriptions()
+    this.#spread()
     return this
   }
 
@@ -151,7 +104,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     if (!this.#listening.isStreamed(topic)) {
       const handler = this.#listening.handlerOf(topic)
       this.#subscriptions.set(topic, filter, this.#config.host.clock.nowMs(), handler)
-      this.#spreadSubscriptions()
+      this.#spread()
     }
     return this.#listening.stream(topic)
   }
@@ -160,7 +113,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   unsubscribe(topic: string): this {
     this.#listening.endStreams(topic)
     this.#subscriptions.delete(topic)
-    this.#spreadSubscriptions()
+    this.#spread()
     return this
   }
 
@@ -179,7 +132,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     body: Uint8Array | string,
     options: ReplyOptions = {},
   ): Promise<void> {
-    await this.#replier.reply(request, body, options)
+    await this.#member.replier.reply(request, body, options)
   }
 
   /** Pulls no more messages until `resume`. Those that are held are still handled. */
@@ -201,7 +154,7 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   start(): Promise<void> {
     return this.#life.start(
       () => this.#prepare(),
-      () => this.#run(),
+      () => this.#member.run(),
     )
   }
 
@@ -217,72 +170,33 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     return this.close()
   }
 
-  get #identity(): FilterCheckParts {
-    const { cluster } = this.#presence
-    return { cluster, clientId: this.clientId, group: this.#config.group }
-  }
-
   async #prepare(): Promise<void> {
     this.#subscriptions.checkHandlers()
-    if (this.#offsets instanceof LocalOffsets) this.#offsets.load()
-    await this.#presence.cluster.checkNameServers()
-    await this.#shares.findRoutes()
-    await checkFilters(this.#identity, this.#subscriptions.data)
-    await this.#presence.heartbeats.beat()
-  }
-
-  async #run(): Promise<void> {
-    const { clock, logger } = this.#config.host
-    this.#startedAtMs = clock.nowMs()
-    this.#presence.start()
-    await this.#rebalance.start()
-    this.#stalls = this.#newStallWatch()
-    this.#commits = every(
-      clock,
-      COMMIT_MS,
-      () => this.#commit(),
-      (error) =>
-        logger.error('The commit of offsets failed for a reason nobody foresaw.', { error }),
-    )
-  }
-
-  #newStallWatch(): StallWatch {
-    const { host, stalledAfterMs } = this.#config
-    return new StallWatch({
-      host,
-      stalledAfterMs,
-      owned: () => this.#rebalance.owned,
-      repull: (owned) => this.#rebalance.repull(owned),
-      onStalled: (stall) => this.emit('queueStalled', stall),
-    })
+    await this.#member.prepare()
   }
 
   async #end(wasNew: boolean): Promise<void> {
     this.#listening.closeStreams()
-    await this.#stalls?.stop()
-    await this.#commits?.stop()
-    await this.#rebalance.close()
-    this.#listening.stop()
-    await this.#observers.close()
-    this.#locks.stop()
-    await this.#presence.end(!wasNew)
+    await this.#member.stopLoops()
+    await this.#member.leave(wasNew, () => this.#listening.stop())
   }
 
-  #newPresence(): GroupPresence {
-    const { consumeFromWhere } = this.#config
-    return new GroupPresence({
-      config: this.#config,
-      clientId: this.clientId,
+  #newMember(): GroupMember {
+    const config = this.#config
+    return new GroupMember({
+      ...{ config, clientId: this.clientId, subscriptions: this.#subscriptions },
       consumeType: 'CONSUME_PASSIVELY',
-      messageModel: this.#isBroadcasting ? 'BROADCASTING' : 'CLUSTERING',
-      consumeFromWhere,
-      subscriptions: () => this.#subscriptions.data,
-      router: operations(this.#config, () => this.#operated),
-      onRouteChanged: (topic) => {
-        this.#observers.followRoute(topic)
-        this.#rebalance.soon()
+      isOrderly: config.orderly,
+      handlerTimeoutMs: config.consumeTimeoutMs,
+      router: operations(config, () => this.#operated),
+      emit: (event, ...told) => this.emit<keyof MemberEvents>(event, ...told),
+      read: async (owned, isShared) => {
+        await this.#member.enter(owned, isShared)
+        await this.#puller.run(owned, 0)
       },
-      onConnectionClosed: (address) => this.#locks.doubt(address),
+      commit: () => this.#commit(),
+      commitMs: COMMIT_MS,
+      onShared: () => divideLimits(config, this.#member.rebalance.owned),
     })
   }
 
@@ -291,44 +205,24 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
       config: this.#config,
       consumeFromWhere: wireFromWhere(this.#config.consumeFromWhere),
       subscriptions: this.#subscriptions,
-      rebalance: this.#rebalance,
+      rebalance: this.#member.rebalance,
       listening: this.#listening,
-      locks: this.#locks,
+      locks: this.#member.locks,
       statistics: this.#statistics,
-      told: this.#observers.told,
+      told: this.#member.observers.told,
       reply: (...reply) => this.reply(...reply),
-      startedAtMs: this.#startedAtMs,
+      startedAtMs: this.#member.startedAtMs,
       onMoved: (move) => this.emit('offsetMoved', move),
     }
-  }
-
-  #newLocks(): QueueLocks {
-    const { host, group, orderly } = this.#config
-    return new QueueLocks({
-      host,
-      cluster: this.#presence.cluster,
-      clientId: this.clientId,
-      lockGroup: orderly ? group : courtesyGroupOf(group),
-      isOvertaken: (owned) => this.#offsets.isOvertaken(owned),
-      onLost: (owned) => this.#rebalance.restart(owned),
-    })
-  }
-
-  #newObservers(cluster: Cluster): ConsumeObservers {
-    return new ConsumeObservers({
-      ...{ config: this.#config, cluster, timeoutMs: this.#config.consumeTimeoutMs },
-      emit: (event, ...told) => this.emit<keyof ObserverEvents>(event, ...told),
-      isWhole: (topic) => this.#subscriptions.get(topic)?.data.subString === '*',
-    })
   }
 
   #newListening(): Listening {
     const { clock } = this.#config.host
     return new Listening({
       config: this.#config,
-      cluster: this.#presence.cluster,
-      handover: this.#handover,
-      watch: this.#observers.watch,
+      cluster: this.#member.cluster,
+      handover: this.#member.handover,
+      watch: this.#member.observers.watch,
       handlingOf: (topic) => this.#subscriptions.handlingOf(topic),
       isOurs: (owned) => this.#mayHandle(owned),
       reply: (...reply) => this.reply(...reply),
@@ -346,29 +240,25 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
   /** The first message that fails makes the retry topic: it is to be read in time. */
   #lookForRetries(): void {
     const topic = retryTopicOf(this.#config.group)
-    if (this.#isBroadcasting || this.#presence.cluster.route(topic) !== undefined) return
-    this.#rebalance.soon()
-  }
-
-  get #isBroadcasting(): boolean {
-    return this.#config.messageModel === 'broadcasting'
+    if (this.#member.isBroadcasting || this.#member.cluster.route(topic) !== undefined) return
+    this.#member.rebalance.soon()
   }
 
   /** Whether nobody else may be handling messages of the queue; only an orderly consumer minds. */
   #mayHandle(owned: OwnedQueue): boolean {
-    return this.#isBroadcasting || !this.#config.orderly || this.#locks.isHeld(owned)
+    return this.#member.isBroadcasting || !this.#config.orderly || this.#member.locks.isHeld(owned)
   }
 
   #newPuller(): Puller<OwnedQueue> {
     const config = this.#config
     return new Puller<OwnedQueue>({
       host: config.host,
-      cluster: this.#presence.cluster,
+      cluster: this.#member.cluster,
       group: config.group,
       batchSize: config.pullBatchSize,
       as: 'member',
       holdMs: HOLD_MS,
-      startOffset: (owned) => this.#offsets.startOffset(owned),
+      startOffset: (owned) => this.#member.offsets.startOffset(owned),
       open: (owned, startOffset) => this.#open(owned, startOffset),
       room: (owned, window) => this.#room(owned, window),
       onPulled: (owned, count, tookMs) => {
@@ -377,30 +267,30 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
         owned.lastPullAtMs = config.host.clock.nowMs()
         if (count > 0) this.#statistics.pulled(owned.queue.topic, count, tookMs)
       },
-      isCommitted: (owned) => !this.#isBroadcasting && this.#handover.mayCommit(owned),
+      isCommitted: (owned) => !this.#member.isBroadcasting && this.#member.mayCommit(owned),
       onCommitted: (owned, offset) => {
         owned.storedOffset = offset
       },
       subscriptionTo: (topic) => this.#subscriptions.get(topic),
       onMessages: (owned, entries) => {
-        this.#observers.see(owned.queue, entries)
+        this.#member.observers.see(owned.queue, entries)
         owned.hold(entries)
         this.#listening.submit(owned, entries)
       },
       onOffsetMoved: (owned, from, to) => {
         this.emit('offsetMoved', { queue: owned.queue, from, to })
-        this.#rebalance.move(owned, to)
+        this.#member.rebalance.move(owned, to)
       },
-      onForgotten: () => this.#presence.heartbeats.soon(),
-      onFailure: (owned, error) => this.#queueFailed(owned, error),
+      onForgotten: () => this.#member.forgotten(),
+      onFailure: ({ queue }, error) => this.#member.queueFailed(queue, error),
     })
   }
 
   #open(owned: OwnedQueue, startOffset: number): Window<ReceivedMessage> {
     const { topic } = owned.queue
-    this.#observers.begin(owned.queue, startOffset)
-    const count = this.#rebalance.owned.filter((each) => each.queue.topic === topic).length
-    return owned.open(startOffset, cacheLimits(this.#config, count), this.#budget)
+    this.#member.observers.begin(owned.queue, startOffset)
+    const count = this.#member.rebalance.owned.filter((each) => each.queue.topic === topic).length
+    return owned.open(startOffset, cacheLimits(this.#config, count), this.#member.budget)
   }
 
   async #room(owned: OwnedQueue, window: Window<ReceivedMessage>): Promise<void> {
@@ -408,67 +298,22 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
     owned.isWaitingForRoom = true
     if (owned.isBusy && pullIntervalMs > 0) await pause(host.clock, pullIntervalMs, owned.released)
     await window.room()
-    if (window.count > 0) await this.#budget.room(owned.released)
+    if (window.count > 0) await this.#member.budget.room(owned.released)
     await this.#valve.pass(owned.released)
     owned.isWaitingForRoom = false
   }
 
-  #newRebalance(puller: Puller<OwnedQueue>): Rebalance {
-    const { host, group, allocation, drainTimeoutMs } = this.#config
-    return new Rebalance({
-      host,
-      group,
-      allocation,
-      clientId: this.clientId,
-      offsets: this.#offsets,
-      isKeptUntilDone: this.#config.orderly && !this.#isBroadcasting,
-      isBroadcasting: this.#isBroadcasting,
-      drainTimeoutMs,
-      shares: () => this.#shares.all(),
-      isSubscribed: (topic) => this.#subscriptions.get(topic) !== undefined,
-      read: async (owned, isShared) => {
-        if (!this.#isBroadcasting) await this.#handover.enter(owned, isShared)
-        await puller.run(owned, 0)
-      },
-      mayCommit: async (owned) =>
-        this.#isBroadcasting || (await this.#handover.mayCommitLast(owned)),
-      onLeft: (owned) => {
-        owned.forsake()
-        return this.#handover.leave(owned)
-      },
-      onAssigned: (queues) => {
-        divideLimits(this.#config, this.#rebalance.owned)
-        this.emit('assigned', queues)
-      },
-      onReleased: (queues) => {
-        divideLimits(this.#config, this.#rebalance.owned)
-        this.emit('released', queues)
-      },
-      onForgotten: () => this.#presence.heartbeats.soon(),
-      onProblem: (topic, error) => this.#tellProblem(topic, undefined, error),
-    })
-  }
-
   /** Brokers must know what is wanted before it is asked for. */
-  #spreadSubscriptions(): void {
-    if (!this.#life.isStarted) return
-    this.#shares
-      .findRoutes()
-      .then(() => this.#presence.heartbeats.beat())
-      .then(() => this.#rebalance.wake())
-      .then(() =>
-        tellWrongFilters(this.#identity, this.#subscriptions.data, (topic, error) =>
-          this.#tellProblem(topic, undefined, error),
-        ),
-      )
+  #spread(): void {
+    if (this.#life.isStarted) void this.#member.spread()
   }
 
   async #commit(): Promise<void> {
     await Promise.all(
-      this.#rebalance.owned
-        .filter((owned) => this.#isBroadcasting || this.#handover.mayCommit(owned))
+      this.#member.rebalance.owned
+        .filter((owned) => this.#member.mayCommit(owned))
         .map((owned) =>
-          this.#offsets.commitLater(owned).catch((error: unknown) =>
+          this.#member.offsets.commitLater(owned).catch((error: unknown) =>
             this.#config.host.logger.debug('An offset could not be committed; it will be later.', {
               queue: owned.queue,
               error,
@@ -476,20 +321,5 @@ export class PushConsumer extends EventEmitter<ConsumerEvents> {
           ),
         ),
     )
-  }
-
-  #queueFailed({ queue }: OwnedQueue, error: unknown): void {
-    // The broker may have forgotten what this consumer wants, or never heard of it.
-    this.#presence.heartbeats.soon()
-    this.#tellProblem(queue.topic, queue, clientErrorOf(error))
-  }
-
-  #tellProblem(topic: string, queue: MessageQueue | undefined, error: Error): void {
-    this.#config.host.logger.warn('A topic, or a queue of it, cannot be consumed at present.', {
-      topic,
-      queue,
-      error,
-    })
-    this.emit('problem', { topic, queue, error })
   }
 }
