@@ -21,4 +21,12 @@ if (name === undefined || !Object.hasOwn(benches, name)) {
   process.exit(2)
 }
 const { run } = await import(`./${name}.mjs`)
-await run(flags)
+try {
+  await run(flags)
+} catch (error) {
+  if (!String(error.code).startsWith('ERR_PARSE_ARGS_')) throw error
+  process.stderr.write(
+    `bench ${name}: ${error.message}\nIts flags are named in bench/${name}.mjs.\n`,
+  )
+  process.exitCode = 2
+}
