@@ -39,10 +39,12 @@ export const replicationSettings = {
     meaning: 'how often master and slave tell each other something at the least',
   }),
   haHousekeepingInterval: int({
-    default: 20_000,
+    default: 10_000,
     min: 1_000,
     unit: 'ms',
-    meaning: 'silence after which master and slave give up their connection',
+    meaning:
+      'silence after which master and slave give up their connection, more than twice ' +
+      "haSendHeartbeatInterval of either; Apache's default is 20000",
   }),
   haTransferBatchSize: int({
     default: 32_768,

@@ -107,6 +107,11 @@ export class RemotingClient {
     return this.#open.has(address)
   }
 
+  /** How long nothing has come from an address that owes an answer, in ms; 0 when it owes none. */
+  silentMs(address: string): number {
+    return this.#open.get(address)?.silentMs ?? 0
+  }
+
   /** Closes the connection to an address, if any. */
   disconnect(address: string, reason: string): void {
     this.#open.get(address)?.destroy(reason)

@@ -120,6 +120,7 @@ export class Connection {
   /** Requests of the peer that have no answer yet; the router counts. */
   requestsInFlight = 0
   #lastActiveMs: number
+  #lastHeardMs: number
   readonly #stream: Stream
   readonly #parts: ConnectionParts
   readonly #decoder = new FrameDecoder()
@@ -147,6 +148,7 @@ export class Connection {
     this.#serialization = parts.firstSerialization
     this.#asking = parts.firstSerialization !== serialization.msgpack
     this.#lastActiveMs = parts.clock.monotonicMs()
+    this.#lastHeardMs = this.#lastActiveMs
     this.remote = formatAddress(stream.remote)
     this.local = formatAddress(stream.local)
     this.remoteHost = stream.remote.host
@@ -168,6 +170,11 @@ export class Connection {
   /** Monotonic time of the last byte in either direction, in milliseconds. */
   get lastActiveMs(): number {
     return this.#lastActiveMs
+  }
+
+  /** How long nothing has come from a peer that owes an answer, in ms; 0 when it owes none. */
+  get silentMs(): number {
+    return this.#calls.size === 0 ? 0 : this.#parts.clock.monotonicMs() - this.#lastHeardMs
   }
 
   /**
@@ -287,6 +294,7 @@ export class Connection {
 
   #onData(chunk: Buffer): void {
     this.#lastActiveMs = this.#parts.clock.monotonicMs()
+    this.#lastHeardMs = this.#lastActiveMs
     try {
       this.#decoder.push(chunk, this.#emit)
     } catch (error) {

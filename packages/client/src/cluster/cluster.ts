@@ -27,6 +27,7 @@ import {
   replicaAddress,
   replicasOf,
 } from './routes.ts'
+import { SilenceWatch } from './silence-watch.ts'
 
 /** How often the routes in use are asked for again (Apache: pollNameServerInterval). */
 const ROUTE_POLL_MS = 30_000
@@ -63,6 +64,7 @@ export class Cluster {
   readonly #links = new Map<string, BrokerLink>()
   #addresses: BrokerAddresses = new Map()
   #poll: Loop | undefined
+  #silenceWatch: SilenceWatch | undefined
   #planned: Timer | undefined
   #pollAgain: Timer | undefined
   #isPollFailing = false
@@ -89,9 +91,15 @@ export class Cluster {
     await this.nameServers.call(GET_ROUTEINFO_BY_TOPIC, { topic: NEW_TOPIC_TEMPLATE })
   }
 
-  /** Begins to ask for the routes in use every 30 s. */
+  /** Begins to ask for the routes in use every 30 s, and to look for dead connections. */
   start(): void {
-    const { clock } = this.#parts.host
+    const { host } = this.#parts
+    const { clock } = host
+    this.#silenceWatch = new SilenceWatch({
+      ...{ host, remoting: this.remoting },
+      brokers: () => this.#brokers(),
+      topic: () => this.#routes.keys().next().value ?? NEW_TOPIC_TEMPLATE,
+    })
     this.#poll = every(
       clock,
       ROUTE_POLL_MS,
@@ -186,7 +194,14 @@ export class Cluster {
     this.#planned?.cancel()
     await poll?.stop()
     this.#pollAgain?.cancel()
+    const watched = this.#silenceWatch?.stop()
     this.remoting.close()
+    await watched
+  }
+
+  /** Addresses of all brokers in the routes. */
+  *#brokers(): Generator<string> {
+    for (const replicas of this.#addresses.values()) yield* replicas.values()
   }
 
   async #find(topic: string): Promise<TopicRouteData | undefined> {

@@ -68,6 +68,8 @@ export class NameServers {
       } catch (error) {
         if (!(error instanceof ConnectionError) && !(error instanceof TimeoutError)) throw error
         cause = error
+        // A connection on which not even this is answered may be dead: the next try makes a new one.
+        if (error instanceof TimeoutError) this.#remoting.disconnect(address, error.message)
       }
     }
     throw this.#unreachable(cause)
