@@ -56,8 +56,8 @@ class Group {
     return answer.remark
   }
 
-  async offset(): Promise<number> {
-    const asked = this.member().remoting.call(this.scene.address, QUERY_CONSUMER_OFFSET, place, {
+  async offset(member = this.member()): Promise<number> {
+    const asked = member.remoting.call(this.scene.address, QUERY_CONSUMER_OFFSET, place, {
       timeoutMs,
     })
     return (await this.scene.settle(asked)).header().offset
@@ -98,6 +98,25 @@ test('who has its queue for itself may put its group back', async () => {
   expect(await group.offset()).toBe(40)
 })
 
+test('who lost a queue that another took, and gave back, does not put the group back', async () => {
+  const group = await Group.started()
+  const [cut, other] = [group.member(), group.member()]
+  await group.lock(cut, courtesyGroupOf(GROUP), LEASE_MS)
+  await group.commit(cut, 5)
+  await group.scene.world.clock.advance(LEASE_MS + 1_000)
+  await group.lock(other, courtesyGroupOf(GROUP), LEASE_MS)
+  await group.commit(other, 100)
+  await group.unlock(other, courtesyGroupOf(GROUP))
+  expect(await group.commit(cut, 7)).toContain('another member')
+  expect(await group.offset()).toBe(100)
+  // What was on the wire comes in its order: a lock alone tells nobody where the group is.
+  await group.lock(cut, courtesyGroupOf(GROUP), LEASE_MS)
+  await group.commit(cut, 8)
+  expect(await group.offset(cut)).toBe(100)
+  await group.commit(cut, 7)
+  expect(await group.offset()).toBe(7)
+})
+
 test('a lock that lapsed keeps nobody from committing when no other member took it', async () => {
   const group = await Group.started()
   const member = group.member()
@@ -123,16 +142,25 @@ test('who gave up waiting for one that is cut off goes on, and that one does not
   expect(await group.offset()).toBe(90)
 })
 
-test('who takes a queue over in order may say that it is not where the other was', async () => {
+test('who was told where the group is may put it back, as when a queue has lost its end', async () => {
   const group = await Group.started()
   const [first, second] = [group.member(), group.member()]
   await group.lock(first, courtesyGroupOf(GROUP), LEASE_MS)
+  await group.commit(first, 100)
   await group.lock(second, courtesyGroupOf(GROUP), LEASE_MS)
-  await group.commit(second, 100)
-  await group.unlock(first, courtesyGroupOf(GROUP))
-  await group.lock(second, courtesyGroupOf(GROUP), LEASE_MS)
+  expect(await group.offset(second)).toBe(100)
   await group.commit(second, 40)
   expect(await group.offset()).toBe(40)
+})
+
+test('who lost a queue to a member of another library does not put the group back, either', async () => {
+  const group = await Group.started()
+  const [ours, theirs] = [group.member(), group.member()]
+  await group.lock(ours, courtesyGroupOf(GROUP), LEASE_MS)
+  await group.commit(ours, 5)
+  await group.commit(theirs, 100)
+  await group.commit(ours, 7)
+  expect(await group.offset()).toBe(100)
 })
 
 test("members that know no such locks, and operators' tools, commit as with Apache's brokers", async () => {

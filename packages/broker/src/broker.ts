@@ -409,7 +409,7 @@ function addHandlers(router: Router, host: Host, config: BrokerConfig, parts: Pa
   })
   const filters = new PullFilters({ config, clients, sqlFilters: new SqlFilters() })
   const admission = new ReaderAdmission(clients, groups, guard)
-  const commits = new Commits({ brokerName, locks, offsets })
+  const commits = new Commits({ locks, offsets })
   handlePulls(router, {
     ...{
       admission,

@@ -46,8 +46,10 @@ type CommitHeader = Header<typeof UPDATE_CONSUMER_OFFSET.tables.request>
 export function handleOffsets(router: Router, parts: OffsetParts): void {
   const { commits, offsets, store, topics } = parts
   router
-    .on(QUERY_CONSUMER_OFFSET, async ({ consumerGroup, topic, queueId, setZeroIfNotFound }) => {
+    .on(QUERY_CONSUMER_OFFSET, async (header, { connection }) => {
+      const { consumerGroup, topic, queueId, setZeroIfNotFound } = header
       const committed = offsets.get(consumerGroup, topic, queueId)
+      commits.told(header, connection)
       if (committed !== undefined) return { header: { offset: committed } }
       // A group that is new to a young queue starts at its beginning, whatever it was told.
       if (setZeroIfNotFound !== false && (await isYoung(topic, queueId, parts))) {
@@ -71,7 +73,7 @@ export function handleOffsets(router: Router, parts: OffsetParts): void {
         )
       }
       const from = offsets.get(consumerGroup, topic, queueId)
-      const outcome = commits.take(header, context.connection)
+      const outcome = commits.take(header, commitOffset, context.connection)
       if (outcome === 'taken' && (from === undefined || commitOffset < from)) {
         auditForeign(header, from, context, parts)
       }

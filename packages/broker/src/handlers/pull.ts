@@ -82,7 +82,7 @@ class Puller {
     const wanted = filters.wantedBy(header)
     const { commitOffset, sysFlag } = header
     if ((sysFlag & pullFlag.commitOffset) !== 0 && commitOffset !== undefined) {
-      commits.take({ consumerGroup, topic, queueId, commitOffset }, context.connection)
+      commits.take(header, commitOffset, context.connection)
     }
     const read = await this.#readOrHold(header, wanted, context)
     const outcome = this.#unlessReset(header, read, context)

@@ -35,6 +35,8 @@ export class OffsetTable {
   readonly #offsets = new Map<string, Map<number, number>>()
   /** Where the last pull of a group ended: memory only, shown as "in flight". */
   readonly #pulled = new Map<string, Map<number, number>>()
+  /** Members that know of the last commit, where one of them has committed: memory only. */
+  readonly #knowing = new Map<string, Map<number, Set<string>>>()
   /** Offsets that were reset and that the group has not heard of: memory only. */
   readonly #resets = new Map<string, Map<number, PendingReset>>()
   /** Who waits on behalf of a group for messages of a queue, and must hear of a reset. */
@@ -56,13 +58,28 @@ export class OffsetTable {
     return this.#offsets.get(keyOf(topic, group))?.get(queueId)
   }
 
-  /** Returns false, and changes nothing, while the group has not heard of a reset of the queue. */
-  commit(group: string, topic: string, queueId: number, offset: number): boolean {
+  /**
+   * Returns false, and changes nothing, while the group has not heard of a reset of the queue. The
+   * `member` that commits is the only one that knows of it; of others nothing is known.
+   */
+  commit(group: string, topic: string, queueId: number, offset: number, member?: string): boolean {
     if (this.isReset(group, topic, queueId)) return false
-    set(this.#offsets, keyOf(topic, group), queueId, offset)
+    const key = keyOf(topic, group)
+    set(this.#offsets, key, queueId, offset)
+    this.#noteMember(key, queueId, member)
     this.#commits++
     if (this.#commits % VERSION_STEP === 0) this.#nextVersion()
     return true
+  }
+
+  /** A member is told where its group is. */
+  tell(group: string, topic: string, queueId: number, member: string): void {
+    this.#knowing.get(keyOf(topic, group))?.get(queueId)?.add(member)
+  }
+
+  /** Whether a member has committed last, or was told of it; also when nobody can say. */
+  knows(group: string, topic: string, queueId: number, member: string): boolean {
+    return this.#knowing.get(keyOf(topic, group))?.get(queueId)?.has(member) !== false
   }
 
   /** Sets an offset by an operator's word, and wakes the pulls that are held for the queue. */
@@ -163,7 +180,7 @@ export class OffsetTable {
   deleteQueues(queues: readonly { readonly topic: string; readonly queueId: number }[]): void {
     if (queues.length === 0) return
     const gone = new Set(queues.map(({ topic, queueId }) => keyOf(topic, String(queueId))))
-    for (const table of [this.#offsets, this.#pulled, this.#resets]) {
+    for (const table of [this.#offsets, this.#pulled, this.#resets, this.#knowing]) {
       for (const [key, offsets] of table) {
         const topic = key.slice(0, key.indexOf(SEPARATOR))
         for (const id of offsets.keys()) if (gone.has(keyOf(topic, String(id)))) offsets.delete(id)
@@ -224,6 +241,15 @@ export class OffsetTable {
     return { dataVersion: this.#version, offsetTable: this.#offsets }
   }
 
+  #noteMember(key: string, queueId: number, member: string | undefined): void {
+    const knowing = this.#knowing.get(key)?.get(queueId)
+    if (knowing?.size === 1 && member !== undefined && knowing.has(member)) return
+    knowing?.clear()
+    if (member === undefined) return
+    if (knowing === undefined) set(this.#knowing, key, queueId, new Set([member]))
+    else knowing.add(member)
+  }
+
   #forget(key: string, queueId: number): void {
     const resets = this.#resets.get(key)
     resets?.delete(queueId)
@@ -234,6 +260,7 @@ export class OffsetTable {
     this.#offsets.delete(key)
     this.#pulled.delete(key)
     this.#resets.delete(key)
+    this.#knowing.delete(key)
     this.#commits++
     this.#nextVersion()
   }

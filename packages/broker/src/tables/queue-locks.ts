@@ -18,14 +18,7 @@
  * ask again and again. It may be reading the queue already, and only wait for a dead one's lease.
  */
 import type { Clock } from '@rockhopper/host'
-import {
-  asList,
-  asNumber,
-  asObject,
-  asText,
-  courtesyGroupOf,
-  type MessageQueue,
-} from '@rockhopper/protocol'
+import { asList, asNumber, asObject, asText, type MessageQueue } from '@rockhopper/protocol'
 import type { Connection } from '@rockhopper/remoting'
 import { Watermark } from '@rockhopper/store'
 import { MAX_QUEUE_LOCKS, ORPHANED_LOCK_MS } from '../limits.ts'
@@ -51,8 +44,6 @@ interface Lease {
   /** With which it ends, too; undefined when the client relies on it beyond that. */
   connection: Connection | undefined
   heir?: Heir | undefined
-  /** Whether another client has told of a later offset of the queue than the one that has it. */
-  isOvertaken?: boolean
 }
 
 /** The leases of a client as they are kept; `leaseMs` if they are for less than usual. */
@@ -129,28 +120,9 @@ export class QueueLockTable {
     if (leases.size === 0) this.#groups.delete(group)
   }
 
-  /**
-   * A client says how far it is; `isBack`: that would put its group back. Returns whether it comes too
-   * late to count: going back is for the one that has the queue, and not even for him when another
-   * has gone on beside him, as one does that gave up waiting for a member that is cut off. Clients
-   * that ask for no leases, or for usual ones, may say what they like, as with Apache's brokers.
-   */
-  hearProgress(
-    by: Connection,
-    group: string,
-    queue: MessageQueue,
-    isBack: boolean,
-  ): 'counts' | 'late' {
-    const key = keyOf(queue)
-    const courtesy = this.#groups.get(courtesyGroupOf(group))?.get(key)
-    const lease = courtesy ?? this.#groups.get(group)?.get(key)
-    if (lease === undefined || !this.#runs(lease)) return 'counts'
-    const clientId = this.#askers.get(by)
-    const isOvertaken = lease.isOvertaken === true
-    const hasIt = clientId === lease.clientId
-    if (!isBack) lease.isOvertaken = !hasIt
-    const isLate = isBack && clientId !== undefined && (!hasIt || isOvertaken)
-    return isLate ? 'late' : 'counts'
+  /** The client that asked over a connection for leases of less than the usual time. */
+  askerOf(connection: Connection): string | undefined {
+    return this.#askers.get(connection)
   }
 
   /** A connection is gone: who relied on it, and lives, asks again at once. */
@@ -252,10 +224,7 @@ export class QueueLockTable {
       this.#waitFor(lease, wanted)
       return false
     }
-    if (lease.clientId !== wanted.clientId || !this.#runs(lease)) {
-      lease.isOvertaken = false
-      this.#change()
-    }
+    if (lease.clientId !== wanted.clientId || !this.#runs(lease)) this.#change()
     if (lease.heir?.clientId === wanted.clientId) lease.heir = undefined
     lease.clientId = wanted.clientId
     lease.endMs = wanted.endMs
