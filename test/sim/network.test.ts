@@ -342,3 +342,40 @@ test('a stream has one receiver', async () => {
   const { near } = await connected()
   expect(() => near.attach()).toThrow('one receiver')
 })
+
+test('connections that break off are reset at both ends at once, and others can be made', async () => {
+  const { client, far, near, world } = await connected()
+  near.stream.write([Buffer.from('under way')])
+  world.network.reset('client', 'server')
+  await world.clock.advance(100)
+  for (const end of [near, far]) {
+    expect([end.text, end.closes, (end.cause as NetworkError).code]).toEqual(['', 1, 'ECONNRESET'])
+  }
+  const address = { host: 'server', port: 10_911 }
+  await world.clock.settle(client.doors.network.connect(address, 100))
+})
+
+test('what a wire loses is sent again: it is late, and in order', async () => {
+  const { far, near, world } = await connected()
+  world.network.lossChance = 0.5
+  const text = 'abcdefghij'
+  for (const letter of text) near.stream.write([Buffer.from(letter)])
+  await world.clock.advance(100)
+  expect(text.startsWith(far.text) && far.text.length < text.length).toBe(true)
+  await world.clock.advance(60_000)
+  expect(far.text).toBe(text)
+})
+
+test('what is sent over a slow way is overtaken by what is sent later over another', async () => {
+  const { far, near, world } = await connected()
+  world.network.setWay('client', 'server', [300, 301])
+  near.stream.write([Buffer.from('early')])
+  await world.clock.advance(100)
+  far.stream.write([Buffer.from('late')])
+  await world.clock.advance(100)
+  expect([far.text, near.text]).toEqual(['', 'late'])
+  world.network.setWay('client', 'server', undefined)
+  near.stream.write([Buffer.from('!')])
+  await world.clock.advance(200)
+  expect(far.text).toBe('early!')
+})

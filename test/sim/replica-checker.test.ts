@@ -8,6 +8,7 @@ import {
   type ReplicaEvidence,
   ReplicaHistory,
   type ReplicaMode,
+  type ReplicaSend,
 } from '@rockhopper/sim'
 import { describe, expect, test } from 'vitest'
 
@@ -26,28 +27,43 @@ const isWithinPromise = true
 class Case {
   nowMs = 0
   readonly history = new ReplicaHistory(() => this.nowMs)
-  stored = [0, 1, 2].map((queueOffset) => ({ key: `p/${queueOffset}`, queue, queueOffset }))
+  stored: ReplicaEvidence['stored'] = []
 
   constructor() {
-    for (const { key, queueOffset } of this.stored) {
-      this.history.acknowledge(this.history.send(key), { queue, queueOffset })
-    }
+    for (let count = 0; count < 3; count += 1) this.store()
     this.nowMs = 10
+  }
+
+  /** A message that is sent, stored and acknowledged. */
+  store(tag = 'red'): ReplicaSend {
+    const queueOffset = this.stored.length
+    const key = `p/${queueOffset}`
+    const sent = this.history.send({ key, producer: 'p', tag, body: `${key} body` })
+    this.stored = [...this.stored, { key, tag, body: sent.body, queue, queueOffset }]
+    this.history.acknowledge(sent, { queue, queueOffset })
+    return sent
   }
 
   /** Messages up to an offset are handled. */
   handle(...queueOffsets: readonly number[]): this {
-    for (const queueOffset of queueOffsets) {
-      const key = `p/${queueOffset}`
-      this.history.handled(this.history.deliver({ consumer: 'c', key, queue, queueOffset }))
-    }
+    for (const queueOffset of queueOffsets) this.history.handled(this.begin(queueOffset))
     this.nowMs += 10
     return this
   }
 
+  begin(
+    queueOffset: number,
+    { tag = 'red', body = `p/${queueOffset} body`, isAgain = false } = {},
+  ) {
+    const spot = { queue, queueOffset: isAgain ? 77 : queueOffset }
+    const content = { key: `p/${queueOffset}`, tag, body }
+    return this.history.deliver({ consumer: 'c', ...content, ...spot }, isAgain)
+  }
+
   rules(given: Partial<ReplicaEvidence> = {}): string[] {
     const { history, stored } = this
-    const found = judgeReplicas({ history, isWithinPromise, mode, stored, ...given })
+    const isUndisturbed = false
+    const found = judgeReplicas({ history, isWithinPromise, isUndisturbed, mode, stored, ...given })
     return found.map(({ rule }) => rule)
   }
 }
@@ -101,8 +117,30 @@ test('a hole in a queue is told of', () => {
 
 test('a message that nobody sent is told of', () => {
   const foreign = new Case().handle(0, 1, 2)
-  foreign.stored = [...foreign.stored, { key: 'x/1', queue, queueOffset: 3 }]
-  expect(foreign.rules()).toContain('what is stored was sent')
+  foreign.stored = [...foreign.stored, { key: 'x/1', tag: '', body: '', queue, queueOffset: 3 }]
+  expect(foreign.rules()).toContain('what is stored was sent, unchanged')
+})
+
+test.each([{ body: 'p/0 other' }, { tag: 'blue' }])(
+  'a message that was changed is told of',
+  (change) => {
+    const changed = new Case().handle(0, 1, 2)
+    changed.stored = changed.stored.map((each) =>
+      each.key === 'p/0' ? { ...each, ...change } : each,
+    )
+    expect(changed.rules()).toContain('what is stored was sent, unchanged')
+    expect(changed.rules()).toContain('what was delivered is what is stored')
+  },
+)
+
+test('a message that is stored before one that its producer had sent earlier is told of', () => {
+  const late = new Case().handle(0, 1, 2)
+  const again = late.history.send({ key: 'p/9', producer: 'p', tag: 'red', body: 'p/9 body' })
+  late.history.acknowledge(again, { queue, queueOffset: 1 })
+  const rule = 'a producer’s messages are stored in its order'
+  expect(late.rules()).toContain(rule)
+  for (const brokerId of [0, 1, 2]) late.history.lose({ brokerName, brokerId, kind: 'power' })
+  expect(late.rules()).not.toContain(rule)
 })
 
 test('a message that was delivered and is gone is told of, unless a machine lost something', () => {
@@ -115,8 +153,70 @@ test('a message that was delivered and is gone is told of, unless a machine lost
   expect(phantom.rules({ mode: flushed })).toEqual([rule])
 })
 
-test('a message that was never handled is told of', () => {
-  expect(new Case().handle(0, 1).rules()).toEqual(['every stored message is handled'])
+const UNHANDLED = 'every message of the subscription is handled'
+
+test('a message that was never delivered is told of, and one whose handler never ended', () => {
+  const open = new Case().handle(0, 1)
+  expect(open.rules()).toEqual([UNHANDLED])
+  open.begin(2)
+  expect(open.rules()).toEqual([UNHANDLED])
+})
+
+test('a machine that forgot something excuses only places that the group had got to before', () => {
+  const open = new Case().handle(0, 1)
+  open.history.lose({ brokerName, brokerId: 0, kind: 'power' })
+  expect(open.rules()).toEqual([UNHANDLED])
+  const passed = new Case().handle(0, 1)
+  passed.begin(2, { body: 'p/2 lost' })
+  passed.history.deliver({ consumer: 'c', key: 'p/8', tag: 'red', body: '', queue, queueOffset: 2 })
+  passed.history.lose({ brokerName, brokerId: 0, kind: 'power' })
+  expect(passed.rules()).toEqual([])
+})
+
+test('messages that the group did not subscribe to are told of when they are delivered', () => {
+  const filtered = new Case().handle(0, 1, 2)
+  const wantedTags = new Set(['red'])
+  filtered.store('blue')
+  expect(filtered.rules({ wantedTags })).toEqual([])
+  filtered.history.handled(filtered.begin(3, { tag: 'blue' }))
+  const rule = 'only messages of the subscription are delivered'
+  expect(filtered.rules({ wantedTags })).toEqual([rule])
+})
+
+describe('a message whose handler failed', () => {
+  const failed = (): Case => {
+    const made = new Case().handle(0, 1)
+    made.history.failed(made.begin(2))
+    made.nowMs += 10
+    made.history.seeCommitted({ queue, queueOffset: 3 })
+    return made
+  }
+
+  test('is told of when it does not come again', () => {
+    expect(failed().rules()).toEqual([UNHANDLED])
+  })
+
+  test('is the same when it comes again from elsewhere', () => {
+    const again = failed()
+    again.history.handled(again.begin(2, { isAgain: true }))
+    expect(again.rules()).toEqual([])
+  })
+
+  test('is excused when a machine that may have had it forgot something later', () => {
+    const lost = failed()
+    lost.history.lose({ brokerName: 'broker-b', brokerId: 0, kind: 'disk' })
+    expect(lost.rules()).toEqual([])
+  })
+})
+
+test('a message that comes twice, or is stored twice, is told of in quiet times', () => {
+  const twice = new Case().handle(0, 1, 2, 1)
+  expect(twice.rules()).toEqual([])
+  const rule = 'nothing is stored or delivered twice in quiet times'
+  expect(twice.rules({ isUndisturbed: true })).toEqual([rule])
+  const stored = new Case().handle(0, 1, 2)
+  stored.stored = [...stored.stored, ...stored.stored.slice(0, 1)]
+  expect(stored.rules({ isUndisturbed: true })).toContain(rule)
 })
 
 test('a message that comes first after a later one is told of', () => {

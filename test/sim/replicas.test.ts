@@ -1,6 +1,6 @@
 /**
- * Two masters and their slaves under faults, from seeds: no promise of their modes is broken, and a
- * seed repeats itself. Bugs that are planted into replication are found.
+ * A whole cluster under load and faults, from seeds: no promise is broken, a seed repeats itself, and
+ * bugs that are planted into brokers, or between them and their doors, are found.
  */
 import { type ReplicaReport, simulateReplicas, storyOfReplicas } from '@rockhopper/sim'
 import { describe, expect, test } from 'vitest'

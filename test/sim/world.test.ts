@@ -79,6 +79,13 @@ test('hosts have addresses in order, clocks that differ as told, and one time', 
   expect(ahead.doors.clock.monotonicMs()).toBe(10)
 })
 
+test('the wall clock of one machine jumps alone, also for a process that runs', () => {
+  const world = createWorld(1, { startMs: 1000 })
+  const [one, other] = [world.host('one').doors.clock, world.host('other').doors.clock]
+  world.host('one').jumpClock(-300)
+  expect([one.nowMs(), other.nowMs(), one.monotonicMs()]).toEqual([700, 1000, 0])
+})
+
 test('what processes say is kept with its time, its host and all its fields', async () => {
   const world = createWorld(1)
   const { logger } = world.host('a').doors

@@ -9,6 +9,9 @@ import type { SimRandom } from './random.ts'
 import type { SimTrace } from './trace.ts'
 
 const LOOPBACK_LATENCY: DelayRange = [0.01, 0.05]
+/** What is lost is sent again after so long, and after twice as long each time more. */
+const RESEND_MS = 200
+
 /** A flow of bytes that a cut has stopped. */
 export interface StoppedFlow {
   readonly from: SimNode
@@ -30,8 +33,12 @@ export class SimFabric {
   /** May be changed at any time; bytes that are under way arrive as they would have. */
   latency: DelayRange
   splitChance: number
+  /** How often (0 to 1) what is sent between machines is lost, and has to be sent again. */
+  lossChance = 0
   readonly #nodes = new Map<string, SimNode>()
   readonly #cuts = new Set<string>()
+  /** Ways with a latency of their own. */
+  readonly #ways = new Map<string, DelayRange>()
   #stopped = new Set<StoppedFlow>()
 
   constructor(clock: SimClock, random: SimRandom, trace: SimTrace, options: FabricOptions = {}) {
@@ -56,8 +63,28 @@ export class SimFabric {
 
   /** A delay for bytes from one machine to another. */
   latencyMs(from: SimNode, to: SimNode): number {
-    const [leastMs, mostMs] = from === to ? LOOPBACK_LATENCY : this.latency
-    return this.random.between(leastMs, mostMs)
+    if (from === to) return this.random.between(...LOOPBACK_LATENCY)
+    const own = this.#ways.size === 0 ? undefined : this.#ways.get(wayOf(from, to))
+    return this.random.between(...(own ?? this.latency)) + this.#resendMs()
+  }
+
+  /**
+   * Gives the way from one machine to another a latency of its own, or none with `undefined`: what is
+   * sent over other ways meanwhile overtakes what is sent over this one.
+   */
+  setWay(from: string, to: string, latency: DelayRange | undefined): void {
+    this.trace.note(`way ${from} ${to}`)
+    const way = wayOf(this.#demand(from), this.#demand(to))
+    if (latency === undefined) this.#ways.delete(way)
+    else this.#ways.set(way, latency)
+  }
+
+  /** Breaks all connections between two machines off: what is under way is lost, both ends are told. */
+  reset(some: string, other: string): void {
+    this.trace.note(`reset ${some} ${other}`)
+    const [one, two] = [this.#demand(some), this.#demand(other)]
+    one.breakOff(two)
+    two.breakOff(one)
   }
 
   /** From now on nothing gets from one to the other; the way back stays open. */
@@ -105,6 +132,14 @@ export class SimFabric {
   /** Lets the flow go on when all is healed. */
   waitForHeal(flow: StoppedFlow): void {
     this.#stopped.add(flow)
+  }
+
+  #resendMs(): number {
+    let waitedMs = 0
+    if (this.lossChance === 0) return waitedMs
+    for (let waitMs = RESEND_MS; this.random.chance(this.lossChance); waitMs *= 2)
+      waitedMs += waitMs
+    return waitedMs
   }
 
   #demand(name: string): SimNode {

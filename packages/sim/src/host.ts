@@ -33,6 +33,8 @@ export class SimHost {
   readonly #random: SimRandom
   readonly #options: SimHostOptions
   readonly #heard: (line: LogLine) => void
+  /** How far its wall clock is ahead of the world's, in milliseconds. */
+  #skewMs: number
   #life = new Life()
   #pid = FIRST_PID
   #bootId: string
@@ -52,6 +54,7 @@ export class SimHost {
     this.#random = random
     this.#heard = heard
     this.#options = options
+    this.#skewMs = options.skewMs ?? 0
     const diskRandom = random.fork()
     this.disk = new SimDisk(fabric.clock, {
       ...options.disk,
@@ -112,6 +115,11 @@ export class SimHost {
     for (const task of life.resume()) this.#fabric.clock.soon(() => life.run(task))
   }
 
+  /** Moves the wall clock of this machine alone, forwards or back. */
+  jumpClock(byMs: number): void {
+    this.#skewMs += byMs
+  }
+
   /** Starts the machine, if it is off, and a new process on it; its doors are returned. */
   restart(): Host {
     if (this.#life.alive) throw new Error(`host "${this.name}" runs already: kill it first`)
@@ -125,7 +133,7 @@ export class SimHost {
 
   #openDoors(): Host {
     const life = this.#life
-    const clock = new ProcessClock(this.#fabric.clock, life, this.#options.skewMs ?? 0)
+    const clock = new ProcessClock(this.#fabric.clock, life, () => this.#skewMs)
     const write = (level: LogLevel, sentence: string, fields: LogFields): void => {
       if (!life.alive) return
       const atMs = clock.monotonicMs()

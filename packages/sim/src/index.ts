@@ -2,7 +2,6 @@
  * A whole cluster in one process under virtual time, from one seed: simulated doors and the world
  * that holds them.
  */
-export { type Evidence, type Finding, judge } from './checker.ts'
 export { SimClock } from './clock.ts'
 export type { DelayRange } from './delay.ts'
 export type { NameFate } from './directory.ts'
@@ -10,33 +9,25 @@ export type { CrashOptions, SimDiskOptions } from './disk.ts'
 export { SimDisk } from './disk.ts'
 export type { DiskFault, DiskOperation, DiskWatcher, MetFault } from './disk-faults.ts'
 export type { FabricOptions, SimFabric } from './fabric.ts'
-export {
-  type CommittedOffset,
-  type Delivery,
-  History,
-  type SentMessage,
-  type Spot,
-  type StoredMessage,
-} from './history.ts'
 export type { SimHost, SimHostOptions } from './host.ts'
 export type { Fate } from './inode.ts'
 export type { LogLevel, LogLine } from './process.ts'
 export { SimRandom } from './random.ts'
 export { judgeReplicas, type ReplicaEvidence } from './replicas/replica-checker.ts'
-export { type ReplicaDelivery, ReplicaHistory } from './replicas/replica-history.ts'
-export { type Loss, mayBeLost, type ReplicaMode } from './replicas/replica-mode.ts'
+export { ReplicaHistory, type ReplicaSend } from './replicas/replica-history.ts'
+export { drawMode, type Loss, mayBeLost, type ReplicaMode } from './replicas/replica-mode.ts'
+export {
+  FAULT_KINDS,
+  planReplicas,
+  type ReplicaFault,
+} from './replicas/replica-plan.ts'
 export {
   type ReplicaOptions,
   type ReplicaReport,
   simulateReplicas,
 } from './replicas/replica-run.ts'
 export { storyOfReplicas } from './replicas/replica-story.ts'
-export {
-  type Incident,
-  type SimulationOptions,
-  type SimulationReport,
-  simulate,
-} from './simulation.ts'
+export type { Finding, Incident, RunReport } from './run.ts'
 export {
   FLIP_ENDINGS,
   FLIPPED,
@@ -52,7 +43,6 @@ export { judgeStorm, repeats as repeatsIn, type StormEvidence } from './storm-ch
 export { type Standstill, type StormDelivery, StormHistory } from './storm-history.ts'
 export type { GroupProgress } from './storm-operator.ts'
 export { storyOfStorm } from './storm-story.ts'
-export { storyOf } from './story.ts'
 export { judgeTimers, type TimerEvidence } from './timer-checker.ts'
 export { type TimedSend, TimerHistory } from './timer-history.ts'
 export { storyOfTimers } from './timer-story.ts'

@@ -23,17 +23,17 @@ import type { Life } from './life.ts'
 export class ProcessClock implements Clock {
   readonly #clock: SimClock
   readonly #life: Life
-  readonly #skewMs: number
+  readonly #skewMs: () => number
 
-  /** `skewMs` is how far the wall clock of this machine is ahead. */
-  constructor(clock: SimClock, life: Life, skewMs: number) {
+  /** `skewMs` tells how far the wall clock of this machine is ahead. */
+  constructor(clock: SimClock, life: Life, skewMs: () => number) {
     this.#clock = clock
     this.#life = life
     this.#skewMs = skewMs
   }
 
   nowMs(): number {
-    return this.#clock.nowMs() + this.#skewMs
+    return this.#clock.nowMs() + this.#skewMs()
   }
 
   utcOffsetMs(): number {

@@ -10,8 +10,8 @@ import {
   type Store,
   writeJsonFile,
 } from '@rockhopper/store'
-import type { Finding } from './checker.ts'
 import { SimRandom } from './random.ts'
+import type { Finding } from './run.ts'
 import { putImage, type StoreImage, takeImage, withFile } from './store-image.ts'
 import { keyOf, MessageMaker } from './store-messages.ts'
 import { currentOf, endOf, type Kept, type StoreModel, visibleIn } from './store-model.ts'

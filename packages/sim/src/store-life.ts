@@ -5,11 +5,10 @@
  */
 import { DiskError, type Host } from '@rockhopper/host'
 import { CorruptionError, openStore, type Store } from '@rockhopper/store'
-import type { Finding } from './checker.ts'
 import type { DiskOperation } from './disk-faults.ts'
 import type { SimHost } from './host.ts'
 import type { SimRandom } from './random.ts'
-import type { Incident } from './simulation.ts'
+import type { RunReport } from './run.ts'
 import { MessageMaker } from './store-messages.ts'
 import {
   chooseSetting,
@@ -29,19 +28,11 @@ export interface StoreLifeOptions extends SettingChoice {
   readonly store?: (store: Store) => Store
 }
 
-export interface StoreReport {
-  readonly seed: number
-  readonly setting: string
-  /** The hash of everything that happened. */
-  readonly trace: string
-  readonly eventCount: number
+export interface StoreReport extends RunReport {
   readonly appendedCount: number
   readonly acknowledgedCount: number
   readonly openedCount: number
   readonly readCount: number
-  readonly incidents: readonly Incident[]
-  /** Every promise that was broken; empty when all is well. */
-  readonly findings: readonly Finding[]
 }
 
 type Death = 'kill' | 'power'
@@ -72,18 +63,13 @@ export async function simulateStore(
   const choose = (random: SimRandom): StoreSetting => chooseSetting(random, options)
   const stage = new StoreStage(seed, choose, options.doors)
   await new StoreLife(stage, options.store ?? ((store) => store)).play()
-  const { counts, findings, incidents, setting, world } = stage
+  const { counts, run, setting } = stage
   return {
-    seed,
-    setting: settingSentence(setting),
-    trace: world.trace(),
-    eventCount: world.eventCount,
+    ...run.report(settingSentence(setting)),
     appendedCount: counts.appended,
     acknowledgedCount: counts.acknowledged,
     openedCount: counts.opened,
     readCount: counts.read,
-    incidents,
-    findings,
   }
 }
 

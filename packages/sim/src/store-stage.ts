@@ -3,13 +3,12 @@
  * must hold, and what was found. Owns what was found and what the story will tell.
  */
 import type { Host } from '@rockhopper/host'
-import type { Finding } from './checker.ts'
 import type { SimHost } from './host.ts'
 import type { SimRandom } from './random.ts'
-import type { Incident } from './simulation.ts'
+import { type Finding, SimRun } from './run.ts'
 import { StoreModel } from './store-model.ts'
 import type { StoreSetting } from './store-setting.ts'
-import { createWorld, type SimWorld } from './world.ts'
+import type { SimWorld } from './world.ts'
 
 /** How long a call may take before it is said to hang, in virtual time. */
 const CALL_LIMIT_MS = 600_000
@@ -23,13 +22,12 @@ export type Ended<T> =
   | { readonly kind: 'died' }
 
 export class StoreStage {
+  readonly run: SimRun
   readonly world: SimWorld
   readonly host: SimHost
   readonly random: SimRandom
   readonly setting: StoreSetting
   readonly model = new StoreModel()
-  readonly findings: Finding[] = []
-  readonly incidents: Incident[] = []
   readonly counts = { appended: 0, acknowledged: 0, opened: 0, read: 0 }
   readonly #doors: (doors: Host) => Host
 
@@ -39,7 +37,8 @@ export class StoreStage {
     choose: (random: SimRandom) => StoreSetting,
     doors: (doors: Host) => Host = (given) => given,
   ) {
-    this.world = createWorld(seed)
+    this.run = new SimRun(seed)
+    this.world = this.run.world
     this.random = this.world.random
     this.setting = choose(this.random)
     this.host = this.world.host('store', { disk: this.setting.disk })
@@ -53,12 +52,16 @@ export class StoreStage {
 
   /** Tells the story what happened. */
   tell(sentence: string): void {
-    this.incidents.push({ atMs: this.world.clock.monotonicMs(), sentence })
+    this.run.tell(sentence)
+  }
+
+  get findings(): readonly Finding[] {
+    return this.run.findings
   }
 
   /** Notes a broken promise. */
   broke(rule: string, sentence: string): void {
-    if (this.findings.length < MAX_FINDINGS) this.findings.push({ rule, sentence })
+    if (this.findings.length < MAX_FINDINGS) this.run.find(rule, sentence)
   }
 
   /** Lets time go on until the outcome is there or the process is dead. */

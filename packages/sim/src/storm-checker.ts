@@ -2,15 +2,12 @@
  * Judges what happened to the groups of a storm by what consumers are promised. Pure: each rule
  * takes the evidence and gives back a sentence for each broken promise.
  */
-import type { Finding } from './checker.ts'
+import type { Finding } from './run.ts'
 import type { StormDelivery, StormHistory, Trouble } from './storm-history.ts'
 import type { GroupProgress, StoredInStorm } from './storm-operator.ts'
 
 export interface StormEvidence {
-  readonly history: Pick<
-    StormHistory,
-    'sent' | 'deliveries' | 'troubles' | 'standstills' | 'holders'
-  >
+  readonly history: Pick<StormHistory, 'sent' | 'deliveries' | 'troubles' | 'standstills'>
   readonly groups: readonly { readonly group: string; readonly isOrderly: boolean }[]
   /** Everything the topics have at the end. */
   readonly stored: readonly StoredInStorm[]
@@ -28,8 +25,6 @@ const UNOWNED_LIMIT_MS = 10_000
 const AFTERMATH_MS = 10_000
 /** Who joined while a broker was away learns of it with the next look at the routes (30 s). */
 export const BROKER_AFTERMATH_MS = 35_000
-
-type Holders = ReadonlyMap<string, ReadonlySet<string>>
 
 type Rule = (evidence: StormEvidence) => string[]
 
@@ -79,9 +74,8 @@ function unhandledMessages({ groups, history, stored }: StormEvidence): string[]
 }
 
 function unexplainedRepeats({ history }: StormEvidence): string[] {
-  const holders = holdersOf(history)
   return repeats(history.deliveries).flatMap(([before, again]) => {
-    const isExplained = before.some((each) => explains(history.troubles, holders, each, again))
+    const isExplained = before.some((each) => explains(history.troubles, each, again))
     if (isExplained) return []
     const first = before.map((each) => shown(each)).join(', and ')
     return [`${shown(again)}, but ${first}`]
@@ -106,37 +100,20 @@ export function repeats(
 }
 
 /**
- * Whether one of those who had the message was killed meanwhile; or somebody was cut off who had the
- * queue: what he said of his progress may come late, and put the group back. Or a broker ended: each
- * of them knows who the members are, and the queue's own how far the group is.
+ * Whether one of those who had the message was killed or cut off meanwhile; or a broker ended: each of
+ * them knows who the members are, and the queue's own how far the group is. That another member was
+ * cut off explains nothing: what it says late does not put its group back.
  */
 function explains(
   troubles: readonly Trouble[],
-  holders: Holders,
   before: StormDelivery,
   again: StormDelivery,
 ): boolean {
-  const others = holders.get(placeOf(before))
   return troubles.some(({ who, fromMs, untilMs }) => {
-    const isCut = untilMs > fromMs && others?.has(who) === true
-    if (!isBroker(who) && !isCut && who !== before.member && who !== again.member) return false
+    if (!isBroker(who) && who !== before.member && who !== again.member) return false
     const aftermathMs = isBroker(who) ? BROKER_AFTERMATH_MS : AFTERMATH_MS
     return fromMs <= again.atMs && untilMs + aftermathMs >= before.atMs
   })
-}
-
-/**
- * Who ever had each queue of each group. Who handled nothing of it before it was cut off may put the
- * group back as well: it says late where it began.
- */
-function holdersOf({ deliveries, holders: seen }: StormEvidence['history']): Holders {
-  const holders = new Map([...seen].map(([place, members]) => [place, new Set(members)]))
-  for (const delivery of deliveries) {
-    const known = holders.get(placeOf(delivery))
-    if (known === undefined) holders.set(placeOf(delivery), new Set([delivery.member]))
-    else known.add(delivery.member)
-  }
-  return holders
 }
 
 function placeOf({ group, queue }: StormDelivery): string {

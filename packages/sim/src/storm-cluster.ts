@@ -4,8 +4,8 @@
 import { type BrokerConfig, brokerConfigTable } from '@rockhopper/broker'
 import type { Host } from '@rockhopper/host'
 import { namesrvConfigTable } from '@rockhopper/namesrv'
-import { brokerProcess, type ClusterOptions, NAME_SERVER, nameServerProcess } from './cluster.ts'
 import type { ServerProcess } from './server-process.ts'
+import { brokerProcess, type ClusterOptions, NAME_SERVER, nameServerProcess } from './servers.ts'
 import { queueName } from './storm-member.ts'
 import type { SimWorld } from './world.ts'
 

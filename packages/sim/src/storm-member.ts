@@ -9,8 +9,8 @@ import {
   type ReceivedMessage,
 } from '@rockhopper/client'
 import { type Host, pause } from '@rockhopper/host'
-import { keyOf } from './history.ts'
 import type { SimHost } from './host.ts'
+import { keyOf } from './message-key.ts'
 import type { SimRandom } from './random.ts'
 import type { StormDelivery, StormHistory } from './storm-history.ts'
 

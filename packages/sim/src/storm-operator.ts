@@ -5,7 +5,7 @@
 import { AdminClient, consumerProgress, readMessages, updateTopic } from '@rockhopper/admin'
 import { type Host, pause } from '@rockhopper/host'
 import { topicConfig } from '@rockhopper/protocol'
-import { keyOf } from './history.ts'
+import { keyOf } from './message-key.ts'
 import type { StormSpot } from './storm-history.ts'
 import { queueName } from './storm-member.ts'
 
@@ -15,6 +15,8 @@ const AUDIT_GROUP = 'storm-audit'
 /** A message as it lies in a queue at the end. */
 export interface StoredInStorm extends StormSpot {
   readonly key: string
+  readonly tag: string
+  readonly body: string
 }
 
 /** How far a group is with a queue. */
@@ -50,8 +52,9 @@ export class StormOperator {
       for (const { queue, messages } of await this.#insist(() =>
         readMessages(this.#client, scope),
       )) {
-        for (const { body, queueOffset } of messages) {
-          stored.push({ queue: queueName(queue), queueOffset, key: keyOf(body) })
+        for (const { body, properties, queueOffset } of messages) {
+          const place = { queue: queueName(queue), queueOffset }
+          stored.push({ ...place, key: keyOf(body), tag: properties.get('TAGS') ?? '', body })
         }
       }
     }

@@ -4,8 +4,8 @@
  */
 import { ClientError, DefaultProducer } from '@rockhopper/client'
 import { type Host, pause } from '@rockhopper/host'
-import { bodyOf } from './history.ts'
 import type { SimHost } from './host.ts'
+import { bodyOf } from './message-key.ts'
 import type { SimRandom } from './random.ts'
 import type { StormHistory } from './storm-history.ts'
 import { queueName } from './storm-member.ts'

@@ -6,10 +6,9 @@
 import type { BrokerConfig } from '@rockhopper/broker'
 import type { ConsumerOptions } from '@rockhopper/client'
 import type { Host } from '@rockhopper/host'
-import type { Finding } from './checker.ts'
 import type { SimRandom } from './random.ts'
+import { type RunReport, SimRun } from './run.ts'
 import type { ServerProcess } from './server-process.ts'
-import type { Incident } from './simulation.ts'
 import { BROKER_AFTERMATH_MS, judgeStorm, longest, repeats } from './storm-checker.ts'
 import { StormCluster } from './storm-cluster.ts'
 import { StormHistory } from './storm-history.ts'
@@ -18,7 +17,7 @@ import { type GroupProgress, type StoredInStorm, StormOperator } from './storm-o
 import { planStorm, type StormEvent } from './storm-plan.ts'
 import { StormProducer } from './storm-producer.ts'
 import { StormWatch } from './storm-watch.ts'
-import { createWorld, type SimWorld } from './world.ts'
+import type { SimWorld } from './world.ts'
 
 /** Topics, with the queues that each of the two brokers has of them: 64 in all. */
 const TOPICS = new Map([
@@ -57,13 +56,7 @@ export interface StormOptions {
   readonly doors?: (doors: Host, hostName: string) => Host
 }
 
-export interface StormReport {
-  readonly seed: number
-  /** What the seed has chosen, as a sentence. */
-  readonly setting: string
-  readonly trace: string
-  readonly eventCount: number
-  readonly durationMs: number
+export interface StormReport extends RunReport {
   readonly acknowledgedCount: number
   readonly deliveredCount: number
   /** Deliveries of messages that their group had been given before. */
@@ -71,8 +64,6 @@ export interface StormReport {
   readonly killCount: number
   /** The longest time that a queue with messages stood still without an excuse, in ms. */
   readonly longestIdleMs: number
-  readonly incidents: readonly Incident[]
-  readonly findings: readonly Finding[]
 }
 
 interface Setting {
@@ -95,6 +86,7 @@ export async function simulateStorm(
 }
 
 class Storm {
+  readonly #run: SimRun
   readonly #world: SimWorld
   readonly #setting: Setting
   readonly #history: StormHistory
@@ -102,8 +94,6 @@ class Storm {
   readonly #operator: StormOperator
   readonly #members: readonly StormMember[]
   readonly #producers: readonly StormProducer[]
-  readonly #incidents: Incident[] = []
-  readonly #findings: Finding[] = []
   readonly #ghostsUntilMs = new Map<string, number>()
   /** Hosts that are cut off, or were a moment ago. */
   readonly #awayUntilMs = new Map<string, number>()
@@ -112,7 +102,8 @@ class Storm {
 
   constructor(seed: number, options: StormOptions) {
     const doors = options.doors ?? ((given: Host): Host => given)
-    const world = createWorld(seed)
+    this.#run = new SimRun(seed)
+    const { world } = this.#run
     this.#world = world
     this.#setting = draw(world.random.fork(), options)
     this.#history = new StormHistory(
@@ -146,32 +137,23 @@ class Storm {
   }
 
   async play(): Promise<void> {
-    try {
+    await this.#run.play(async () => {
       await this.#start()
       await this.#rage()
       await this.#calmDown()
-    } catch (error) {
-      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#findings.push({ rule: 'nothing fails for a reason nobody foresaw', sentence })
-    }
+    })
     this.#isOver = true
   }
 
   report(): StormReport {
     const { deliveries, sent } = this.#history
     return {
-      seed: this.#world.seed,
-      setting: sentenceOf(this.#setting),
-      trace: this.#world.trace(),
-      eventCount: this.#world.eventCount,
-      durationMs: this.#world.clock.monotonicMs(),
+      ...this.#run.report(sentenceOf(this.#setting)),
       acknowledgedCount: sent.filter(({ acknowledged }) => acknowledged !== undefined).length,
       deliveredCount: deliveries.length,
       repeatCount: repeats(deliveries).length,
       killCount: this.#setting.events.filter(({ kind }) => kind === 'kill').length,
       longestIdleMs: longest(this.#history, 'idle'),
-      incidents: this.#incidents,
-      findings: this.#findings,
     }
   }
 
@@ -281,7 +263,7 @@ class Storm {
     const progress = await this.#drain(stored)
     this.#tell('everything is consumed')
     this.#complainOfErrors()
-    this.#findings.push(
+    this.#run.findings.push(
       ...judgeStorm({
         ...{ history: this.#history, stored, progress },
         groups: GROUPS.map((group) => ({ group, isOrderly: group === ORDERLY_GROUP })),
@@ -395,19 +377,16 @@ class Storm {
       if (level !== 'error') continue
       const error = fields['error'] instanceof Error ? ` ${fields['error'].stack}` : ''
       const said = `${host} says at ${(atMs / 1000).toFixed(3)} s: ${sentence}${error}`
-      this.#findings.push({ rule: 'nobody says that a person must act', sentence: said })
+      this.#run.find('nobody says that a person must act', said)
     }
   }
 
   #launch(running: Promise<void>): void {
-    running.catch((error: unknown) => {
-      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#findings.push({ rule: 'a client throws only what it says it throws', sentence })
-    })
+    this.#run.launch(running)
   }
 
   #tell(sentence: string): void {
-    this.#incidents.push({ atMs: this.#world.clock.monotonicMs(), sentence })
+    this.#run.tell(sentence)
   }
 
   /** Members of both kinds are spread over the numbers, and so over those that are there at first. */

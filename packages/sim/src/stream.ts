@@ -13,7 +13,7 @@ import {
 import type { SimFabric } from './fabric.ts'
 import { Flow, type FlowEnds } from './flow.ts'
 import type { Life } from './life.ts'
-import type { SimNode } from './node.ts'
+import type { NodeStream, SimNode } from './node.ts'
 
 /** What is in a chunk that was only lent. */
 const OVERWRITTEN = 0xa5
@@ -25,7 +25,7 @@ export interface Place {
   readonly port: number
 }
 
-export class SimStream implements Stream {
+export class SimStream implements Stream, NodeStream {
   readonly local: Address
   readonly remote: Address
   /** Whether chunks are overwritten as soon as the receiver has seen them. */
@@ -89,6 +89,11 @@ export class SimStream implements Stream {
     if (this.#place.node.on) this.#leave()
     else this.#outbound.lose()
     this.#close(undefined)
+  }
+
+  /** Nobody sends anything more, and its process is told that the connection was reset. */
+  breakOff(): void {
+    this.#close(this.#resetError())
   }
 
   /** What the two flows tell: `sender` is for the outbound, `receiver` for the inbound one. */

@@ -7,7 +7,7 @@
  * back does not make it longer, so that its messages come in their order when the span is over, or over
  * once more; one that comes before the clock has gone forwards so far is early.
  */
-import type { Finding } from './checker.ts'
+import type { Finding } from './run.ts'
 import type { DeliveredCopy, Stretch, TimedSend, TimerHistory } from './timer-history.ts'
 import { lengthOf } from './timer-plan.ts'
 

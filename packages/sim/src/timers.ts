@@ -5,16 +5,15 @@
  * Owns its world; the same seed repeats it event for event.
  */
 import type { Host } from '@rockhopper/host'
-import type { Finding } from './checker.ts'
-import { BROKER, brokerProcess, type FlushDiskType } from './cluster.ts'
 import type { SimRandom } from './random.ts'
+import { type RunReport, SimRun } from './run.ts'
 import type { ServerProcess } from './server-process.ts'
-import type { Incident } from './simulation.ts'
+import { BROKER, brokerProcess, type FlushDiskType } from './servers.ts'
 import { judgeTimers } from './timer-checker.ts'
 import { TimerReader, TimerSender } from './timer-clients.ts'
 import { type DeliveredCopy, TimerHistory } from './timer-history.ts'
 import { type PlannedOutage, planTimers, type TimerPlan } from './timer-plan.ts'
-import { createWorld, type SimWorld } from './world.ts'
+import type { SimWorld } from './world.ts'
 
 const PORT = 10_911
 const LOOK_MS = 20
@@ -39,21 +38,13 @@ export interface TimerLifeOptions {
   readonly doors?: (doors: Host, hostName: string) => Host
 }
 
-export interface TimerReport {
-  readonly seed: number
-  /** What the seed has chosen, as a sentence. */
-  readonly setting: string
-  readonly trace: string
-  readonly eventCount: number
-  readonly durationMs: number
+export interface TimerReport extends RunReport {
   readonly sentCount: number
   readonly storedCount: number
   readonly deliveredCount: number
   readonly recalledCount: number
   readonly outageCount: number
   readonly jumpCount: number
-  readonly incidents: readonly Incident[]
-  readonly findings: readonly Finding[]
 }
 
 interface Setting {
@@ -76,18 +67,18 @@ export async function simulateTimers(
 }
 
 class TimerLife {
+  readonly #run: SimRun
   readonly #world: SimWorld
   readonly #setting: Setting
   readonly #history: TimerHistory
   readonly #broker: ServerProcess
   readonly #sender: TimerSender
   readonly #reader: TimerReader
-  readonly #incidents: Incident[] = []
-  readonly #findings: Finding[] = []
   #delivered: readonly DeliveredCopy[] = []
 
   constructor(seed: number, options: TimerLifeOptions) {
-    const world = createWorld(seed)
+    this.#run = new SimRun(seed)
+    const { world } = this.#run
     this.#world = world
     this.#setting = draw(world.random.fork(), options)
     this.#history = new TimerHistory(
@@ -101,7 +92,7 @@ class TimerLife {
       flushDiskType: this.#setting.flushDiskType,
       ...{ segmentBytes: 1_048_576, queueSegmentUnits: 200 },
       brokerSettings: settingsOf(this.#setting),
-      onFailure: (_, { stack = '' }) => this.#find('a broker does not end by itself', stack),
+      onFailure: (_, { stack = '' }) => this.#run.find('a broker does not end by itself', stack),
     })
     const address = `${host.ip}:${PORT}`
     this.#sender = new TimerSender(world.host('sender').doors, address, this.#history)
@@ -111,7 +102,7 @@ class TimerLife {
   async play(): Promise<void> {
     const { clock } = this.#world
     const { lengthMs } = this.#setting.plan
-    try {
+    await this.#run.play(async () => {
       this.#startBroker()
       await clock.run(() => this.#broker.isUp, START_LIMIT_MS)
       await clock.settle(this.#sender.open(), START_LIMIT_MS)
@@ -122,29 +113,20 @@ class TimerLife {
       this.#reader.end()
       this.#delivered = await clock.settle(this.#reader.readAll(), READ_LIMIT_MS)
       this.#judge()
-    } catch (error) {
-      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#find('nothing fails for a reason nobody foresaw', sentence)
-    }
+    })
   }
 
   report(): TimerReport {
     const { sends } = this.#history
     const { jumps, outages } = this.#setting.plan
     return {
-      seed: this.#world.seed,
-      setting: sentenceOf(this.#setting),
-      trace: this.#world.trace(),
-      eventCount: this.#world.eventCount,
-      durationMs: this.#world.clock.monotonicMs(),
+      ...this.#run.report(sentenceOf(this.#setting)),
       sentCount: sends.length,
       storedCount: sends.filter(({ storedMs }) => storedMs !== undefined).length,
       deliveredCount: this.#delivered.length,
       recalledCount: sends.filter(({ recalledMs }) => recalledMs !== undefined).length,
       outageCount: outages.length,
       jumpCount: jumps.length,
-      incidents: this.#told(),
-      findings: this.#findings,
     }
   }
 
@@ -213,28 +195,17 @@ class TimerLife {
     const { flushDiskType, precisionMs } = this.#setting
     const delivered = this.#delivered
     const isSync = flushDiskType === 'SYNC_FLUSH'
-    this.#findings.push(...judgeTimers({ history: this.#history, delivered, precisionMs, isSync }))
+    this.#run.findings.push(
+      ...judgeTimers({ history: this.#history, delivered, precisionMs, isSync }),
+    )
   }
 
   #launch(running: Promise<void>): void {
-    running.catch((error: unknown) => {
-      this.#find('no request fails while the broker is there', String(error))
-    })
-  }
-
-  #find(rule: string, sentence: string): void {
-    this.#findings.push({ rule, sentence })
-  }
-
-  #told(): Incident[] {
-    const alarms = this.#world.lines
-      .filter(({ level }) => level === 'error')
-      .map(({ atMs, host, sentence }) => ({ atMs, sentence: `${host} says: ${sentence}` }))
-    return [...this.#incidents, ...alarms].sort((one, other) => one.atMs - other.atMs)
+    this.#run.launch(running, 'no request fails while the broker is there')
   }
 
   #tell(sentence: string): void {
-    this.#incidents.push({ atMs: this.#world.clock.monotonicMs(), sentence })
+    this.#run.tell(sentence)
   }
 }
 

@@ -2,8 +2,15 @@
  * Judges what happened to masters and slaves by what their mode promises. Pure: each rule takes the
  * evidence and gives back a sentence for each broken promise.
  */
-import type { Finding } from '../checker.ts'
-import { brokerNameOf, type ReplicaHistory, type ReplicaSpot } from './replica-history.ts'
+import type { Finding } from '../run.ts'
+import {
+  brokerNameOf,
+  type ReplicaContent,
+  type ReplicaDelivery,
+  type ReplicaHistory,
+  type ReplicaSend,
+  type ReplicaSpot,
+} from './replica-history.ts'
 import { isForgetful, type Loss, mayBeLost, type ReplicaMode } from './replica-mode.ts'
 import type { StoredMessage } from './replica-operator.ts'
 
@@ -11,12 +18,16 @@ export interface ReplicaEvidence {
   readonly mode: ReplicaMode
   /** Whether the mode promises to survive all that went wrong. */
   readonly isWithinPromise: boolean
+  /** Whether nothing went wrong at all: then more is promised. */
+  readonly isUndisturbed: boolean
   readonly history: Pick<
     ReplicaHistory,
     'sent' | 'deliveries' | 'commits' | 'losses' | 'disturbances'
   >
   /** Everything that the masters have at the end, in the order of each queue. */
   readonly stored: readonly StoredMessage[]
+  /** Tags that the group subscribed to; all when absent. */
+  readonly wantedTags?: ReadonlySet<string> | undefined
 }
 
 /** Brokers and clients are in step again so long after a disturbance. */
@@ -27,12 +38,15 @@ type Rule = (evidence: ReplicaEvidence) => string[]
 const RULES: Readonly<Record<string, Rule>> = {
   'an acknowledged message is where its result says': lostMessages,
   'queues have no holes and no repeats': holesAndRepeats,
-  'what is stored was sent': foreignMessages,
+  'what is stored was sent, unchanged': foreignMessages,
+  'a producer’s messages are stored in its order': overtakenSends,
   'what was delivered is what is stored': phantoms,
-  'every stored message is handled': unhandledMessages,
+  'every message of the subscription is handled': unhandledMessages,
+  'only messages of the subscription are delivered': unwantedDeliveries,
   'messages are first delivered in the order of their queue': overtakenDeliveries,
   'an offset is committed after its messages were handled': earlyCommits,
   'a committed offset does not move back in quiet times': retreats,
+  'nothing is stored or delivered twice in quiet times': repeats,
 }
 
 /** Every broken promise; of each rule at most `limit`. */
@@ -41,6 +55,17 @@ export function judgeReplicas(evidence: ReplicaEvidence, limit = 4): Finding[] {
     const found = check(evidence)
     const more = found.length > limit ? [`and so ${found.length - limit} times more`] : []
     return [...found.slice(0, limit), ...more].map((sentence) => ({ rule, sentence }))
+  })
+}
+
+/** Failed deliveries of which no handler has made good, but for those that a machine may have lost. */
+export function openFailures(
+  { deliveries, losses }: Pick<ReplicaHistory, 'deliveries' | 'losses'>,
+  mode: ReplicaMode,
+): readonly ReplicaDelivery[] {
+  const handled = handledKeys(deliveries)
+  return deliveries.filter(({ failedMs, key }) => {
+    return failedMs !== undefined && !handled.has(key) && !isForgotten(losses, mode, failedMs)
   })
 }
 
@@ -78,41 +103,78 @@ function holesAndRepeats({ stored }: ReplicaEvidence): string[] {
 }
 
 function foreignMessages({ history, stored }: ReplicaEvidence): string[] {
-  const sent = new Set(history.sent.map(({ key }) => key))
-  return stored
-    .filter(({ key }) => !sent.has(key))
-    .map((message) => `${placeOf(message)} has a message that nobody sent`)
+  const sent = new Map(history.sent.map((message) => [message.key, message]))
+  return stored.flatMap((message) => {
+    const original = sent.get(message.key)
+    if (original === undefined) return [`${placeOf(message)} has a message that nobody sent`]
+    if (isSame(original, message)) return []
+    return [`${message.key} at ${placeOf(message)} is not what was sent`]
+  })
+}
+
+/** A send that began after another one was acknowledged goes behind it, where the queue is the same. */
+function overtakenSends(evidence: ReplicaEvidence): string[] {
+  const lines = new Map<string, ReplicaSend[]>()
+  return evidence.history.sent.flatMap((send) => {
+    const { acknowledged, beganMs, key, producer } = send
+    if (acknowledged === undefined) return []
+    const line = `${producer} ${acknowledged.queue}`
+    const before = lines.get(line) ?? []
+    lines.set(line, [...before, send])
+    const overtaken = before.find(({ acknowledged: earlier }) => {
+      if (earlier === undefined || earlier.atMs >= beganMs) return false
+      const isBehind = earlier.queueOffset < acknowledged.queueOffset
+      return !isBehind && !isLossExcused(evidence, earlier)
+    })
+    if (overtaken === undefined) return []
+    return [`${key} was sent after ${overtaken.key} and is stored before it`]
+  })
 }
 
 /** What no acknowledgement stands for may go with a machine, and its place be given anew. */
 function phantoms(evidence: ReplicaEvidence): string[] {
-  const keys = keysOf(evidence)
+  const stored = new Map(evidence.stored.map((message) => [placeOf(message), message]))
   return evidence.history.deliveries.flatMap((delivery) => {
-    const there = keys.get(placeOf(delivery))
-    if (there === delivery.key || wasPlaceGivenAnew(evidence, delivery.queue)) return []
+    const there = stored.get(placeOf(delivery))
+    if (there !== undefined && isSame(there, delivery)) return []
+    if (hasForgotten(evidence, delivery.queue)) return []
     return [
-      `${delivery.consumer} got ${delivery.key} at ${shown(delivery.atMs)} from ` +
-        `${placeOf(delivery)}, where ${there ?? 'nothing'} is at the end`,
+      `${delivery.consumer} got ${delivery.key || 'a message without a name'} at ` +
+        `${shown(delivery.atMs)} from ${placeOf(delivery)}, where ${there?.key ?? 'nothing'} is ` +
+        'at the end',
     ]
   })
 }
 
+/**
+ * Who was past a place when that was lost may go on from there: if its messages are others meanwhile,
+ * nobody tells him.
+ */
 function unhandledMessages(evidence: ReplicaEvidence): string[] {
-  const { history, stored } = evidence
-  const handled = new Set(
-    history.deliveries.filter(({ handledMs }) => handledMs !== undefined).map(({ key }) => key),
-  )
+  const { history, mode, stored } = evidence
+  const handled = handledKeys(history.deliveries)
+  const failed = new Map(history.deliveries.map(({ failedMs, key }) => [key, failedMs]))
+  const reach = reachOfLost(evidence)
   return stored
-    .filter(({ key, queue }) => !handled.has(key) && !wasPlaceGivenAnew(evidence, queue))
+    .filter((message) => isWanted(evidence, message) && !handled.has(message.key))
+    .filter(({ queue, queueOffset }) => queueOffset >= (reach.get(queue) ?? 0))
+    .filter(({ key }) => !isForgotten(history.losses, mode, failed.get(key)))
     .map((message) => `${message.key} is stored as ${placeOf(message)} and was never handled`)
+}
+
+function unwantedDeliveries(evidence: ReplicaEvidence): string[] {
+  return evidence.history.deliveries
+    .filter((delivery) => !isWanted(evidence, delivery))
+    .map(({ consumer, key, tag }) => `${consumer} got ${key} with the unwanted tag ${tag}`)
 }
 
 function overtakenDeliveries(evidence: ReplicaEvidence): string[] {
   const reached = new Map<string, number>()
   const known = new Set<string>()
+  const reach = reachOfLost(evidence)
   return evidence.history.deliveries.flatMap((delivery) => {
     const { key, queue, queueOffset } = delivery
-    if (known.has(placeOf(delivery)) || wasPlaceGivenAnew(evidence, queue)) return []
+    if (known.has(placeOf(delivery)) || queueOffset < (reach.get(queue) ?? 0)) return []
     known.add(placeOf(delivery))
     const highest = reached.get(queue) ?? -1
     reached.set(queue, Math.max(highest, queueOffset))
@@ -121,22 +183,30 @@ function overtakenDeliveries(evidence: ReplicaEvidence): string[] {
   })
 }
 
+/**
+ * All wanted messages below a committed offset were handled before it was seen, or have failed: then
+ * they were given back, and that they come again is another promise.
+ */
 function earlyCommits(evidence: ReplicaEvidence): string[] {
-  const handledMs = new Map<string, number>()
+  const doneMs = new Map<string, number>()
   for (const delivery of evidence.history.deliveries) {
     const place = placeOf(delivery)
-    const ownMs = delivery.handledMs ?? Infinity
-    handledMs.set(place, Math.min(ownMs, handledMs.get(place) ?? Infinity))
+    const ownMs = delivery.handledMs ?? delivery.failedMs ?? Infinity
+    doneMs.set(place, Math.min(ownMs, doneMs.get(place) ?? Infinity))
   }
+  const reach = reachOfLost(evidence)
+  const wanted = evidence.stored.filter((message) => isWanted(evidence, message))
   return evidence.history.commits.flatMap((commit) => {
     const { atMs, queue, queueOffset } = commit
-    if (wasPlaceGivenAnew(evidence, queue)) return []
-    for (let offset = 0; offset < queueOffset; offset += 1) {
-      const place = placeOf({ queue, queueOffset: offset })
-      if ((handledMs.get(place) ?? Infinity) <= atMs) continue
-      return [`the group was at ${placeOf(commit)} at ${shown(atMs)}, before ${place} was handled`]
-    }
-    return []
+    const firstOffset = reach.get(queue) ?? 0
+    const early = wanted.find((message) => {
+      if (message.queue !== queue || message.queueOffset >= queueOffset) return false
+      return message.queueOffset >= firstOffset && (doneMs.get(placeOf(message)) ?? Infinity) > atMs
+    })
+    if (early === undefined) return []
+    return [
+      `the group was at ${placeOf(commit)} at ${shown(atMs)}, before ${placeOf(early)} was handled`,
+    ]
   })
 }
 
@@ -156,9 +226,46 @@ function retreats({ history }: ReplicaEvidence): string[] {
   })
 }
 
+function repeats({ history, isUndisturbed, stored }: ReplicaEvidence): string[] {
+  if (!isUndisturbed) return []
+  return [
+    ...repeated(stored).map((key) => `${key} is stored twice`),
+    ...repeated(history.deliveries).map((key) => `${key} was delivered twice`),
+  ]
+}
+
+function repeated(list: readonly { readonly key: string }[]): string[] {
+  const known = new Set<string>()
+  return list.map(({ key }) => key).filter((key) => known.size === known.add(key).size)
+}
+
+/**
+ * Up to where in each queue the group had got, as far as anybody saw, with messages that a machine
+ * forgot afterwards: the next offset. Filters pass over messages that nobody sees.
+ */
+function reachOfLost(evidence: ReplicaEvidence): ReadonlyMap<string, number> {
+  const { history, stored, wantedTags } = evidence
+  const keys = keysOf(evidence)
+  const reach = new Map<string, number>()
+  const extend = (queue: string, to: number): void => {
+    if (hasForgotten(evidence, queue)) reach.set(queue, Math.max(to, reach.get(queue) ?? 0))
+  }
+  for (const delivery of history.deliveries) {
+    const isThere = keys.get(placeOf(delivery)) === delivery.key
+    if (!isThere) extend(delivery.queue, delivery.queueOffset + 1)
+  }
+  if (wantedTags !== undefined) for (const { queue } of stored) extend(queue, Infinity)
+  return reach
+}
+
 /** Whether a machine that served the queue lost what was delivered, maybe before it was safe. */
-function wasPlaceGivenAnew({ history, mode }: ReplicaEvidence, queue: string): boolean {
+function hasForgotten({ history, mode }: ReplicaEvidence, queue: string): boolean {
   return lossesOf(history.losses, queue).some((loss) => isForgetful(mode, loss))
+}
+
+/** Whether what was given back then may be gone: any broker may have had it. */
+function isForgotten(losses: readonly Loss[], mode: ReplicaMode, failedMs = Infinity): boolean {
+  return losses.some((loss) => loss.atMs >= failedMs && isForgetful(mode, loss))
 }
 
 /** What the brokers of a queue lost. */
@@ -167,8 +274,22 @@ function lossesOf(losses: readonly Loss[], queue: string): readonly Loss[] {
   return losses.filter(({ brokerName }) => brokerName === name)
 }
 
+function handledKeys(deliveries: readonly ReplicaDelivery[]): ReadonlySet<string> {
+  return new Set(
+    deliveries.filter(({ handledMs }) => handledMs !== undefined).map(({ key }) => key),
+  )
+}
+
 function keysOf({ stored }: ReplicaEvidence): ReadonlyMap<string, string> {
   return new Map(stored.map((message) => [placeOf(message), message.key]))
+}
+
+function isSame(one: ReplicaContent, other: ReplicaContent): boolean {
+  return one.key === other.key && one.tag === other.tag && one.body === other.body
+}
+
+function isWanted({ wantedTags }: ReplicaEvidence, { tag }: ReplicaContent): boolean {
+  return wantedTags === undefined || wantedTags.has(tag)
 }
 
 function placeOf({ queue, queueOffset }: ReplicaSpot): string {

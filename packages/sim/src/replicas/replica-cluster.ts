@@ -4,8 +4,8 @@
 import { type BrokerConfig, brokerConfigTable } from '@rockhopper/broker'
 import type { Host } from '@rockhopper/host'
 import { namesrvConfigTable } from '@rockhopper/namesrv'
-import { brokerProcess, type ClusterOptions, nameServerProcess } from '../cluster.ts'
 import type { ServerProcess } from '../server-process.ts'
+import { brokerProcess, type ClusterOptions, nameServerProcess } from '../servers.ts'
 import type { SimWorld } from '../world.ts'
 import type { ReplicaMode } from './replica-mode.ts'
 

@@ -1,14 +1,14 @@
 /**
- * An application that consumes: a member of the one group of a run. Owns its consumer.
+ * An application that consumes: a member of the one group of a run. Its handlers take their time, and
+ * fail now and then. Owns the consumer that runs at present.
  */
 import { PushConsumer, type ReceivedMessage } from '@rockhopper/client'
 import { type Host, pause } from '@rockhopper/host'
 import type { DelayRange } from '../delay.ts'
-import { keyOf } from '../history.ts'
 import type { SimHost } from '../host.ts'
-import type { SimRandom } from '../random.ts'
-import { queueName, type ReplicaHistory } from './replica-history.ts'
-import { startInsistently } from './replica-producer.ts'
+import { keyOf } from '../message-key.ts'
+import { doorsOf, type ReplicaClientParts, startInsistently } from './replica-client.ts'
+import { queueName } from './replica-history.ts'
 
 /** The group of all consumers. */
 export const GROUP = 'replica-readers'
@@ -16,45 +16,69 @@ export const GROUP = 'replica-readers'
 const SLOW_CHANCE = 0.05
 const SLOW_MS: DelayRange = [1, 200]
 
-export interface ReplicaConsumerParts {
-  readonly host: SimHost
-  readonly namesrvAddr: string
-  readonly topic: string
-  readonly random: SimRandom
-  readonly history: ReplicaHistory
-  /** Stands between its process and the doors. */
-  readonly doors: (doors: Host, hostName: string) => Host
+export interface ReplicaConsumerParts extends ReplicaClientParts {
+  /** Tags joined by `||`, or `*`. */
+  readonly expression: string
+  /** How often (0 to 1) a handler fails. */
+  readonly failureChance: number
 }
 
 export class ReplicaConsumer {
   readonly host: SimHost
   readonly #parts: ReplicaConsumerParts
+  #consumer: PushConsumer | undefined
 
   constructor(parts: ReplicaConsumerParts) {
     this.host = parts.host
     this.#parts = parts
   }
 
-  /** Joins the group. Rejects on a bug. */
+  /** Joins the group from the process that is there, or from a new one. Rejects on a bug. */
   async join(): Promise<void> {
-    const { host, namesrvAddr, topic } = this.#parts
-    const doors = this.#parts.doors(host.doors, host.name)
+    const { expression, namesrvAddr, topic } = this.#parts
+    const doors = doorsOf(this.#parts)
     const consumer = new PushConsumer({
       ...{ group: GROUP, namesrvAddr, host: doors, consumeFromWhere: 'first' },
     })
-    consumer.subscribe(topic, '*', (message) => this.#handle(doors, message))
-    await startInsistently(consumer, doors)
+    consumer.subscribe(topic, expression, (message) => this.#handle(doors, message))
+    this.#consumer = consumer
+    await startInsistently(consumer, doors, () => this.#consumer === consumer)
+  }
+
+  /** Leaves the group in order. */
+  async leave(): Promise<void> {
+    const consumer = this.#consumer
+    this.#consumer = undefined
+    await consumer?.close()
+  }
+
+  /** Ends the process (kill -9). */
+  kill(): void {
+    this.#consumer = undefined
+    this.host.kill()
+  }
+
+  /** Its machine loses power: nobody hears that it is gone. */
+  crash(): void {
+    this.#consumer = undefined
+    this.host.crash()
   }
 
   async #handle({ clock }: Host, message: ReceivedMessage): Promise<void> {
-    const { history, host, random } = this.#parts
-    const delivery = history.deliver({
-      consumer: host.name,
-      key: keyOf(message.body.toString()),
-      queue: queueName(message.queue),
-      queueOffset: message.queueOffset,
-    })
+    const { failureChance, history, host, random } = this.#parts
+    const body = message.body.toString()
+    const delivery = history.deliver(
+      {
+        ...{ consumer: host.name, key: keyOf(body), tag: message.tag ?? '', body },
+        ...{ queue: queueName(message.queue), queueOffset: message.queueOffset },
+      },
+      message.reconsumeTimes > 0,
+    )
     if (random.chance(SLOW_CHANCE)) await pause(clock, random.between(...SLOW_MS))
+    if (random.chance(failureChance)) {
+      history.failed(delivery)
+      throw new Error('the application failed, as applications do')
+    }
     history.handled(delivery)
   }
 }

@@ -2,21 +2,25 @@
  * How each kind of fault is brought over masters and slaves, and mended. A table: what it is called,
  * what is done when it begins, and what when it is over. Owns nothing; it acts on the cluster.
  */
+import type { DelayRange } from '../delay.ts'
 import type { DiskFault } from '../disk-faults.ts'
+import type { SimHost } from '../host.ts'
 import type { ServerProcess } from '../server-process.ts'
 import type { SimWorld } from '../world.ts'
 import type { ReplicaBroker, ReplicaCluster } from './replica-cluster.ts'
+import type { ReplicaConsumer } from './replica-consumer.ts'
 import type { ReplicaHistory } from './replica-history.ts'
 import type { LossKind } from './replica-mode.ts'
 import type { ReplicaFault, ReplicaFaultKind } from './replica-plan.ts'
+import type { ReplicaProducer } from './replica-producer.ts'
 
 /** Everything that faults can hit. */
 export interface ReplicaStage {
   readonly world: SimWorld
   readonly cluster: ReplicaCluster
   readonly history: ReplicaHistory
-  /** The machines of applications. */
-  readonly clients: readonly string[]
+  readonly producers: readonly ReplicaProducer[]
+  readonly consumers: readonly ReplicaConsumer[]
   /** Lets something run; what it rejects with is a bug. */
   readonly launch: (running: Promise<void>) => void
 }
@@ -97,6 +101,42 @@ const wires = (
   },
 })
 
+/** What befalls the whole network, and how it is as before. */
+const network = (
+  began: (fault: ReplicaFault) => string,
+  begin: (stage: ReplicaStage, fault: ReplicaFault) => void,
+): Performance => ({
+  began,
+  begin,
+  ended: () => 'the network is quick again',
+  end({ world }) {
+    world.network.latency = [0.1, 1]
+    world.network.lossChance = 0
+  },
+})
+
+const PAUSED: Performance = {
+  began: ({ host }) => `${host} stands still`,
+  begin: ({ world }, { host }) => world.host(host).pause(),
+  ended: ({ host }) => `${host} goes on`,
+  end: ({ world }, { host }) => world.host(host).resume(),
+}
+
+const CLIENT_CUT = wires(
+  ({ host }) => `${host} is cut off from all servers`,
+  ({ cluster, world }, { host }) => world.network.partition([host], cluster.hostNames),
+)
+
+const consumerDown = (
+  what: string,
+  begin: (consumer: ReplicaConsumer, stage: ReplicaStage) => void,
+): Performance => ({
+  began: ({ host }) => `${host} ${what}`,
+  begin: (stage, fault) => begin(clientOf(stage.consumers, fault), stage),
+  ended: ({ host }) => `${host} joins again`,
+  end: (stage, fault) => stage.launch(clientOf(stage.consumers, fault).join()),
+})
+
 const PERFORMANCES: Readonly<Record<ReplicaFaultKind, Performance>> = {
   kill: down('is killed', ({ process }) => process.kill()),
   'kill-in-call': {
@@ -146,12 +186,7 @@ const PERFORMANCES: Readonly<Record<ReplicaFaultKind, Performance>> = {
     },
   },
   stop: down('is stopped in order', ({ process }, { launch }) => launch(process.stop())),
-  pause: {
-    began: ({ host }) => `${host} stands still`,
-    begin: (stage, fault) => brokerOf(stage, fault).process.host.pause(),
-    ended: ({ host }) => `${host} goes on`,
-    end: (stage, fault) => brokerOf(stage, fault).process.host.resume(),
-  },
+  pause: PAUSED,
   'disk-slow': disk(
     (fault) => `each sync of the disk of ${fault.host} takes up to ${slowSyncMs(fault)} ms`,
     ({ host }, fault) => {
@@ -189,15 +224,46 @@ const PERFORMANCES: Readonly<Record<ReplicaFaultKind, Performance>> = {
     ({ host }) => `${host} is cut off from all`,
     (stage, { host }) => stage.world.network.partition([host], othersOf(stage, host)),
   ),
-  'slow-wires': {
-    began: (fault) => `the network takes up to ${slowNetworkMs(fault)} ms`,
-    begin({ world }, fault) {
+  split: {
+    began: (fault, stage) => `all machines but ${sideOf(stage, fault).join(', ')} are cut off`,
+    begin(stage, fault) {
+      const side = sideOf(stage, fault)
+      stage.world.network.partition(side, withoutSide(stage, side))
+    },
+    ended: () => 'all machines reach each other again',
+    end(stage, fault) {
+      const side = sideOf(stage, fault)
+      for (const other of withoutSide(stage, side)) {
+        for (const one of side) stage.world.network.mend(one, other)
+      }
+    },
+  },
+  reset: {
+    began: (fault, stage) => `connections of ${fault.host} with ${otherOf(stage, fault)} break`,
+    begin: (stage, fault) => stage.world.network.reset(fault.host, otherOf(stage, fault)),
+    ended: ({ host }) => `all connections of ${host} break`,
+    end(stage, { host }) {
+      for (const other of othersOf(stage, host)) stage.world.network.reset(host, other)
+    },
+  },
+  'slow-wires': network(
+    (fault) => `the network takes up to ${slowNetworkMs(fault)} ms`,
+    ({ world }, fault) => {
       world.network.latency = [0.1, slowNetworkMs(fault)]
     },
-    ended: () => 'the network is quick again',
-    end({ world }) {
-      world.network.latency = [0.1, 1]
+  ),
+  'lossy-wires': network(
+    (fault) => `the network loses ${100 * lossOf(fault)} % of what is sent`,
+    ({ world }, fault) => {
+      world.network.lossChance = lossOf(fault)
     },
+  ),
+  'uneven-wires': {
+    began: (fault) => `some ways to and from ${fault.host} take ${slowNetworkMs(fault)} ms`,
+    begin: (stage, fault) =>
+      setWays(stage, fault, [slowNetworkMs(fault), 1 + slowNetworkMs(fault)]),
+    ended: ({ host }) => `all ways to and from ${host} are alike again`,
+    end: (stage, fault) => setWays(stage, fault, undefined),
   },
   'clock-jump': {
     began: (fault) => `all wall clocks jump by ${jumpMs(fault)} ms`,
@@ -205,20 +271,53 @@ const PERFORMANCES: Readonly<Record<ReplicaFaultKind, Performance>> = {
     ended: () => 'all wall clocks jump back',
     end: ({ world }, fault) => world.clock.jumpWall(-jumpMs(fault)),
   },
+  'lone-clock-jump': {
+    began: (fault) => `the wall clock of ${fault.host} jumps by ${jumpMs(fault)} ms`,
+    begin: ({ world }, fault) => world.host(fault.host).jumpClock(jumpMs(fault)),
+    ended: ({ host }) => `the wall clock of ${host} jumps back`,
+    end: ({ world }, fault) => world.host(fault.host).jumpClock(-jumpMs(fault)),
+  },
   'name-server-kill': server('is killed', (process) => process.kill()),
   'name-server-power-loss': server('loses power', (process) => process.crash()),
+  'name-server-pause': PAUSED,
+  'producer-kill': {
+    began: ({ host }) => `${host} is killed`,
+    begin: ({ producers }, fault) => clientOf(producers, fault).host.kill(),
+    ended: ({ host }) => `${host} is started again`,
+    end: ({ launch, producers }, fault) => launch(clientOf(producers, fault).run()),
+  },
+  'producer-pause': PAUSED,
+  'producer-cut': CLIENT_CUT,
+  'consumer-kill': consumerDown('is killed', (consumer) => consumer.kill()),
+  'consumer-leave': consumerDown('leaves the group', (consumer, { launch }) =>
+    launch(consumer.leave()),
+  ),
+  'consumer-pause': PAUSED,
+  'consumer-cut': CLIENT_CUT,
+  'consumer-power-loss': consumerDown('loses power', (consumer) => consumer.crash()),
 }
 
 /** Brings a fault about; gives back what the story says of it. */
 export function beginFault(stage: ReplicaStage, fault: ReplicaFault): string {
   const performance = PERFORMANCES[fault.kind]
   const sentence = performance.began(fault, stage)
-  for (const { brokerName, process } of stage.cluster.brokers) {
-    const isHit = fault.host === '' || fault.host === process.host.name
-    if (isHit) stage.history.disturb(brokerName, fault.untilMs - fault.fromMs)
-  }
+  if (!CALM.has(fault.kind)) disturb(stage, fault)
   performance.begin(stage, fault)
   return sentence
+}
+
+/** What delays brokers without keeping anything from them, so that commits go on as they were. */
+const CALM: ReadonlySet<ReplicaFaultKind> = new Set([
+  ...(['disk-slow', 'disk-short', 'clock-jump', 'lone-clock-jump'] as const),
+  ...(['name-server-kill', 'name-server-power-loss', 'name-server-pause'] as const),
+  ...(['producer-kill', 'producer-pause', 'producer-cut'] as const),
+])
+
+/** What befalls consumers, or the network, disturbs all brokers. */
+function disturb({ cluster, history }: ReplicaStage, fault: ReplicaFault): void {
+  const hit = cluster.brokers.filter(({ process }) => process.host.name === fault.host)
+  const names = (hit.length === 0 ? cluster.brokers : hit).map(({ brokerName }) => brokerName)
+  for (const name of new Set(names)) history.disturb(name, fault.untilMs - fault.fromMs)
 }
 
 /** Mends it. */
@@ -306,6 +405,10 @@ function slowNetworkMs({ chance }: ReplicaFault): number {
   return [20, 100, 400][chance % 3] ?? 20
 }
 
+function lossOf({ chance }: ReplicaFault): number {
+  return [0.05, 0.2, 0.5][chance % 3] ?? 0.05
+}
+
 /** The other end of a wire that is cut: most often that between a master and its slaves. */
 function otherOf(stage: ReplicaStage, fault: ReplicaFault): string {
   const family = familyOf(stage, fault)
@@ -321,8 +424,40 @@ function waysOf(stage: ReplicaStage, fault: ReplicaFault): [string, string] {
   return ((fault.chance >>> 12) & 1) === 1 ? [fault.host, other] : [other, fault.host]
 }
 
-function othersOf({ clients, cluster }: ReplicaStage, host: string): string[] {
-  return [...cluster.hostNames, ...clients].filter((name) => name !== host)
+function othersOf(stage: ReplicaStage, host: string): string[] {
+  return machinesOf(stage).filter((name) => name !== host)
+}
+
+function machinesOf({ cluster, consumers, producers }: ReplicaStage): readonly string[] {
+  const clients: readonly { readonly host: SimHost }[] = [...producers, ...consumers]
+  return [...cluster.hostNames, ...clients.map(({ host }) => host.name)]
+}
+
+/** About half of the machines. */
+function sideOf(stage: ReplicaStage, { chance, host }: ReplicaFault): readonly string[] {
+  return machinesOf(stage).filter((name, index) => name === host || ((chance >>> index) & 1) === 1)
+}
+
+function withoutSide(stage: ReplicaStage, side: readonly string[]): readonly string[] {
+  return machinesOf(stage).filter((name) => !side.includes(name))
+}
+
+/** About half of the ways to and from a machine. */
+function setWays(stage: ReplicaStage, fault: ReplicaFault, latency: DelayRange | undefined): void {
+  const { network } = stage.world
+  for (const [index, other] of othersOf(stage, fault.host).entries()) {
+    if (((fault.chance >>> (2 * index)) & 1) === 1) network.setWay(fault.host, other, latency)
+    if (((fault.chance >>> (2 * index + 1)) & 1) === 1) network.setWay(other, fault.host, latency)
+  }
+}
+
+function clientOf<T extends { readonly host: SimHost }>(
+  clients: readonly T[],
+  { host }: ReplicaFault,
+): T {
+  const found = clients.find((client) => client.host.name === host)
+  if (found === undefined) throw new RangeError(`there is no application on "${host}"`)
+  return found
 }
 
 /** A master and its slaves. */

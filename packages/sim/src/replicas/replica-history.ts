@@ -11,21 +11,29 @@ export interface ReplicaSpot {
   readonly queueOffset: number
 }
 
-export interface ReplicaSend {
-  /** Its name in the whole run: producer and number. */
+/** What a message carries. */
+export interface ReplicaContent {
+  /** Its name in the whole run: producer and number; empty when its body has none. */
   readonly key: string
+  readonly tag: string
+  readonly body: string
+}
+
+export interface ReplicaSend extends ReplicaContent {
+  readonly producer: string
   readonly beganMs: number
   /** Set when it was answered SEND_OK. */
   acknowledged: (ReplicaSpot & { readonly atMs: number }) | undefined
 }
 
-/** One call of a consumer's handler. */
-export interface ReplicaDelivery extends ReplicaSpot {
-  readonly key: string
+/** One call of a consumer's handler; the spot is that of the message when it came first. */
+export interface ReplicaDelivery extends ReplicaSpot, ReplicaContent {
   readonly consumer: string
   readonly atMs: number
-  /** Set when the handler has ended. */
+  /** Set when the handler has ended well. */
   handledMs: number | undefined
+  /** Set when it failed: then the message is given back, and comes again. */
+  failedMs: number | undefined
 }
 
 /** How far the group was with a queue when an operator asked. */
@@ -48,6 +56,8 @@ export class ReplicaHistory {
   readonly disturbances: Disturbance[] = []
   readonly #nowMs: () => number
   readonly #note: (what: string) => void
+  /** Where each message that was delivered came from first. */
+  readonly #firstSpots = new Map<string, ReplicaSpot>()
 
   /** `note` is told each entry as a line: two histories are equal when their lines are. */
   constructor(nowMs: () => number, note: (what: string) => void = () => {}) {
@@ -55,10 +65,10 @@ export class ReplicaHistory {
     this.#note = note
   }
 
-  send(key: string): ReplicaSend {
-    const sent = { key, beganMs: this.#nowMs(), acknowledged: undefined }
+  send(message: Pick<ReplicaSend, 'producer' | keyof ReplicaContent>): ReplicaSend {
+    const sent = { ...message, beganMs: this.#nowMs(), acknowledged: undefined }
     this.sent.push(sent)
-    this.#note(`send ${key}`)
+    this.#note(`send ${sent.key} ${sent.tag} ${sent.body.length}`)
     return sent
   }
 
@@ -67,18 +77,32 @@ export class ReplicaHistory {
     this.#note(`acknowledge ${sent.key} ${queue} ${queueOffset}`)
   }
 
+  /** A handler begins with a message, which may be one that was given back. */
   deliver(
-    delivery: Pick<ReplicaDelivery, 'key' | 'consumer' | keyof ReplicaSpot>,
+    delivery: Pick<ReplicaDelivery, 'consumer' | keyof ReplicaContent | keyof ReplicaSpot>,
+    wasGivenBack = false,
   ): ReplicaDelivery {
-    const begun = { ...delivery, atMs: this.#nowMs(), handledMs: undefined }
+    const { body, consumer, key, queue, queueOffset, tag } = delivery
+    const own = { queue, queueOffset }
+    const spot = wasGivenBack ? (this.#firstSpots.get(key) ?? own) : own
+    this.#firstSpots.set(key, spot)
+    const open = { handledMs: undefined, failedMs: undefined }
+    const begun = { ...delivery, ...spot, ...open, atMs: this.#nowMs() }
     this.deliveries.push(begun)
-    this.#note(`deliver ${begun.consumer} ${begun.key} ${begun.queue} ${begun.queueOffset}`)
+    this.#note(`deliver ${consumer} ${key} ${tag} ${body.length} ${queue} ${queueOffset}`)
     return begun
   }
 
+  /** A handler has ended well. */
   handled(delivery: ReplicaDelivery): void {
     delivery.handledMs = this.#nowMs()
     this.#note(`handled ${delivery.consumer} ${delivery.key}`)
+  }
+
+  /** A handler has failed. */
+  failed(delivery: ReplicaDelivery): void {
+    delivery.failedMs = this.#nowMs()
+    this.#note(`failed ${delivery.consumer} ${delivery.key}`)
   }
 
   seeCommitted({ queue, queueOffset }: ReplicaSpot): void {

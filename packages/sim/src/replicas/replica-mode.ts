@@ -2,8 +2,9 @@
  * How the brokers of a run replicate, and what an acknowledgement is worth in each way of doing so:
  * the table "what survives what" of `conf/README.md`, as code. Pure.
  */
-import type { FlushDiskType } from '../cluster.ts'
+
 import type { SimRandom } from '../random.ts'
+import type { FlushDiskType } from '../servers.ts'
 
 export type MasterRole = 'ASYNC_MASTER' | 'SYNC_MASTER'
 

@@ -8,12 +8,10 @@ import type { Host } from '@rockhopper/host'
 import { StormOperator } from '../storm-operator.ts'
 import type { ReplicaBroker, ReplicaCluster } from './replica-cluster.ts'
 import { GROUP } from './replica-consumer.ts'
-import type { ReplicaSpot } from './replica-history.ts'
+import type { ReplicaContent, ReplicaSpot } from './replica-history.ts'
 
 /** A message as it lies in a queue of a master at the end. */
-export interface StoredMessage extends ReplicaSpot {
-  readonly key: string
-}
+export interface StoredMessage extends ReplicaSpot, ReplicaContent {}
 
 /** How far the group is with a queue. */
 export interface QueueProgress {

@@ -13,29 +13,25 @@ import {
   type ReplicaMode,
 } from './replica-mode.ts'
 
-export type ReplicaFaultKind =
-  | 'kill'
-  | 'kill-in-call'
-  | 'power-loss'
-  | 'disk-loss'
-  | 'parted-power-loss'
-  | 'parted-disk-loss'
-  | 'lone-power-loss'
-  | 'stop'
-  | 'pause'
-  | 'disk-slow'
-  | 'disk-short'
-  | 'disk-full'
-  | 'disk-error'
-  | 'cut'
-  | 'cut-one-way'
-  | 'flapping'
-  | 'isolated'
-  | 'slow-wires'
-  | 'clock-jump'
-  | 'name-server-kill'
-  | 'name-server-power-loss'
-  | 'blackout'
+/** Every kind of fault. */
+export const FAULT_KINDS = [
+  // Brokers end, or stand still.
+  ...(['kill', 'kill-in-call', 'stop', 'pause'] as const),
+  // Machines forget what their devices do not have yet, or everything.
+  ...(['power-loss', 'parted-power-loss', 'lone-power-loss', 'blackout'] as const),
+  ...(['disk-loss', 'parted-disk-loss'] as const),
+  ...(['disk-slow', 'disk-short', 'disk-full', 'disk-error'] as const),
+  // Wires: cut in all ways; connections broken off; what is sent is late, lost, overtaken.
+  ...(['cut', 'cut-one-way', 'flapping', 'isolated', 'split', 'reset'] as const),
+  ...(['slow-wires', 'lossy-wires', 'uneven-wires'] as const),
+  ...(['clock-jump', 'lone-clock-jump'] as const),
+  ...(['name-server-kill', 'name-server-power-loss', 'name-server-pause'] as const),
+  ...(['producer-kill', 'producer-pause', 'producer-cut'] as const),
+  ...(['consumer-kill', 'consumer-leave', 'consumer-pause', 'consumer-cut'] as const),
+  'consumer-power-loss',
+] as const
+
+export type ReplicaFaultKind = (typeof FAULT_KINDS)[number]
 
 /** Something that goes wrong at a time and is mended at another. */
 export interface ReplicaFault {
@@ -63,6 +59,8 @@ export interface ReplicaTargets {
   readonly nameServers: readonly string[]
   /** By broker name; the master is first. */
   readonly brokers: ReadonlyMap<string, readonly string[]>
+  readonly producers: readonly string[]
+  readonly consumers: readonly string[]
 }
 
 interface PlanOptions {
@@ -96,9 +94,23 @@ const SERIAL_GAP_MS: DelayRange = [1_500, 2_500]
 const ENDS: readonly ReplicaFaultKind[] = ['kill', 'kill', 'kill-in-call', 'stop', 'pause']
 const DISKS: readonly ReplicaFaultKind[] = ['disk-slow', 'disk-short', 'disk-full', 'disk-error']
 const WIRES: readonly ReplicaFaultKind[] = [
-  ...(['cut', 'cut', 'cut-one-way', 'cut-one-way'] as const),
-  ...(['flapping', 'isolated', 'slow-wires'] as const),
+  ...(['cut', 'cut', 'cut-one-way', 'cut-one-way', 'flapping', 'isolated', 'split'] as const),
+  ...(['reset', 'reset', 'slow-wires', 'lossy-wires', 'uneven-wires'] as const),
 ]
+const NAME_SERVERS: readonly ReplicaFaultKind[] = [
+  'name-server-kill',
+  'name-server-power-loss',
+  'name-server-pause',
+]
+const PRODUCERS: readonly ReplicaFaultKind[] = ['producer-kill', 'producer-pause', 'producer-cut']
+const CONSUMERS: readonly ReplicaFaultKind[] = [
+  ...(['consumer-kill', 'consumer-leave', 'consumer-pause', 'consumer-cut'] as const),
+]
+/**
+ * How often consumers may lose power: brokers hold the queues of such a one for two minutes, which take
+ * longer to play than all the rest.
+ */
+const SILENCE_CHANCE = 0.02
 
 /** Of a master that lacks something afterwards. */
 const FRAGILE_LOSSES: Readonly<Record<LossKind, readonly ReplicaFaultKind[]>> = {
@@ -114,20 +126,26 @@ export function planReplicas(random: SimRandom, options: PlanOptions): ReplicaPl
   const isWithinPromise = random.chance(WITHIN_CHANCE)
   const lanes = new Lanes(random, options, isWithinPromise)
   const { loadMs } = options
-  const faults = (lanes.isSerial ? [lanes.everything, lanes.clocks] : lanes.apart).flatMap(
-    (lane) => (lanes.isSerial || random.chance(LANE_CHANCE) ? planLane(random, lane, loadMs) : []),
-  )
+  const main = lanes.isSerial ? planLane(random, lanes.everything, loadMs) : []
+  const beside = lanes.isSerial ? [lanes.clocks, lanes.clients] : lanes.apart
+  const faults = [
+    ...main,
+    ...beside.flatMap((lane) => (random.chance(LANE_CHANCE) ? planLane(random, lane, loadMs) : [])),
+  ]
   return { faults: faults.sort((one, other) => one.fromMs - other.fromMs), isWithinPromise }
 }
 
 class Lanes {
   readonly isSerial: boolean
+  /** Whether consumers may vanish without a word. */
+  readonly #isSilent: boolean
   readonly #targets: ReplicaTargets
   /** What happens to the machines of each broker name, of which they lose something or not. */
   readonly #families: readonly Family[]
 
   constructor(random: SimRandom, { mode, targets }: PlanOptions, isWithinPromise: boolean) {
     this.#targets = targets
+    this.#isSilent = random.chance(SILENCE_CHANCE)
     const losses = [...targets.brokers.keys()].map((brokerName) => {
       return isWithinPromise ? survivable(random, mode, brokerName) : harder(mode, brokerName)
     })
@@ -136,7 +154,7 @@ class Lanes {
     }
     this.isSerial = isWithinPromise && losses.flat().some(isFragile)
     this.#families = [...targets.brokers.values()].map((hosts, index) => ({
-      ends: hosts.flatMap((host) => ENDS.map((kind) => ({ kind, host }))),
+      ends: choices(ENDS, hosts),
       losses: [
         ...(losses[index] ?? []).flatMap((loss) => lossChoices(mode, hosts, loss)),
         ...this.#blackout(hosts, losses[index] ?? []),
@@ -148,7 +166,17 @@ class Lanes {
   }
 
   get clocks(): Lane {
-    return lane([[{ kind: 'clock-jump', host: '' }]], [100, 3_000], [500, 8_000])
+    const machines = [...this.#brokers, ...this.#targets.producers, ...this.#targets.consumers]
+    const all: Choice = { kind: 'clock-jump', host: '' }
+    return lane([[all], choices(['lone-clock-jump'], machines)], [100, 3_000], [500, 8_000])
+  }
+
+  /** Applications come and go. */
+  get clients(): Lane {
+    const { consumers, producers } = this.#targets
+    const kinds = this.#isSilent ? (['consumer-power-loss'] as const) : CONSUMERS
+    const sorts = [choices(PRODUCERS, producers), choices(kinds, consumers)]
+    return lane(sorts, [100, 3_000], [500, 5_000])
   }
 
   /** Nothing overlaps. */
@@ -159,10 +187,7 @@ class Lanes {
   }
 
   get apart(): readonly Lane[] {
-    const servers = this.#targets.nameServers.flatMap((host): Choice[] => [
-      { kind: 'name-server-kill', host },
-      { kind: 'name-server-power-loss', host },
-    ])
+    const servers = choices(NAME_SERVERS, this.#targets.nameServers)
     return [
       ...this.#families.map(({ ends, losses }) => {
         return lane([ends, losses], MACHINE_MS, MACHINE_GAP_MS)
@@ -171,6 +196,7 @@ class Lanes {
       lane([this.#wires], [100, 4_000], [300, 3_000]),
       lane([servers], [200, 4_000], [500, 5_000]),
       this.clocks,
+      this.clients,
     ]
   }
 
@@ -181,11 +207,11 @@ class Lanes {
   }
 
   get #disks(): readonly Choice[] {
-    return this.#brokers.flatMap((host) => DISKS.map((kind) => ({ kind, host })))
+    return choices(DISKS, this.#brokers)
   }
 
   get #wires(): readonly Choice[] {
-    return this.#brokers.flatMap((host) => WIRES.map((kind) => ({ kind, host })))
+    return choices(WIRES, this.#brokers)
   }
 
   get #brokers(): readonly string[] {
@@ -244,6 +270,11 @@ function planLane(random: SimRandom, { gapMs, lengthMs, sorts }: Lane, loadMs: n
 
 function lane(sorts: Lane['sorts'], lengthMs: DelayRange, gapMs: DelayRange): Lane {
   return { sorts: sorts.filter((choices) => choices.length > 0), lengthMs, gapMs }
+}
+
+/** Each kind, on each machine. */
+function choices(kinds: readonly ReplicaFaultKind[], hosts: readonly string[]): readonly Choice[] {
+  return hosts.flatMap((host) => kinds.map((kind) => ({ kind, host })))
 }
 
 /** Something that is to come as often as other losses together. */

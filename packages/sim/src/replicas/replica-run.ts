@@ -1,15 +1,15 @@
 /**
- * Two masters and their slaves, from one seed: producers send and a group consumes while machines,
- * disks and wires fail; then all is mended, everything has to come right by itself, and what happened
- * is judged. Owns its world; the same seed with the same options repeats it event for event.
+ * A whole cluster, from one seed: name servers, two masters and their slaves; producers send and a group
+ * consumes while processes, machines, disks, wires and clocks fail; then all is mended, everything has
+ * to come right by itself, and what happened is judged. Owns its world; the same seed with the same
+ * options repeats it event for event.
  */
 import type { BrokerConfig } from '@rockhopper/broker'
 import type { Host } from '@rockhopper/host'
-import type { Finding } from '../checker.ts'
 import type { SimRandom } from '../random.ts'
-import type { Incident } from '../simulation.ts'
-import { createWorld, type SimWorld } from '../world.ts'
-import { judgeReplicas } from './replica-checker.ts'
+import { type RunReport, SimRun } from '../run.ts'
+import type { SimWorld } from '../world.ts'
+import { judgeReplicas, openFailures } from './replica-checker.ts'
 import { BROKER_NAMES, ReplicaCluster } from './replica-cluster.ts'
 import { ReplicaConsumer } from './replica-consumer.ts'
 import { beginFault, endFault, type ReplicaStage } from './replica-faults.ts'
@@ -17,8 +17,8 @@ import { brokerNameOf, ReplicaHistory } from './replica-history.ts'
 import { differenceOf } from './replica-logs.ts'
 import { drawMode, type ReplicaMode, sentenceOfMode } from './replica-mode.ts'
 import { type QueueProgress, ReplicaOperator, type StoredMessage } from './replica-operator.ts'
-import { planReplicas, type ReplicaPlan } from './replica-plan.ts'
-import { ReplicaProducer } from './replica-producer.ts'
+import { planReplicas, type ReplicaFaultKind, type ReplicaPlan } from './replica-plan.ts'
+import { ReplicaProducer, TAGS } from './replica-producer.ts'
 
 const TOPIC = 'replicated'
 const KIB = 1024
@@ -33,12 +33,17 @@ const START_LIMIT_MS = 30_000
 const CALM_MS = 1_000
 /** Slaves have what was acknowledged by then. */
 const COPIED_MS = 50
-const LOOK_MS = 1_000
 /** How long after the last fault everything must be right again. */
 const RECOVERY_LIMIT_MS = 120_000
+/** A member that vanished without a word holds its queues for two minutes. */
+const DRAIN_LIMIT_MS = 300_000
 /** Longer than a send may take. */
 const SETTLE_MS = 4_000
 const READ_LIMIT_MS = 60_000
+/** In how many runs (0 to 1) handlers fail at all, and how often they do so there. */
+const FAILING_CHANCE = 0.15
+const FAILURE_CHANCE = 0.02
+const FILTER_CHANCE = 0.25
 
 export interface ReplicaOptions {
   /** Whether things go wrong; true when absent. */
@@ -51,23 +56,14 @@ export interface ReplicaOptions {
   readonly doors?: (doors: Host, hostName: string) => Host
 }
 
-export interface ReplicaReport {
-  readonly seed: number
-  /** What the seed has chosen, as a sentence. */
-  readonly setting: string
-  /** The hash of everything that happened. */
-  readonly trace: string
-  readonly eventCount: number
-  /** Virtual time that passed. */
-  readonly durationMs: number
+export interface ReplicaReport extends RunReport {
   readonly sentCount: number
   readonly acknowledgedCount: number
   readonly storedCount: number
   readonly deliveredCount: number
   readonly faultCount: number
-  readonly incidents: readonly Incident[]
-  /** Every promise that was broken; empty when all is well. */
-  readonly findings: readonly Finding[]
+  /** How many faults of each kind there were. */
+  readonly faultCounts: Readonly<Partial<Record<ReplicaFaultKind, number>>>
 }
 
 /** What is drawn from the seed before anything begins. */
@@ -76,6 +72,8 @@ interface Setting {
   readonly nameServers: number
   readonly producers: number
   readonly consumers: number
+  readonly wantedTags: readonly string[] | undefined
+  readonly failureChance: number
   readonly queueCount: number
   readonly segmentBytes: number
   readonly queueSegmentUnits: number
@@ -93,6 +91,7 @@ export async function simulateReplicas(
 }
 
 class ReplicaRun {
+  readonly #run: SimRun
   readonly #world: SimWorld
   readonly #setting: Setting
   readonly #history: ReplicaHistory
@@ -102,15 +101,16 @@ class ReplicaRun {
   readonly #consumers: readonly ReplicaConsumer[]
   readonly #stage: ReplicaStage
   readonly #plan: ReplicaPlan
-  readonly #incidents: Incident[] = []
-  readonly #findings: Finding[] = []
+  readonly #isUndisturbed: boolean
   #storedCount = 0
   #isSending = true
 
   constructor(seed: number, options: ReplicaOptions) {
     const doors = options.doors ?? ((given: Host): Host => given)
-    const world = createWorld(seed)
+    this.#run = new SimRun(seed)
+    const { world } = this.#run
     this.#world = world
+    this.#isUndisturbed = options.faults === false
     this.#setting = draw(world.random.fork(), options)
     this.#history = new ReplicaHistory(
       () => world.clock.monotonicMs(),
@@ -120,7 +120,7 @@ class ReplicaRun {
       ...this.#setting,
       doors,
       brokerSettings: options.brokerSettings ?? {},
-      onFailure: (name, error) => this.#tell(`${name} has failed: ${error.message}`),
+      onFailure: (name, error) => this.#run.tell(`${name} has failed: ${error.message}`),
     })
     this.#operator = new ReplicaOperator(world.host('operator').doors, this.#cluster, TOPIC)
     const { nameServerAddresses: namesrvAddr } = this.#cluster
@@ -130,54 +130,49 @@ class ReplicaRun {
       const isSending = (): boolean => this.#isSending
       return new ReplicaProducer({ ...shared, host, isSending, random: world.random.fork() })
     })
+    const expression = this.#setting.wantedTags?.join(' || ') ?? '*'
+    const failureChance = this.#isUndisturbed ? 0 : this.#setting.failureChance
     this.#consumers = Array.from({ length: this.#setting.consumers }, (_, index) => {
       const host = world.host(`consumer-${index + 1}`)
-      return new ReplicaConsumer({ ...shared, host, random: world.random.fork() })
+      const random = world.random.fork()
+      return new ReplicaConsumer({ ...shared, host, random, expression, failureChance })
     })
     this.#stage = this.#newStage()
     this.#plan = this.#newPlan(world.random.fork(), options)
   }
 
   async play(): Promise<void> {
-    try {
+    await this.#run.play(async () => {
       await this.#start()
       this.#watchProgress()
       this.#scheduleFaults()
       await this.#world.clock.advance(LOAD_MS)
       await this.#mend()
       await this.#judge()
-    } catch (error) {
-      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#findings.push({ rule: 'nothing fails for a reason nobody foresaw', sentence })
-    }
+    })
   }
 
   report(): ReplicaReport {
     const { deliveries, sent } = this.#history
     return {
-      seed: this.#world.seed,
-      setting: sentenceOf(this.#setting, this.#plan),
-      trace: this.#world.trace(),
-      eventCount: this.#world.eventCount,
-      durationMs: this.#world.clock.monotonicMs(),
+      ...this.#run.report(sentenceOf(this.#setting, this.#plan)),
       sentCount: sent.length,
       acknowledgedCount: sent.filter(({ acknowledged }) => acknowledged !== undefined).length,
       storedCount: this.#storedCount,
       deliveredCount: deliveries.length,
       faultCount: this.#plan.faults.length,
-      incidents: this.#told(),
-      findings: this.#findings,
+      faultCounts: countKinds(this.#plan),
     }
   }
 
   #newStage(): ReplicaStage {
-    const applications = [...this.#producers, ...this.#consumers]
     return {
       world: this.#world,
       cluster: this.#cluster,
       history: this.#history,
-      clients: applications.map(({ host }) => host.name),
-      launch: (running) => this.#launch(running),
+      producers: this.#producers,
+      consumers: this.#consumers,
+      launch: (running) => this.#run.launch(running),
     }
   }
 
@@ -187,6 +182,8 @@ class ReplicaRun {
     const targets = {
       nameServers: this.#cluster.nameServers.map(({ host }) => host.name),
       brokers: this.#cluster.hostsByBroker,
+      producers: this.#producers.map(({ host }) => host.name),
+      consumers: this.#consumers.map(({ host }) => host.name),
     }
     return planReplicas(random, { loadMs: LOAD_MS, mode, targets })
   }
@@ -195,8 +192,8 @@ class ReplicaRun {
     const { clock } = this.#world
     const startMs = clock.monotonicMs()
     for (const fault of this.#plan.faults) {
-      clock.at(startMs + fault.fromMs, () => this.#tell(beginFault(this.#stage, fault)))
-      clock.at(startMs + fault.untilMs, () => this.#tell(endFault(this.#stage, fault)))
+      clock.at(startMs + fault.fromMs, () => this.#run.tell(beginFault(this.#stage, fault)))
+      clock.at(startMs + fault.untilMs, () => this.#run.tell(endFault(this.#stage, fault)))
     }
   }
 
@@ -220,9 +217,9 @@ class ReplicaRun {
     }
     this.#cluster.startSlaves()
     await clock.run(() => this.#cluster.isUp, START_LIMIT_MS)
-    for (const consumer of this.#consumers) this.#launch(consumer.join())
+    for (const consumer of this.#consumers) this.#run.launch(consumer.join())
     await clock.advance(CALM_MS)
-    for (const producer of this.#producers) this.#launch(producer.run())
+    for (const producer of this.#producers) this.#run.launch(producer.run())
     await this.#settleIn()
   }
 
@@ -242,35 +239,37 @@ class ReplicaRun {
     for (const { process } of this.#cluster.brokers) process.host.disk.makeDurable()
   }
 
-  /** What an application rejects with is a bug in a client: it handles what can be expected. */
-  #launch(running: Promise<void>): void {
-    running.catch((error: unknown) => {
-      const sentence = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#findings.push({ rule: 'a client throws only what it says it throws', sentence })
-    })
-  }
-
   /** All faults are over: from here on everything has to come right by itself. */
   async #mend(): Promise<void> {
     const { clock } = this.#world
-    this.#tell('all is well again')
+    this.#run.tell('all is well again')
     const mendedMs = clock.monotonicMs()
-    await this.#wait('each server is up', () => {
+    await this.#expect('each server is up', () => {
       return this.#cluster.isUp ? undefined : 'one is not'
     })
-    await this.#wait('each producer gets a message through', () =>
+    await this.#expect('each producer gets a message through', () =>
       this.#producers.every(({ gotThroughMs }) => gotThroughMs >= mendedMs)
         ? undefined
         : 'a producer got nothing through',
     )
     this.#isSending = false
     await clock.advance(SETTLE_MS)
-    await this.#wait('each broker is registered with each name server', () =>
+    await this.#expect('each broker is registered with each name server', () =>
       clock.settle(this.#operator.missing(), READ_LIMIT_MS),
     )
-    await this.#wait('the log of each slave becomes that of its master', () => this.#difference())
-    await this.#wait('the group consumes everything', () => this.#unconsumed())
-    this.#tell('everything is consumed')
+    await this.#expect('the log of each slave becomes that of its master', () => {
+      return this.#difference()
+    })
+    await this.#expect('the group consumes everything', () => this.#unconsumed(), DRAIN_LIMIT_MS)
+    this.#run.tell('everything is consumed')
+  }
+
+  #expect(
+    rule: string,
+    amiss: () => string | undefined | Promise<string | undefined>,
+    limitMs = RECOVERY_LIMIT_MS,
+  ): Promise<void> {
+    return this.#run.expect(rule, limitMs, amiss)
   }
 
   #difference(): string | undefined {
@@ -295,8 +294,13 @@ class ReplicaRun {
     const progress = await this.#world.clock.settle(this.#progress(), READ_LIMIT_MS)
     if (progress === undefined) return 'nobody knows how far the group is'
     const behind = progress.find(({ committedOffset, endOffset }) => committedOffset !== endOffset)
-    if (behind === undefined) return undefined
+    if (behind === undefined) return this.#unmended()
     return `the group is at ${behind.committedOffset} of ${behind.endOffset} in ${behind.queue}`
+  }
+
+  #unmended(): string | undefined {
+    const [first] = openFailures(this.#history, this.#setting.mode)
+    return first && `the handler of ${first.key} failed, and it did not come again`
   }
 
   async #judge(): Promise<void> {
@@ -306,41 +310,15 @@ class ReplicaRun {
       READ_LIMIT_MS,
     )
     this.#storedCount = stored.length
-    const { mode } = this.#setting
-    const { isWithinPromise } = this.#plan
-    const evidence = { history: this.#history, isWithinPromise, mode, stored }
-    this.#findings.push(...judgeReplicas(evidence))
-  }
-
-  /** Runs until nothing is amiss, as a look every now and then shows; too late is a finding. */
-  async #wait(
-    rule: string,
-    amiss: () => string | undefined | Promise<string | undefined>,
-  ): Promise<void> {
-    const { clock } = this.#world
-    const endMs = clock.monotonicMs() + RECOVERY_LIMIT_MS
-    for (;;) {
-      const reason = await amiss()
-      if (reason === undefined) return
-      if (clock.monotonicMs() >= endMs) {
-        const sentence = `${RECOVERY_LIMIT_MS / 1000} s after the last fault: ${reason}`
-        this.#findings.push({ rule, sentence })
-        return
-      }
-      await clock.advance(LOOK_MS)
-    }
-  }
-
-  /** What happened, and what processes thought a person should act on. */
-  #told(): Incident[] {
-    const alarms = this.#world.lines
-      .filter(({ level }) => level === 'error')
-      .map(({ atMs, host, sentence }) => ({ atMs, sentence: `${host} says: ${sentence}` }))
-    return [...this.#incidents, ...alarms].sort((one, other) => one.atMs - other.atMs)
-  }
-
-  #tell(sentence: string): void {
-    this.#incidents.push({ atMs: this.#world.clock.monotonicMs(), sentence })
+    const { mode, wantedTags } = this.#setting
+    this.#run.findings.push(
+      ...judgeReplicas({
+        ...{ history: this.#history, mode, stored },
+        isWithinPromise: this.#plan.isWithinPromise,
+        isUndisturbed: this.#isUndisturbed,
+        wantedTags: wantedTags && new Set(wantedTags),
+      }),
+    )
   }
 }
 
@@ -350,6 +328,8 @@ function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
     nameServers: 1 + random.below(2),
     producers: 1 + random.below(2),
     consumers: 1 + random.below(2),
+    wantedTags: random.chance(FILTER_CHANCE) ? TAGS.slice(0, 1 + random.below(2)) : undefined,
+    failureChance: random.chance(FAILING_CHANCE) ? FAILURE_CHANCE : 0,
     queueCount: 1 + random.below(2),
     segmentBytes: SEGMENT_BYTES[random.below(SEGMENT_BYTES.length)] ?? 64 * KIB,
     queueSegmentUnits: 20 + random.below(100),
@@ -357,11 +337,17 @@ function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
   }
 }
 
+function countKinds({ faults }: ReplicaPlan): ReplicaReport['faultCounts'] {
+  const counts: Partial<Record<ReplicaFaultKind, number>> = {}
+  for (const { kind } of faults) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}
+
 function sentenceOf(setting: Setting, plan: ReplicaPlan): string {
-  const { consumers, mode, nameServers, producers, queueCount, segmentBytes } = setting
+  const { consumers, mode, nameServers, producers, queueCount, segmentBytes, wantedTags } = setting
   return (
     `${sentenceOfMode(mode)}; name servers: ${nameServers}, producers: ${producers}, ` +
-    `consumers: ${consumers}, queues of each master: ${queueCount}, files of ` +
+    `consumers: ${consumers} of ${wantedTags?.join(' or ') ?? 'all'} tags, queues of each master: ${queueCount}, files of ` +
     `${segmentBytes / KIB} KiB, flushed every ${setting.flushIntervalMs} ms; ` +
     (plan.isWithinPromise ? 'nothing beyond what is promised' : 'more than is promised')
   )

@@ -1,6 +1,5 @@
 /**
- * A name server and a broker on machines of a simulated world, and the addresses by which clients
- * find them. Owns the two processes.
+ * How name servers and brokers are started on machines of a simulated world. Owns nothing.
  */
 import {
   type BrokerConfig,
@@ -13,7 +12,6 @@ import { namesrvConfigTable, startNamesrv } from '@rockhopper/namesrv'
 import { defaultConfig, UNIT_BYTES } from '@rockhopper/protocol'
 import type { SimHost } from './host.ts'
 import { ServerProcess } from './server-process.ts'
-import type { SimWorld } from './world.ts'
 
 /** Names of the machines. */
 export const NAME_SERVER = 'namesrv'
@@ -33,31 +31,6 @@ export interface ClusterOptions {
   readonly onFailure: (hostName: string, error: Error) => void
   /** Settings of brokers that differ from the defaults. */
   readonly brokerSettings?: Partial<BrokerConfig>
-}
-
-export class SimCluster {
-  readonly nameServer: ServerProcess
-  readonly broker: ServerProcess
-  readonly nameServerAddress: string
-  readonly brokerAddress: string
-
-  constructor(world: SimWorld, options: ClusterOptions) {
-    const nameServerHost = world.host(NAME_SERVER)
-    const brokerHost = world.host(BROKER)
-    this.nameServerAddress = `${nameServerHost.ip}:${namesrvConfigTable.listenPort.default}`
-    this.brokerAddress = `${brokerHost.ip}:${brokerConfigTable.listenPort.default}`
-    this.nameServer = nameServerProcess(nameServerHost, options)
-    this.broker = brokerProcess(brokerHost, this.nameServerAddress, options)
-  }
-
-  start(): void {
-    this.nameServer.start()
-    this.broker.start()
-  }
-
-  get isUp(): boolean {
-    return this.nameServer.isUp && this.broker.isUp
-  }
 }
 
 /** A name server on a machine, not started yet. */
