@@ -35,7 +35,7 @@ export { type DeadLetter, type DeadLetterRange, DeadLetters } from './fetch/dead
 export { LitePullConsumer, type LitePullEvents } from './fetch/lite-pull-consumer.ts'
 export type { QueueOffset } from './fetch/polled-queues.ts'
 export type { LitePullOptions, PullOptions } from './fetch/pull-config.ts'
-export { PullConsumer, type Pulled } from './fetch/pull-consumer.ts'
+export { PullConsumer, type PullEvents, type Pulled } from './fetch/pull-consumer.ts'
 export type { ConsumerEvents } from './handle/consumer-events.ts'
 export type { AfterFailure } from './handle/consumption.ts'
 export type { BatchHandler, ConsumeContext, MessageHandler } from './handle/handlers.ts'

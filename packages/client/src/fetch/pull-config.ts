@@ -63,7 +63,10 @@ export interface LitePullOptions extends ClientOptions, ObservedOptions, SharedO
   readonly drainTimeoutMs?: number
 }
 
-export interface PullOptions extends ClientOptions {
+export interface PullOptions
+  extends ClientOptions,
+    ObservedOptions,
+    Pick<ConsumerOptions, 'hooks'> {
   /**
    * Topics by which brokers know this consumer as one of the group, with what it wants of them: `*`,
    * tags or what `bySql` gives. Pulling needs none of that.
@@ -107,7 +110,8 @@ export interface LitePullConfig extends ClientConfig, Numbers<typeof litePullRan
   readonly autoCommit: boolean
 }
 
-export interface PullConfig extends ClientConfig, Numbers<typeof pullRanges> {
+export interface PullConfig extends ClientConfig, Numbers<typeof pullRanges>, Observed {
+  readonly hooks: readonly ConsumerHook[]
   readonly topics: Readonly<Record<string, string | MessageFilter>>
 }
 
@@ -134,6 +138,12 @@ export function litePullConfig(options: LitePullOptions): LitePullConfig {
 
 /** Checks the options of a `PullConsumer`. Throws `ClientError` BAD_OPTION. */
 export function pullConfig(options: PullOptions): PullConfig {
-  const { topics = {} } = options
-  return { ...clientConfig(options), ...numbers(pullRanges, options), topics }
+  const { hooks = [], topics = {} } = options
+  return {
+    ...clientConfig(options),
+    ...numbers(pullRanges, options),
+    ...observedOf(options),
+    hooks,
+    topics,
+  }
 }

@@ -3,6 +3,7 @@
  * offset, and how far they are. Source: Apache class DefaultMQPullConsumer; `client.md` section 7.
  * Owns the offsets that brokers are still to be told, and which replica of a queue to ask next.
  */
+import { EventEmitter } from 'node:events'
 import { every, type Loop } from '@rockhopper/host'
 import { type MessageQueue, retryTopicOf } from '@rockhopper/protocol'
 import { Router } from '@rockhopper/remoting'
@@ -14,6 +15,11 @@ import { clientErrorOf } from '../cluster/retry-policy.ts'
 import { MASTER_ID } from '../cluster/routes.ts'
 import { badOption } from '../errors.ts'
 import { giveBack } from '../handle/send-back.ts'
+import {
+  type AuditReport,
+  ConsumeObservers,
+  type ObserverEvents,
+} from '../hooks/consume-observers.ts'
 import { Life } from '../life.ts'
 import { queueKey } from '../message-queue.ts'
 import { checkFilters } from '../pull/filter-check.ts'
@@ -21,6 +27,7 @@ import type { MessageFilter } from '../pull/message-filter.ts'
 import { type PullResult, pullOnce } from '../pull/pull-once.ts'
 import type { ReceivedMessage } from '../pull/received-message.ts'
 import { type Subscription, Subscriptions, subscriptionTo } from '../pull/subscriptions.ts'
+import { Replier, type ReplyOptions } from '../request-reply/replier.ts'
 import { type PullConfig, type PullOptions, pullConfig } from './pull-config.ts'
 
 /** How often offsets are told (Apache: persistConsumerOffsetInterval). */
@@ -41,7 +48,10 @@ interface Note {
   readonly offset: number
 }
 
-export class PullConsumer {
+/** What a consumer that pulls tells those who listen. */
+export type PullEvents = ObserverEvents
+
+export class PullConsumer extends EventEmitter<PullEvents> {
   /** The name under which brokers know this consumer. */
   readonly clientId: string
   readonly #config: PullConfig
@@ -50,6 +60,10 @@ export class PullConsumer {
   readonly #presence: GroupPresence
   readonly #offsets: BrokerOffsets
   readonly #facts: QueueFacts
+  readonly #observers: ConsumeObservers
+  readonly #replier: Replier
+  /** By topic: whether the last pull asked for all of its messages. */
+  readonly #wholes = new Map<string, boolean>()
   readonly #replicas = new Map<string, number>()
   /** By queue: what was said last of it, and whether the broker was told. */
   readonly #notes = new Map<string, Note>()
@@ -58,6 +72,7 @@ export class PullConsumer {
 
   /** Throws `ClientError` BAD_OPTION. Nothing is opened before `start`. */
   constructor(options: PullOptions) {
+    super()
     const config = pullConfig(options)
     const { host, group } = config
     this.#config = config
@@ -74,10 +89,27 @@ export class PullConsumer {
       consumeFromWhere: 'last',
       subscriptions: () => this.#registered.data,
       router: new Router(host.logger),
-      onRouteChanged: () => {},
+      onRouteChanged: (topic) => this.#observers.followRoute(topic),
     })
-    this.#offsets = new BrokerOffsets(this.#presence.cluster, group)
-    this.#facts = new QueueFacts(this.#presence.cluster, this.#offsets)
+    const { cluster } = this.#presence
+    this.#offsets = new BrokerOffsets(cluster, group)
+    this.#facts = new QueueFacts(cluster, this.#offsets)
+    this.#replier = new Replier({ host, cluster, group })
+    this.#observers = new ConsumeObservers({
+      ...{ config, cluster, timeoutMs: Number.POSITIVE_INFINITY },
+      emit: (event, ...told) => this.emit<keyof ObserverEvents>(event, ...told),
+      isWhole: (topic) => this.#wholes.get(topic) === true,
+    })
+  }
+
+  /** What the sequence audit knows; undefined without one. */
+  get audit(): AuditReport | undefined {
+    return this.#observers.report
+  }
+
+  /** Records of the message trace that did not reach the trace topic, since the start. */
+  get lostTraces(): number {
+    return this.#observers.lostTraces
   }
 
   /**
@@ -103,7 +135,8 @@ export class PullConsumer {
   /**
    * Up to `maxMessages` (1 … 1024) messages of a queue from an offset on, as far as there are any
    * at present. `filter` is `*` for all messages, the wanted tags as `a || b`, or what `bySql` and
-   * `byTags` give. Go on at `nextOffset`, also when nothing came. Rejects with `ClientError`.
+   * `byTags` give. Go on at `nextOffset`, also when nothing came. Hooks and the message trace take
+   * what was pulled for consumed. Rejects with `ClientError`.
    */
   pull(
     queue: MessageQueue,
@@ -187,6 +220,16 @@ export class PullConsumer {
     }
   }
 
+  /** Replies to a message that was sent with `request`; see `ConsumeContext.reply`. */
+  async reply(
+    request: ReceivedMessage,
+    body: Uint8Array | string,
+    options: ReplyOptions = {},
+  ): Promise<void> {
+    this.#life.checkStarted()
+    await this.#replier.reply(request, body, options)
+  }
+
   async #prepare(): Promise<void> {
     const { cluster, heartbeats } = this.#presence
     await cluster.checkNameServers()
@@ -210,6 +253,7 @@ export class PullConsumer {
   async #end(wasNew: boolean): Promise<void> {
     await this.#commits?.stop()
     await this.#tell((queue, offset) => this.#offsets.commit(queue, offset))
+    await this.#observers.close()
     await this.#presence.end(!wasNew)
   }
 
@@ -235,10 +279,26 @@ export class PullConsumer {
     try {
       const result = await pullOnce(cluster, { ...what, as: 'plain' })
       if (result.kind !== 'offset moved') this.#replicas.set(key, result.nextReplica)
+      this.#show(queue, offset, subscription, result)
       return result
     } catch (error) {
       throw clientErrorOf(error)
     }
+  }
+
+  /** As with Apache, what is given counts as consumed: nothing is heard of it any more. */
+  #show(
+    queue: MessageQueue,
+    offset: number,
+    { data }: Subscription,
+    { messages }: PullResult,
+  ): void {
+    this.#wholes.set(queue.topic, data.subString === '*')
+    this.#observers.begin(queue, offset)
+    if (messages.length === 0) return
+    const entries = messages.map((message) => ({ message }))
+    this.#observers.see(queue, entries)
+    this.#observers.watch.given(entries, queue)?.('success')
   }
 
   #subscriptionTo(topic: string, filter: string | MessageFilter): Subscription {
