@@ -54,8 +54,6 @@ export class StormHistory {
   readonly deliveries: StormDelivery[] = []
   readonly troubles: Trouble[] = []
   readonly standstills: Standstill[] = []
-  /** By group and queue: members that had it when it was looked. */
-  readonly holders = new Map<string, Set<string>>()
   readonly #nowMs: () => number
   readonly #note: (what: string) => void
   #step = 0
@@ -93,14 +91,6 @@ export class StormHistory {
     if (delivery.end !== undefined) return
     delivery.end = { how, atMs: this.#nowMs(), step: this.#next() }
     this.#note(`${how} ${delivery.member} ${delivery.key}`)
-  }
-
-  /** A member was seen to have a queue; it need not have handled anything of it. */
-  hold(group: string, queue: string, member: string): void {
-    const place = `${group} ${queue}`
-    const known = this.holders.get(place)
-    if (known === undefined) this.holders.set(place, new Set([member]))
-    else known.add(member)
   }
 
   trouble(who: string, fromMs: number, untilMs: number): void {

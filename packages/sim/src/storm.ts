@@ -346,9 +346,6 @@ class Storm {
     const isAway = ({ host }: StormMember): boolean => {
       return (this.#awayUntilMs.get(host.name) ?? 0) > nowMs
     }
-    for (const { group, lifeName, queues } of this.#members) {
-      for (const queue of queues) this.#history.hold(group, queue, lifeName)
-    }
     const ghosts = [...this.#ghostsUntilMs.values()].some((untilMs) => untilMs > nowMs)
     watch.look({
       nowMs,
