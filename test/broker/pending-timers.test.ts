@@ -79,5 +79,6 @@ test('those that are looked at without being taken come in the same order', () =
       const seen = [...timers.earliest()]
       expect(seen).toEqual(list.map(() => timers.takeFirst()))
     }),
+    { seed: 1 },
   )
 })

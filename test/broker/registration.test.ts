@@ -86,7 +86,7 @@ test('a name server whose machine fell silent is given up with its connection', 
   scene.nameServer.crash()
   await scene.advance(2_000)
   await scene.startNameServer()
-  await scene.advance(24_000 + 5_000)
+  await scene.advance(24_000 + 2_500)
   expect(await scene.hasRoute('TBW102')).toBe(true)
 })
 

@@ -140,15 +140,21 @@ describe('the error of a filter', () => {
   })
 })
 
-/** The shortest of some attempts: others use the machine, too. */
+/**
+ * What an action costs the processor, however many others use it, too: the least of some attempts.
+ * What grows with the square of a length takes seconds.
+ */
 function milliseconds(action: () => unknown): number {
   const times = Array.from({ length: 5 }, () => {
-    const startNs = process.hrtime.bigint()
+    const start = process.cpuUsage()
     action()
-    return Number(process.hrtime.bigint() - startNs) / 1e6
+    const { system, user } = process.cpuUsage(start)
+    return (user + system) / 1_000
   })
   return Math.min(...times)
 }
+
+const QUICK_MS = 500
 
 describe('however odd they are,', () => {
   test('texts that look like numbers for long are looked at quickly', () => {
@@ -157,7 +163,7 @@ describe('however odd they are,', () => {
     for (const text of [digits, `${digits}x`, blanks, `1${blanks}x`, `0x${digits}`, `${digits}.`]) {
       for (const number of ['3', '3000000000', '3.5']) {
         const properties = `a\x01${text}\x02`
-        expect(milliseconds(() => wants(`a > ${number}`, properties))).toBeLessThan(50)
+        expect(milliseconds(() => wants(`a > ${number}`, properties))).toBeLessThan(QUICK_MS)
       }
     }
   })
@@ -181,7 +187,7 @@ describe('however odd they are,', () => {
     ]
     for (const row of rows) {
       const expression = row.repeat(65_000 / row.length)
-      expect(milliseconds(() => compileSql(expression))).toBeLessThan(200)
+      expect(milliseconds(() => compileSql(expression))).toBeLessThan(QUICK_MS)
     }
   })
 
@@ -228,7 +234,7 @@ describe('however odd they are,', () => {
         if (compiled.kind === 'wrong') expect(compiled.problem).toMatch(/^the SQL92 expression is/)
         else compiled.filter.matches(Buffer.from(properties), 0, properties.length)
       }),
-      { numRuns: 500 },
+      { seed: 1, numRuns: 500 },
     )
   })
 })

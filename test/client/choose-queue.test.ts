@@ -13,6 +13,7 @@ test('each queue gets its turn', () => {
       const chosen = queues.map(() => chooser.next())
       expect(new Set(chosen).size).toBe(count)
     }),
+    { seed: 1 },
   )
 })
 

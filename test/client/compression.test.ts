@@ -7,16 +7,12 @@ import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { Scene, TOPIC } from './scene.ts'
 
-/** Written by Apache's Lz4Compressor and ZstdCompressor, 5.3.3: the first 600 bytes of `textOf`. */
+/** Written by Apache's Lz4Compressor, 5.3.3: the first 600 bytes of `textOf`. */
 const FROM_JAVA = {
   lz4:
     'BCJNGGBwc68AAADxBWxpbmUgMCBvZiB0aGUgYm9keTsgFAAfMRQAAB80FAAAHzkUAAAvMTYVAAAvMjUVAAAfMyoAAR80' +
     'VAABHzZ9AAEfOKYAAS8xMNAAAh8yLAACHzRXAAEvMTaCAAEvMTmtAAEfMtgAAi8yNSwAAh84WAABLzMyhAABLzM2sAAB' +
     'HzTcAAIvNDQsAAIfOFgAAS81MoQAAS81N7AAAR823AACHzYsAAIVN1gAUCBib2R5AAAAAA==',
-  zstd:
-    'KLUv/QBYFAQAIoUQFbClOQcXFhO0aPqhaEXITpK2VJ4xiwXK0zQQFbJopfzl7Ixt14mNoDmzI962UWV89MnZC10FFChP' +
-    '00BUyI6mQUAQGwCARvAxQDdAN0A3oNvXfAIkAyQDJPjph1vzMZA0QDdAt6efmJoPgwSDBIMEgwSDBONMECQMJALyumsy' +
-    'AQEAAA==',
 }
 
 /** The same, of 100 bytes that cannot be made smaller. */
@@ -28,8 +24,6 @@ const NOISE_FROM_JAVA =
   'ogfMb1xpYNiozxNVnSI8zAbyp99n3Z6MGSdIrD+2c90H6bbXnJPNDMj/AAAAAA=='
 
 const NEEDED = { group: 'g', namesrvAddr: 'n:9876' }
-
-const hasZstd = 'zstdCompressSync' in (await import('node:zlib'))
 
 function textOf(sizeBytes: number): string {
   let text = ''
@@ -82,7 +76,7 @@ describe('a body compressed with lz4', () => {
       fc.property(bodies, (body) => {
         expect(read('lz4', compress('lz4', body, 5)).body.equals(body)).toBe(true)
       }),
-      { numRuns: 200 },
+      { seed: 1, numRuns: 200 },
     )
     const long = Buffer.from(textOf(9_000_000))
     expect(read('lz4', compress('lz4', long, 5)).body.equals(long)).toBe(true)
@@ -117,7 +111,7 @@ describe('a body compressed with lz4', () => {
         changed.writeUInt8(value, at)
         expect(() => read('lz4', changed)).not.toThrow()
       }),
-      { numRuns: 500 },
+      { seed: 1, numRuns: 500 },
     )
   })
 
@@ -133,35 +127,6 @@ describe('a body compressed with lz4', () => {
     expect(read('lz4', bomb).compression).toBe('lz4')
     const smaller = Buffer.concat([head, ...blocks.slice(0, 4), Buffer.alloc(4)])
     expect(read('lz4', smaller).body.length).toBeGreaterThan(8_000_000)
-  })
-})
-
-describe('a body compressed with zstd', () => {
-  const bytes = Buffer.from(FROM_JAVA.zstd, 'base64')
-
-  it.runIf(hasZstd)('is read as the Java client wrote it, and written', async () => {
-    expect(read('zstd', bytes).body.toString()).toBe(textOf(600))
-    const body = Buffer.from(textOf(20_000))
-    const stored = await sent(body, 'zstd')
-    expect(stored.sysFlag).toBe(0x201)
-    expect(stored.body.length).toBeLessThan(body.length / 4)
-    expect(plainBody(stored.body, stored.sysFlag).body.equals(body)).toBe(true)
-  })
-
-  it.runIf(!hasZstd)('is handed over as it is where Node.js has no ZSTD, with the way out', () => {
-    expect(read('zstd', bytes)).toEqual({
-      body: bytes,
-      compression: 'zstd',
-      bodyProblem:
-        'the body is compressed with zstd and cannot be read: this Node.js has no ZSTD: run on ' +
-        'Node.js 22.15 or later',
-    })
-  })
-
-  it.runIf(!hasZstd)('cannot be asked for where Node.js has no ZSTD', () => {
-    const host = createWorld(1).host('p').doors
-    const make = () => new DefaultProducer({ ...NEEDED, host, compressType: 'zstd' })
-    expect(make).toThrow('compressType is "zstd", which this Node.js has not: run on Node.js 22.15')
   })
 })
 

@@ -214,6 +214,7 @@ describe('bySql', () => {
         expect(matches(bySql`${b} = ${b} AND c = ${c}`, properties)).toBe(true)
         if (b !== Math.trunc(b)) expect(matches(bySql`b = ${b}`, properties)).toBe(true)
       }),
+      { seed: 1 },
     )
   })
 })

@@ -26,6 +26,7 @@ describe('a sliding sum', () => {
         expect(total).toBeGreaterThanOrEqual(since(55_000))
         expect(total).toBeLessThanOrEqual(since(60_001))
       }),
+      { seed: 1 },
     )
   })
 })

@@ -73,6 +73,7 @@ test('whatever the order in which messages are done, nothing undone is committed
         expect([window.count, window.sizeBytes]).toEqual([undone.size, undone.size * 10])
       }
     }),
+    { seed: 1 },
   )
 })
 

@@ -78,7 +78,7 @@ describe('a frame', () => {
       expect(frames.map(({ body }) => body)).toEqual(whole.map(({ body }) => body))
       expect(frames.map(({ head }) => head.opaque)).toEqual(whole.map(({ head }) => head.opaque))
     })
-    fc.assert(property, { numRuns: 60 })
+    fc.assert(property, { seed: 1, numRuns: 60 })
   })
 
   it('of many small ones shares chunks, and a large body is not copied', () => {
@@ -132,7 +132,7 @@ describe('a decoder refuses', () => {
         expect(error).toBeInstanceOf(FrameError)
       }
     })
-    fc.assert(property, { numRuns: 2_000 })
+    fc.assert(property, { seed: 1, numRuns: 2_000 })
   })
 
   it('to encode a frame over 16 MiB, and stays usable', () => {

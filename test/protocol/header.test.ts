@@ -88,7 +88,7 @@ describe.each(forms)('a header in %s', (_name, form) => {
           const given = Object.entries(header).filter(([, value]) => value !== undefined)
           expect(decoded).toEqual(Object.fromEntries(given))
         })
-        fc.assert(property, { numRuns: 8 })
+        fc.assert(property, { seed: 1, numRuns: 8 })
       }
     }
   })

@@ -44,6 +44,7 @@ describe('properties text', () => {
       fc.property(fc.string({ minLength: 1 }), fc.string(), (key, value) => {
         expect(parseProperties(formatProperty(key, value))).toEqual([{ key, value, line: 1 }])
       }),
+      { seed: 1 },
     )
   })
 })
@@ -64,6 +65,7 @@ describe('changed properties text', () => {
         const read = parseProperties(withProperties(text, { key: value }))
         expect(read.filter(({ key }) => key === 'key').map((entry) => entry.value)).toEqual([value])
       }),
+      { seed: 1 },
     )
   })
 })

@@ -38,6 +38,7 @@ describe('two logs', () => {
           expect(questions).toBeLessThan(40)
         },
       ),
+      { seed: 1 },
     )
   })
 

@@ -86,6 +86,7 @@ describe('a slave', () => {
         for (const chunk of cut(bytes, cuts)) reader.push(chunk, (word) => heard.push(word))
         expect(heard).toEqual(said)
       }),
+      { seed: 1 },
     )
   })
 
@@ -103,6 +104,7 @@ describe('a slave', () => {
           expect(error).toBeInstanceOf(HaWireError)
         }
       }),
+      { seed: 1 },
     )
     const far = Buffer.from('7fffffffffffffff', 'hex')
     expect(() => new WordReader().push(far, () => {})).toThrow('which no log has')
@@ -124,6 +126,7 @@ describe('a master', () => {
           expect(read(cut(Buffer.concat(sent.map(encode)), cuts))).toEqual(sent)
         },
       ),
+      { seed: 1 },
     )
   })
 
@@ -146,6 +149,7 @@ describe('a master', () => {
           expect(error).toBeInstanceOf(HaWireError)
         }
       }),
+      { seed: 1 },
     )
   })
 
