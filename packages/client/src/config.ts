@@ -13,7 +13,7 @@ import {
 } from '@rockhopper/protocol'
 import { type AllocationStrategy, allocateAveragely } from './balance/allocate.ts'
 import { nameServerAddresses } from './cluster/name-servers.ts'
-import { hasZstd } from './compression/zstd.ts'
+import { canWriteZstd } from './compression/zstd.ts'
 import { badOption } from './errors.ts'
 import type { ConsumerHook, ProducerHook } from './hooks/hook.ts'
 import { Names } from './namespace/names.ts'
@@ -360,9 +360,9 @@ function codecOf({ compressLevel = 1, compressType = 'zlib' }: ProducerOptions):
   if (!CODECS.has(compressType)) {
     throw badOption(`compressType is "${String(compressType)}"`, 'use "zlib", "lz4" or "zstd"')
   }
-  if (compressType === 'zstd' && !hasZstd) {
+  if (compressType === 'zstd' && !canWriteZstd) {
     const hint = 'run on Node.js 22.15 or later, or use "lz4" or "zlib"'
-    throw badOption('compressType is "zstd", which this Node.js has not', hint)
+    throw badOption('compressType is "zstd", which this Node.js does not write', hint)
   }
   if (compressType === 'zlib' && compressLevel > MAX_ZLIB_LEVEL) {
     throw badOption(`compressLevel is ${compressLevel}`, 'use 1 to 9 with zlib')
