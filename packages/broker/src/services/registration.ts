@@ -27,7 +27,7 @@ const UNREGISTER_TIMEOUT_MS = 3_000
 const SECOND_REGISTRATION_MS = 10_000
 
 /** Pause before the next try when a name server did not answer, or closed its connection. */
-const REGISTER_AGAIN_MS = 5_000
+const REGISTER_AGAIN_MS = 2_000
 
 type RegisterAnswer = Header<typeof REGISTER_BROKER.tables.answer>
 

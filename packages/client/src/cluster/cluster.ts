@@ -32,8 +32,13 @@ import { SilenceWatch } from './silence-watch.ts'
 /** How often the routes in use are asked for again (Apache: pollNameServerInterval). */
 const ROUTE_POLL_MS = 30_000
 
-/** The same while a broker has no master, or an answer named a broker that is in no route. */
+/**
+ * The same while a broker has no master, or was in the routes lately and is not now, or an answer named
+ * a broker that is in no route.
+ */
 const MISSING_POLL_MS = 3_000
+/** A broker that is in no route any more is expected back for so long. */
+const MISSED_FOR_MS = 600_000
 /** The same after no name server answered: meanwhile brokers may have come or gone. */
 const POLL_AGAIN_MS = 2_000
 
@@ -63,6 +68,8 @@ export class Cluster {
   readonly #asking = new Map<string, Promise<TopicRouteData | undefined>>()
   readonly #links = new Map<string, BrokerLink>()
   #addresses: BrokerAddresses = new Map()
+  /** Brokers that went out of the routes, and the monotonic time at which they did. */
+  readonly #missedMs = new Map<string, number>()
   #poll: Loop | undefined
   #silenceWatch: SilenceWatch | undefined
   #planned: Timer | undefined
@@ -145,7 +152,9 @@ export class Cluster {
     // Of two routes that name a broker, the one that changed last is believed: it comes last.
     this.#routes.delete(topic)
     this.#routes.set(topic, route)
+    const before = this.#addresses
     this.#addresses = brokerAddresses(this.#routes.values())
+    this.#noteMissed(before)
     for (const [brokerName, link] of this.#links) {
       link.moveTo(this.#addresses.get(brokerName)?.get(MASTER_ID))
     }
@@ -214,8 +223,26 @@ export class Cluster {
     this.#pollAgain?.cancel()
     for (const topic of [...this.#routes.keys()]) await this.findRoute(topic)
     const brokers = [...this.#addresses.values()]
-    if (brokers.some((replicas) => !replicas.has(MASTER_ID))) this.renewRoutes()
+    const isIncomplete = brokers.some((replicas) => !replicas.has(MASTER_ID))
+    if (isIncomplete || this.#isAnyMissed()) this.renewRoutes()
     this.#isPollFailing = false
+  }
+
+  /** A broker that a name server lost in a part of the network may be back any moment. */
+  #noteMissed(before: BrokerAddresses): void {
+    const nowMs = this.#parts.host.clock.monotonicMs()
+    for (const brokerName of before.keys()) {
+      if (!this.#addresses.has(brokerName)) this.#missedMs.set(brokerName, nowMs)
+    }
+    for (const brokerName of this.#addresses.keys()) this.#missedMs.delete(brokerName)
+  }
+
+  #isAnyMissed(): boolean {
+    const sinceMs = this.#parts.host.clock.monotonicMs() - MISSED_FOR_MS
+    for (const [brokerName, missedMs] of this.#missedMs) {
+      if (missedMs < sinceMs) this.#missedMs.delete(brokerName)
+    }
+    return this.#missedMs.size > 0
   }
 
   #pollFailed(error: unknown): void {
