@@ -14,6 +14,7 @@ import {
 import type { Router } from '@rockhopper/remoting'
 import { BrokerOffsets } from '../cluster/broker-offsets.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { EarlyLooks } from '../cluster/early-looks.ts'
 import { GroupPresence } from '../cluster/group-presence.ts'
 import { clientErrorOf } from '../cluster/retry-policy.ts'
 import type { ClientConfig, ConsumerConfig, Observed } from '../config.ts'
@@ -100,6 +101,7 @@ export class GroupMember {
   readonly #shares: TopicShares
   #commits: Loop | undefined
   #stalls: StallWatch | undefined
+  #earlyLooks: EarlyLooks | undefined
   #startedAtMs = 0
 
   constructor(parts: GroupMemberParts) {
@@ -154,6 +156,7 @@ export class GroupMember {
     const { clock, logger } = config.host
     this.#startedAtMs = clock.nowMs()
     this.#presence.start()
+    this.#earlyLooks = new EarlyLooks(clock, () => this.cluster.renewRoutes())
     await this.rebalance.start()
     this.#stalls = this.#newStallWatch()
     this.#commits = every(clock, commitMs, commit, (error) =>
@@ -163,6 +166,7 @@ export class GroupMember {
 
   /** The first half of the end: nothing is committed now and then any more. */
   async stopLoops(): Promise<void> {
+    this.#earlyLooks?.stop()
     await this.#stalls?.stop()
     await this.#commits?.stop()
   }
