@@ -52,15 +52,16 @@ export class LogPages {
   }
 
   /**
-   * How far the file has these pages. A write that fails is none that counts; what it put there
+   * How far the file has these pages. A write that fails is none that counts; what it put on the page
    * before, and has a sum, is in the file all the same.
    */
   #endOf(entries: Buffer, start: number, pageEnd: number): number {
-    const last = entries.length / SUM_ENTRY_BYTES - 1
-    const number = this.atInSegment(start) / SUM_PAGE_BYTES + last
-    const covered = coveredIn(entries, last * SUM_ENTRY_BYTES, number)
-    const coveredEnd = start + last * SUM_PAGE_BYTES + covered
-    return Math.min(pageEnd, Math.max(coveredEnd, this.#written.value))
+    const end = Math.min(pageEnd, this.#written.value)
+    const page = Math.floor((end - start) / SUM_PAGE_BYTES)
+    const pageStart = start + page * SUM_PAGE_BYTES
+    if (end <= start || pageStart >= pageEnd) return end
+    const number = this.atInSegment(pageStart) / SUM_PAGE_BYTES
+    return Math.max(end, pageStart + coveredIn(entries, page * SUM_ENTRY_BYTES, number))
   }
 
   async #bytes(from: number, to: number): Promise<Buffer> {
