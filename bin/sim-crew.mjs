@@ -5,6 +5,8 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+/** Where so many processes die, more would die as well. */
+const MOST_DEATHS = 20
 const WORKER = fileURLToPath(new URL('./sim-worker.mjs', import.meta.url))
 
 /**
@@ -16,14 +18,22 @@ const WORKER = fileURLToPath(new URL('./sim-worker.mjs', import.meta.url))
 
 /**
  * Plays `count` seeds from that of the wish on, `wish.jobs` at a time, and tells what each came to, in
- * the order of the seeds. When the signal aborts, those under way are finished and no more begun.
+ * the order of the seeds. When the signal aborts, or too many processes have died, those under way are
+ * finished and no more begun.
  * @param {{ kind: KindName, wish: Wish, count: number, signal: AbortSignal }} work
  * @param {(played: Played) => void} tell
  */
 export async function playSeeds({ kind, wish, count, signal }, tell) {
-  const inOrder = orderly(wish.seed, tell)
   let begun = 0
-  const nextSeed = () => (signal.aborted || begun === count ? undefined : wish.seed + begun++)
+  let deaths = 0
+  const nextSeed = () => {
+    const isOver = signal.aborted || begun === count || deaths >= MOST_DEATHS
+    return isOver ? undefined : wish.seed + begun++
+  }
+  const inOrder = orderly(wish.seed, (played) => {
+    if (played.died === true) deaths += 1
+    tell(played)
+  })
   const lanes = Array.from({ length: Math.min(wish.jobs, count) }, () =>
     playLane(nextSeed, kind, wish, inOrder),
   )
@@ -57,7 +67,7 @@ function playIn(worker, task) {
     const died = (/** @type {number | null} */ code, /** @type {string | null} */ signal) => {
       const how = signal === null ? `with code ${code}` : `by ${signal}`
       const story = `seed ${seed}: the process that played it (${kind}) ended ${how}`
-      resolve({ seed, broken: true, story, sums: {}, cpuMs: 0 })
+      resolve({ seed, died: true, broken: true, story, sums: {}, cpuMs: 0 })
     }
     worker.once('exit', died)
     worker.once('message', (played) => {

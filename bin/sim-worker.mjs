@@ -12,8 +12,9 @@ import { KINDS } from './sim-kinds.mjs'
  */
 
 /**
- * What a seed came to. The story is there when a promise was broken, or when it is wished for.
- * @typedef {{ seed: number, broken: boolean, story?: string, sums: Record<string, number>,
+ * What a seed came to. The story is there when a promise was broken, or when it is wished for; `died`
+ * when its process did.
+ * @typedef {{ seed: number, died?: boolean, broken: boolean, story?: string, sums: Record<string, number>,
  *   cpuMs: number }} Played
  */
 

@@ -151,6 +151,13 @@ test('a message that was delivered and is gone is told of, unless a machine lost
   expect(phantom.rules()).toEqual([])
   const flushed = { ...mode, masterFlush: 'SYNC_FLUSH' as const }
   expect(phantom.rules({ mode: flushed })).toEqual([rule])
+  const slave = new Case().handle(0, 1, 2, 3)
+  slave.history.lose({ brokerName, brokerId: 1, kind: 'disk' })
+  expect(slave.rules()).toEqual([rule])
+  const late = new Case()
+  late.history.lose({ brokerName, brokerId: 0, kind: 'disk' })
+  late.nowMs += 8_000
+  expect(late.handle(0, 1, 2, 3).rules()).toEqual([rule])
 })
 
 const UNHANDLED = 'every message of the subscription is handled'

@@ -30,6 +30,11 @@ export interface ReplicaEvidence {
   readonly wantedTags?: ReadonlySet<string> | undefined
 }
 
+/**
+ * So long after a master lost something, slaves may still serve it, and applications be given what was
+ * on its way to them: longer than a fault takes, and a send.
+ */
+const RETURN_MS = 7_000
 /** Brokers and clients are in step again so long after a disturbance. */
 const AFTERMATH_MS = 40_000
 
@@ -89,7 +94,7 @@ function isLossExcused(
 ): boolean {
   const losses = lossesOf(history.losses, queue).filter((loss) => loss.atMs >= atMs)
   if (isWithinPromise) return mayBeLost(mode, losses)
-  return losses.some((loss) => loss.brokerId === 0 && isForgetful(mode, loss))
+  return losses.some((loss) => isOfMaster(loss) && isForgetful(mode, loss))
 }
 
 function holesAndRepeats({ stored }: ReplicaEvidence): string[] {
@@ -137,7 +142,7 @@ function phantoms(evidence: ReplicaEvidence): string[] {
   return evidence.history.deliveries.flatMap((delivery) => {
     const there = stored.get(placeOf(delivery))
     if (there !== undefined && isSame(there, delivery)) return []
-    if (hasForgotten(evidence, delivery.queue)) return []
+    if (hasForgotten(evidence, delivery.queue, delivery.atMs - RETURN_MS)) return []
     return [
       `${delivery.consumer} got ${delivery.key || 'a message without a name'} at ` +
         `${shown(delivery.atMs)} from ${placeOf(delivery)}, where ${there?.key ?? 'nothing'} is ` +
@@ -258,14 +263,24 @@ function reachOfLost(evidence: ReplicaEvidence): ReadonlyMap<string, number> {
   return reach
 }
 
-/** Whether a machine that served the queue lost what was delivered, maybe before it was safe. */
-function hasForgotten({ history, mode }: ReplicaEvidence, queue: string): boolean {
-  return lossesOf(history.losses, queue).some((loss) => isForgetful(mode, loss))
+/**
+ * Whether the master of the queue lost what was delivered before that was safe. What slaves lose, it
+ * has still.
+ */
+function hasForgotten({ history, mode }: ReplicaEvidence, queue: string, fromMs = 0): boolean {
+  const losses = lossesOf(history.losses, queue)
+  return losses.some((loss) => loss.atMs >= fromMs && isOfMaster(loss) && isForgetful(mode, loss))
 }
 
-/** Whether what was given back then may be gone: any broker may have had it. */
+/** Whether what was given back then may be gone: any master may have had it. */
 function isForgotten(losses: readonly Loss[], mode: ReplicaMode, failedMs = Infinity): boolean {
-  return losses.some((loss) => loss.atMs >= failedMs && isForgetful(mode, loss))
+  return losses.some((loss) => {
+    return loss.atMs >= failedMs && isOfMaster(loss) && isForgetful(mode, loss)
+  })
+}
+
+function isOfMaster({ brokerId }: Loss): boolean {
+  return brokerId === 0
 }
 
 /** What the brokers of a queue lost. */
