@@ -64,6 +64,7 @@ export {
   type TraceScope,
 } from './operations/message-trace.ts'
 export type { ReadScope } from './operations/read-queue.ts'
+export { type Recalled, recallMessage } from './operations/recall-message.ts'
 export {
   cloneOffsets,
   type ResetResult,

@@ -28,6 +28,7 @@ import {
   queryMsgByOffsetVerb,
   queryMsgByUniqueKeyVerb,
 } from './query-message.ts'
+import { recallMessageVerb } from './recall-message.ts'
 import { sendMessageVerb } from './send-message.ts'
 import { sequenceAuditVerb } from './sequence-audit.ts'
 import { topicListVerb } from './topic-list.ts'
@@ -66,6 +67,7 @@ export const allVerbs: readonly AnyVerb[] = [
   listDeadLettersVerb,
   resendDeadLettersVerb,
   listPendingTimersVerb,
+  recallMessageVerb,
   listOpenTransactionsVerb,
   sendMessageVerb,
   consumeMessageVerb,

@@ -9,7 +9,7 @@ import type { AdminClient } from '../admin-client.ts'
 import { AdminError } from '../errors.ts'
 
 /** The group in whose name the tools send. */
-const PRODUCER_GROUP = 'TOOLS_PRODUCER'
+export const PRODUCER_GROUP = 'TOOLS_PRODUCER'
 
 export interface SendTarget {
   /** Only to this broker. */
