@@ -13,6 +13,7 @@ import {
 } from '@rockhopper/protocol'
 import { type AllocationStrategy, allocateAveragely } from './balance/allocate.ts'
 import { nameServerAddresses } from './cluster/name-servers.ts'
+import { NEW_TOPIC_TEMPLATE } from './cluster/routes.ts'
 import { canWriteZstd } from './compression/zstd.ts'
 import { badOption } from './errors.ts'
 import type { ConsumerHook, ProducerHook } from './hooks/hook.ts'
@@ -101,6 +102,8 @@ export interface ProducerOptions extends ClientOptions, ObservedOptions {
   readonly compressLevel?: number
   /** Queues per broker of a topic that is created by its first message: 1 … 1024, default 4. */
   readonly newTopicQueues?: number
+  /** The topic that such ones are made after, with its permissions (default TBW102). */
+  readonly newTopicTemplate?: string
   /** Messages of `sendAsync` in flight: 1 … 65 535, default 1024. */
   readonly maxInFlight?: number
   /** Bytes of their bodies: 1 … 2^40, default 100 MiB. */
@@ -294,6 +297,7 @@ export interface Observed {
 export interface ProducerConfig extends ClientConfig, Numbers<typeof producerRanges>, Observed {
   readonly instanceId: string | undefined
   readonly hooks: readonly ProducerHook[]
+  readonly newTopicTemplate: string
   readonly compressType: Codec
   readonly retryResponseCodes: ReadonlySet<number>
   readonly whenFull: 'wait' | 'fail'
@@ -331,6 +335,7 @@ export function producerConfig(options: ProducerOptions): ProducerConfig {
     ...observedOf(options),
     hooks: options.hooks ?? [],
     compressType: codecOf(options),
+    newTopicTemplate: templateOf(options),
     retryResponseCodes: codesOf(options),
     instanceId: options.namespace === '' ? undefined : options.namespace,
     whenFull,
@@ -368,6 +373,13 @@ function codecOf({ compressLevel = 1, compressType = 'zlib' }: ProducerOptions):
     throw badOption(`compressLevel is ${compressLevel}`, 'use 1 to 9 with zlib')
   }
   return compressType
+}
+
+/** Checks what new topics are made after. Throws `ClientError` BAD_OPTION. */
+function templateOf({ newTopicTemplate = NEW_TOPIC_TEMPLATE }: ProducerOptions): string {
+  const problem = topicNameProblem(newTopicTemplate)
+  if (problem === undefined) return newTopicTemplate
+  throw badOption(problem, 'name an existing topic as newTopicTemplate')
 }
 
 /** Checks which answers are worth another attempt. Throws `ClientError` BAD_OPTION. */

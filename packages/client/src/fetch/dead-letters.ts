@@ -15,13 +15,13 @@ import { BrokerOffsets } from '../cluster/broker-offsets.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { QueueFacts } from '../cluster/queue-facts.ts'
 import { clientErrorOf } from '../cluster/retry-policy.ts'
-import { MASTER_ID, NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
+import { MASTER_ID } from '../cluster/routes.ts'
 import { type ClientConfig, type ClientOptions, clientConfig } from '../config.ts'
 import { badMessage, NoRouteError } from '../errors.ts'
 import { Life } from '../life.ts'
 import type { Names } from '../namespace/names.ts'
 import type { SendResult } from '../produce/message.ts'
-import { PublishTable } from '../produce/publish-table.ts'
+import { PublishTable, USUAL_NEW_TOPICS } from '../produce/publish-table.ts'
 import { Room } from '../produce/room.ts'
 import { type Parcel, Sender } from '../produce/sender.ts'
 import { type PullResult, pullOnce } from '../pull/pull-once.ts'
@@ -33,8 +33,6 @@ const BATCH = 32
 /** Time for a letter that is sent again, with all attempts, in ms; and attempts after the first. */
 const SEND_MS = 10_000
 const RETRIES = 2
-/** Queues per broker of a topic that a letter creates anew. */
-const NEW_TOPIC_QUEUES = 4
 /** Letters that are sent again at a time, and their bytes; who exceeds it by himself may. */
 const MAX_IN_FLIGHT = { maxCount: 1024, maxBytes: 100 * 1024 * 1024 }
 
@@ -97,7 +95,7 @@ export class DeadLetters {
     })
     this.#offsets = new BrokerOffsets(this.#cluster, group)
     this.#facts = new QueueFacts(this.#cluster, this.#offsets)
-    this.#publish = new PublishTable(this.#cluster, host.random, NEW_TOPIC_QUEUES)
+    this.#publish = new PublishTable(this.#cluster, host.random, USUAL_NEW_TOPICS)
     this.#room = new Room(host.clock, MAX_IN_FLIGHT)
     this.#sender = new Sender({
       clock: host.clock,
@@ -244,8 +242,8 @@ export class DeadLetters {
     const header = {
       producerGroup: this.#config.group,
       topic,
-      defaultTopic: NEW_TOPIC_TEMPLATE,
-      defaultTopicQueueNums: NEW_TOPIC_QUEUES,
+      defaultTopic: USUAL_NEW_TOPICS.newTopicTemplate,
+      defaultTopicQueueNums: USUAL_NEW_TOPICS.newTopicQueues,
       queueId: 0,
       sysFlag,
       bornTimestamp: this.#config.host.clock.nowMs(),

@@ -15,7 +15,10 @@ import type { Asked, Translation } from '@rockhopper/remoting'
 import type { Names } from './names.ts'
 
 /** Fields of headers that hold names. */
-const NAME_FIELDS = ['topic', 'group', 'consumerGroup', 'producerGroup', 'originTopic'] as const
+const NAME_FIELDS = [
+  ...['topic', 'defaultTopic', 'originTopic'],
+  ...['group', 'consumerGroup', 'producerGroup'],
+]
 
 const NAME_IN_JSON = /("(?:topic|group|groupName|consumerGroup|producerGroup)"\s*:\s*")([^"\\]*)"/g
 

@@ -9,7 +9,6 @@ import {
   MAX_PROPERTIES_BYTES,
   type UniqueKeys,
 } from '@rockhopper/protocol'
-import { NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
 import { badMessage } from '../errors.ts'
 import { contentOf, type DraftRules, draftOf, isDelayed, UNCOMPRESSED } from './draft.ts'
 import type { Message } from './message.ts'
@@ -23,6 +22,8 @@ export interface ParcelParts {
   readonly group: string
   /** Queues per broker of a topic that is created by its first message. */
   readonly newTopicQueues: number
+  /** The topic that it is made after. */
+  readonly newTopicTemplate: string
   readonly rules: DraftRules
 }
 
@@ -85,7 +86,7 @@ export class Parcels {
     return {
       producerGroup: this.#parts.group,
       topic,
-      defaultTopic: NEW_TOPIC_TEMPLATE,
+      defaultTopic: this.#parts.newTopicTemplate,
       defaultTopicQueueNums: this.#parts.newTopicQueues,
       queueId: 0,
       sysFlag,

@@ -9,7 +9,7 @@ import { newClientId, newUniqueKeys } from '../client-id.ts'
 import type { BrokerLink } from '../cluster/broker-link.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { Heartbeats } from '../cluster/heartbeats.ts'
-import { MASTER_ID, NEW_TOPIC_TEMPLATE } from '../cluster/routes.ts'
+import { MASTER_ID } from '../cluster/routes.ts'
 import { type ProducerConfig, type ProducerOptions, producerConfig } from '../config.ts'
 import { badMessage, badOption, ClientError } from '../errors.ts'
 import { unlessAborted } from '../give-up.ts'
@@ -103,7 +103,7 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
       targets: () => this.#masters(),
       content: () => this.#heartbeat(),
     })
-    this.#publish = new PublishTable(this.#cluster, host.random, config.newTopicQueues)
+    this.#publish = new PublishTable(this.#cluster, host.random, config)
     this.#replyWays = new ReplyWays({
       host,
       cluster: this.#cluster,
@@ -385,11 +385,11 @@ export class DefaultProducer extends EventEmitter<ProducerEvents> {
 
   /** Finds the brokers that take new topics, and tells them of this producer before it sends. */
   protected meetBrokers(): void {
-    const { logger } = this.#config.host
-    this.#cluster.findRoute(NEW_TOPIC_TEMPLATE).catch((error: unknown) => {
+    const { host, newTopicTemplate } = this.#config
+    this.#cluster.findRoute(newTopicTemplate).catch((error: unknown) => {
       const sentence =
         'No broker knows this producer before it sends: until then none can ask it about transactions.'
-      if (this.#state === 'started') logger.warn(sentence, { error })
+      if (this.#state === 'started') host.logger.warn(sentence, { error })
     })
   }
 

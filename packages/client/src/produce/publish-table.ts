@@ -35,17 +35,30 @@ export interface PublishEntry {
   readonly queues: readonly MessageQueue[]
 }
 
+/** Topics that are created by their first message. */
+export interface NewTopics {
+  /** Queues per broker. */
+  readonly newTopicQueues: number
+  /** The topic that they are made after. */
+  readonly newTopicTemplate: string
+}
+
+/** As Apache's producers want them where nothing is said. */
+export const USUAL_NEW_TOPICS: NewTopics = {
+  newTopicQueues: 4,
+  newTopicTemplate: NEW_TOPIC_TEMPLATE,
+}
+
 export class PublishTable {
   readonly #cluster: Cluster
   readonly #random: Random
-  readonly #newTopicQueues: number
+  readonly #newTopics: NewTopics
   readonly #entries = new Map<string, PublishEntry>()
 
-  /** `newTopicQueues`: queues per broker of a topic that does not exist yet. */
-  constructor(cluster: Cluster, random: Random, newTopicQueues: number) {
+  constructor(cluster: Cluster, random: Random, newTopics: NewTopics) {
     this.#cluster = cluster
     this.#random = random
-    this.#newTopicQueues = newTopicQueues
+    this.#newTopics = newTopics
   }
 
   /** The entry of a topic, if it is known and has a queue. */
@@ -88,7 +101,7 @@ export class PublishTable {
   async probe(brokerName: string): Promise<ProbeResult> {
     const link = this.#cluster.link(brokerName)
     if (link.address === undefined) return 'gone'
-    const [topic = NEW_TOPIC_TEMPLATE] = this.#entries.keys()
+    const [topic = this.#newTopics.newTopicTemplate] = this.#entries.keys()
     try {
       await link.call(GET_MAX_OFFSET, { topic, queueId: 0 }, { timeoutMs: PROBE_TIMEOUT_MS })
       return 'alive'
@@ -103,7 +116,7 @@ export class PublishTable {
     try {
       const route = await this.#cluster.findRoute(topic)
       if (route !== undefined) return route
-      template = await this.#cluster.askRoute(NEW_TOPIC_TEMPLATE)
+      template = await this.#cluster.askRoute(this.#newTopics.newTopicTemplate)
       // A broker that registered between the two questions may have the topic, with its own queues.
       const late = template && (await this.#cluster.findRoute(topic))
       if (late !== undefined) return late
@@ -111,7 +124,7 @@ export class PublishTable {
       throw nobodyToAsk(topic, error)
     }
     if (template === undefined) throw await missingRoute(this.#cluster, topic, 'producer')
-    const route = newTopicRoute(template, this.#newTopicQueues)
+    const route = newTopicRoute(template, this.#newTopics.newTopicQueues)
     this.#cluster.keepRoute(topic, route)
     return route
   }

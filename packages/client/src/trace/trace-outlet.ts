@@ -8,16 +8,13 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { UNCOMPRESSED } from '../produce/draft.ts'
 import type { Message } from '../produce/message.ts'
 import { Parcels } from '../produce/parcel.ts'
-import { PublishTable } from '../produce/publish-table.ts'
+import { PublishTable, USUAL_NEW_TOPICS } from '../produce/publish-table.ts'
 import { Room } from '../produce/room.ts'
 import { Sender } from '../produce/sender.ts'
 
 /** Source: Apache AsyncTraceDispatcher. */
 const SEND_TIMEOUT_MS = 5_000
 const RETRIES = 2
-
-/** Queues per broker where the first trace makes the topic. */
-const NEW_TOPIC_QUEUES = 4
 
 const MAX_TRACE_BYTES = 1024 * 1024
 
@@ -38,9 +35,9 @@ export class TraceOutlet {
   constructor({ host, cluster, keys, group }: TraceOutletParts) {
     const { clock } = host
     this.#host = host
-    this.#publish = new PublishTable(cluster, host.random, NEW_TOPIC_QUEUES)
+    this.#publish = new PublishTable(cluster, host.random, USUAL_NEW_TOPICS)
     this.#parcels = new Parcels({
-      ...{ clock, keys, group, newTopicQueues: NEW_TOPIC_QUEUES },
+      ...{ clock, keys, group, ...USUAL_NEW_TOPICS },
       rules: { ...UNCOMPRESSED, maxMessageBytes: MAX_TRACE_BYTES },
     })
     this.#sender = new Sender({
