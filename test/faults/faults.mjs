@@ -1,63 +1,20 @@
 /**
  * The entry of `npm run test:faults`: kills a broker as often as it is told, or cuts the power of its
  * volume, while messages are sent and read, and says in its last lines what became of them.
- *
- *   npm run test:faults -- --kills 200 [--flush SYNC_FLUSH] [--seed 7]
- *   npm run test:faults -- --power 50                                      (as root, on Linux)
- *   npm run test:faults -- --group 200          consumers join, leave and are killed (about 3 min)
- *   npm run test:faults -- --timers 100000      messages that have times of their own (about 3 min)
- *   npm run test:faults -- --transactions 20000 [--kills 20]      broker and producers are killed
- *   npm run test:faults -- --cluster [--seconds 300] [--rate 20000] [--kills 10]
- *                                               two masters and two slaves, each killed in turn
- *   npm run test:faults -- --lost-disk          a synchronous master is killed and loses its disk
- *   npm run test:faults -- --partitions [--seconds 15] [--rate 1000] [--only 3,7]
- *                                               the network is cut in twelve ways (as root, on Linux)
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { build } from 'vite'
+import { readFlags } from './flags.mjs'
 import { apart, whyNoNamespaces } from './namespaces.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const { values } = parseArgs({
-  options: {
-    kills: { type: 'string' },
-    power: { type: 'string' },
-    group: { type: 'string' },
-    timers: { type: 'string' },
-    transactions: { type: 'string' },
-    cluster: { type: 'boolean', default: false },
-    'lost-disk': { type: 'boolean', default: false },
-    partitions: { type: 'boolean', default: false },
-    only: { type: 'string', default: '' },
-    seconds: { type: 'string' },
-    rate: { type: 'string' },
-    flush: { type: 'string', default: 'both' },
-    seed: { type: 'string', default: '1' },
-  },
-})
-const { flush, group = '0', power = '0', seed, timers = '0', transactions = '0' } = values
-const { cluster, 'lost-disk': lostDisk, only, partitions } = values
-const { rate = partitions ? '1000' : lostDisk ? '5000' : '20000' } = values
-const { seconds = partitions ? '15' : lostDisk ? '20' : '300' } = values
-const others = [values.power, values.group, values.timers]
-const isOther = lostDisk || partitions || others.some((value) => value !== undefined)
-const usualKills = values.transactions !== undefined ? '20' : cluster ? '10' : isOther ? '0' : '100'
-const { kills = usualKills } = values
-const numbers = [group, kills, power, rate, seconds, seed, timers, transactions]
-if (!numbers.every((value) => /^\d+$/.test(value))) {
-  const options =
-    '--kills, --power, --group, --timers, --transactions, --seconds, --rate and --seed'
-  end(1, `faults: ${options} take whole numbers`)
-}
-if (!['both', 'ASYNC_FLUSH', 'SYNC_FLUSH'].includes(flush)) {
-  end(1, `faults: --flush is ASYNC_FLUSH, SYNC_FLUSH or both, not "${flush}"`)
-}
-if (!/^(\d+(,\d+)*)?$/.test(only)) end(1, 'faults: --only takes numbers of patterns: 3,7')
+const flags = readFlags(process.argv.slice(2))
+const { cluster, flush, group, kills, lostDisk, only, partitions, power } = flags
+const { rate, seconds, seed, timers, transactions } = flags
 const obstacle = partitions ? whyNoNamespaces() : undefined
 if (obstacle !== undefined) {
   end(0, `faults: skipped: partitions need network namespaces, and there are none here: ${obstacle}`)
