@@ -1,7 +1,8 @@
 /**
  * The entry of `npm run test:interop`: says clearly when there is no JDK and Maven to run with (that
  * is a skip), runs the tests otherwise, and counts them in its last line. With the tools present
- * nothing is skipped: whatever could not be fetched, built or started is a failure.
+ * nothing is skipped but the Go client where there is no Go or no way to its modules: whatever else
+ * could not be fetched, built or started is a failure.
  *
  *   node test/interop/run.mjs [arguments for vitest, such as -t NAME or a file]
  */

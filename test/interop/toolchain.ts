@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Child } from '../processes/child.ts'
+import { Child, type ChildOptions } from '../processes/child.ts'
 import { cacheDir, javaSourcesDir, repositoryDir } from './workplace.ts'
 
 /** A set of jars with our programs compiled against it. */
@@ -72,7 +72,7 @@ async function compilePrograms(set: JarSet): Promise<void> {
 }
 
 /** Fills a directory unless its stamp says that it already holds what was asked for. */
-async function whenChanged(
+export async function whenChanged(
   dir: string,
   stamp: string,
   fill: (dir: string) => Promise<void>,
@@ -85,19 +85,22 @@ async function whenChanged(
   writeFileSync(stampFile, stamp)
 }
 
-function digest(files: readonly string[]): string {
+/** Of what some files hold. */
+export function digest(files: readonly string[]): string {
   const hash = createHash('sha256')
   for (const file of files) hash.update(readFileSync(file))
   return hash.digest('hex')
 }
 
-async function run(
+/** Runs a tool to its end; rejects with what it said when it fails. */
+export async function run(
   name: string,
   command: string,
   args: readonly string[],
   timeoutMs: number,
+  more: Pick<ChildOptions, 'cwd' | 'env'> = {},
 ): Promise<void> {
-  const child = new Child({ name, command, args, cwd: repositoryDir })
+  const child = new Child({ name, command, args, cwd: repositoryDir, ...more })
   child.closeInput()
   const code = await child.end(timeoutMs)
   if (code !== 0) throw child.complaint(`did not succeed (exit code ${code})`)
