@@ -41,27 +41,35 @@ class CutOff {
     return story
   }
 
-  /** Another member has handled messages up to the offset 15, and has the queue, or gave it back. */
   takeOver(isKept: boolean): void {
-    const { locks, offsets } = this.scene.broker()
-    for (let i = 10; i < 20; i++) this.scene.broker().put(TOPIC, 0, `${i}`)
-    locks.delete(LOCK)
-    if (isKept) locks.set(LOCK, { clientId: 'another', untilMs: Number.POSITIVE_INFINITY })
-    offsets.set(OFFSET, 15)
-    this.scene.broker().events.length = 0
+    takeOver(this.scene, isKept)
   }
 
   /** Offsets that were committed since `takeOver`, in order. */
   get committed(): number[] {
-    return this.scene
-      .broker()
-      .events.filter((event) => event.startsWith(`commit ${TOPIC} 0 `))
-      .map((event) => Number(event.split(' ')[3]))
+    return committed(this.scene)
   }
 
   mend(): void {
     this.#isCut = false
   }
+}
+
+/** Another member has handled messages up to the offset 15, and has the queue, or gave it back. */
+function takeOver(scene: Scene, isKept: boolean): void {
+  const { locks, offsets } = scene.broker()
+  for (let i = 10; i < 20; i++) scene.broker().put(TOPIC, 0, `${i}`)
+  locks.delete(LOCK)
+  if (isKept) locks.set(LOCK, { clientId: 'another', untilMs: Number.POSITIVE_INFINITY })
+  offsets.set(OFFSET, 15)
+  scene.broker().events.length = 0
+}
+
+function committed(scene: Scene): number[] {
+  return scene
+    .broker()
+    .events.filter((event) => event.startsWith(`commit ${TOPIC} 0 `))
+    .map((event) => Number(event.split(' ')[3]))
 }
 
 /** What is written while it is cut off is lost, and does not come late, as it does in a network. */
@@ -130,4 +138,33 @@ describe('a member whose queue nobody took while it was cut off', () => {
     await story.scene.run(story.consumer.close())
     expect(story.scene.broker().offsets.get(OFFSET)).toBe(10)
   })
+})
+
+test('a member that fetches its messages goes on where the other is, too', async () => {
+  const scene = await Scene.open({ queues: 1 })
+  for (const body of numbers(0, 10)) scene.broker().put(TOPIC, 0, body)
+  let isCut = false
+  const host = unheard(scene.doors('puller'), () => isCut)
+  const consumer = scene.litePuller({ host, pullBatchSize: 5 }).subscribe(TOPIC)
+  await scene.run(consumer.start())
+  const got: string[] = []
+  const poll = async (timeoutMs: number): Promise<void> => {
+    for (const { body } of await scene.run(consumer.poll(timeoutMs))) got.push(body.toString())
+  }
+  await poll(5_000)
+  await scene.world.clock.advance(1_000)
+  isCut = true
+  await scene.world.clock.advance(CUT_MS - 6_000)
+  await poll(0)
+  await poll(0)
+  expect(got).toEqual(numbers(0, 10))
+  await scene.world.clock.advance(6_000)
+  takeOver(scene, true)
+  isCut = false
+  for (let tries = 0; tries < 20 && !got.includes('19'); tries++) await poll(1_000)
+  await poll(0)
+  await scene.world.clock.advance(10_000)
+  expect(got).toContain('19')
+  expect(committed(scene).length).toBeGreaterThan(0)
+  expect(Math.min(...committed(scene))).toBeGreaterThanOrEqual(15)
 })
