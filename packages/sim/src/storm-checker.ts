@@ -3,14 +3,14 @@
  * takes the evidence and gives back a sentence for each broken promise.
  */
 import type { Finding } from './run.ts'
-import type { StormDelivery, StormHistory, Trouble } from './storm-history.ts'
-import type { GroupProgress, StoredInStorm } from './storm-operator.ts'
+import type { StormDelivery, StormHistory, StormSpot, Trouble } from './storm-history.ts'
+import type { GroupProgress } from './storm-operator.ts'
 
 export interface StormEvidence {
   readonly history: Pick<StormHistory, 'sent' | 'deliveries' | 'troubles' | 'standstills'>
   readonly groups: readonly { readonly group: string; readonly isOrderly: boolean }[]
   /** Everything the topics have at the end. */
-  readonly stored: readonly StoredInStorm[]
+  readonly stored: readonly (StormSpot & { readonly key: string })[]
   /** How far each group is at the end. */
   readonly progress: ReadonlyMap<string, readonly GroupProgress[]>
   /** Whose each queue is at the end, by group and queue. */
