@@ -198,11 +198,13 @@ describe.each([
     }
   })
 
-  fact('ends transactions, and is asked about the one it did not end', (run) => {
+  fact('ends transactions as it knows, and is asked about the one it did not end', (run) => {
     expect(run.told<{ ok: boolean }>('begun').map(({ ok }) => ok)).toEqual([true, true, true])
     const asked = run.told<{ index: string }>('asked').map(({ index }) => index)
+    // A machine that is busy may ask about the others, too, before it hears of their ends.
     expect(asked).toContain('50')
-    if (family === ours) expect(new Set(asked)).toEqual(new Set(['50']))
+    const ended = run.numbersGot('broadcast').filter((index) => index >= 48)
+    expect(ended).toEqual(COMMITTED)
   })
 
   fact('makes and deletes a topic', (run) => {
