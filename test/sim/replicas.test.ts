@@ -69,7 +69,8 @@ function expectKept(report: ReplicaReport): void {
 }
 
 const LOST = 'an acknowledged message is where its result says'
-const ALONE = { role: 'ASYNC_MASTER', slavesPerMaster: 1 } as const
+/** Nobody gives them back what they lost. */
+const ALONE = { role: 'ASYNC_MASTER', slavesPerMaster: 0 } as const
 
 interface Planted {
   readonly bug: string
@@ -99,12 +100,12 @@ describe('a planted bug is found:', { timeout: TIMEOUT_MS }, () => {
     {
       bug: 'a broker that acknowledges before the device has it',
       options: { mode: { ...ALONE, masterFlush: 'SYNC_FLUSH' }, doors: syncsNothing },
-      ...{ seed: 1, rule: LOST },
+      ...{ seed: 2, rule: LOST },
     },
     {
       bug: 'a broker that acknowledges before the write',
       options: { mode: { ...ALONE, masterFlush: 'ASYNC_FLUSH' }, doors: writesLate },
-      ...{ seed: 1, rule: LOST },
+      ...{ seed: 2, rule: LOST },
     },
   ])('$bug', async ({ options, plant, rule, seed }) => {
     const undo = plant?.()

@@ -17,28 +17,25 @@ import {
 
 const MINUTE_MS = 60_000
 /** Shorter than from the command line (6 to 60 hours), so that some fit into a test. */
-const short = { lengthMs: 20 * MINUTE_MS }
+const short = { lengthMs: 10 * MINUTE_MS }
+/** Shows each of the bugs; more are looked through in case that it runs otherwise one day. */
+const KNOWN_SEED = 2
 const MOST_SEEDS = 10
 /** For machines that are busy with other things. */
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 600_000
 
-test('a life of delayed messages repeats itself event for event from its seed', {
+test('lives of delayed messages keep their promises, each repeats itself from its seed', {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const first = await simulateTimers(5, short)
+  const first = await simulateTimers(2, short)
   expect(first.incidents.length).toBeGreaterThan(2)
-  expect(await simulateTimers(5, short)).toEqual(first)
-  expect((await simulateTimers(6, short)).trace).not.toBe(first.trace)
-})
-
-describe('no promise to those who wait is broken', () => {
-  for (const seed of [1, 2, 3]) {
-    test(`in the life of seed ${seed}`, { timeout: TIMEOUT_MS }, async () => {
-      const report = await simulateTimers(seed, short)
-      expect(report.findings.length === 0 ? '' : storyOfTimers(report)).toBe('')
-      expect(report.deliveredCount).toBeGreaterThan(10)
-    })
+  expect(await simulateTimers(2, short)).toEqual(first)
+  const others = [await simulateTimers(1, short), await simulateTimers(3, short)]
+  for (const report of [first, ...others]) {
+    expect(report.findings.length === 0 ? '' : storyOfTimers(report)).toBe('')
+    expect(report.deliveredCount).toBeGreaterThan(10)
   }
+  expect(new Set([first, ...others].map(({ trace }) => trace)).size).toBe(3)
 })
 
 const EARLY = 'no message is early'
@@ -48,33 +45,31 @@ const LATE = 'no message is late'
 const RECALLED = 'what was called off is not delivered'
 
 describe('a planted bug is found within a few seeds:', () => {
-  type Bug = [name: string, plant: () => () => void, rule: string, from?: number]
+  type Bug = [name: string, plant: () => () => void, rule: string]
   test.each<Bug>([
     ['timed messages that are early', timersAreEarly, EARLY],
     ['timed messages that are forgotten by a restart', timersAreForgotten, LOST],
-    ['timed messages that a restart delivers again', timersComeTwice, TWICE, 9],
+    ['timed messages that a restart delivers again', timersComeTwice, TWICE],
     ['timed messages that are called off in vain', recallsAreIgnored, RECALLED],
     ['a level that is early', levelsAreEarly, EARLY],
     ['a level that is late', levelsAreLate, LATE],
     ['a level that forgets some by a restart', levelsAreForgotten, LOST],
     ['a level that delivers some again after a restart', levelsComeTwice, TWICE],
-  ])('%s', { timeout: TIMEOUT_MS }, async (_, plant, rule, from = 1) => {
+  ])('%s', { timeout: TIMEOUT_MS }, async (_, plant, rule) => {
     const undo = plant()
     try {
-      expect(await brokenRules(rule, from)).toContain(rule)
+      expect(await brokenRules(rule)).toContain(rule)
     } finally {
       undo()
     }
   })
 })
 
-/**
- * The rules that are broken by the first seed that breaks the given one, or by the last one. What is
- * known not to break it before `from` need not be played.
- */
-async function brokenRules(wanted: string, from: number): Promise<string[]> {
+/** The rules that are broken by the first seed that breaks the given one, or by the last one. */
+async function brokenRules(wanted: string): Promise<string[]> {
   let rules: string[] = []
-  for (let seed = from; seed < from + MOST_SEEDS && !rules.includes(wanted); seed++) {
+  for (let seed = KNOWN_SEED, last = KNOWN_SEED + MOST_SEEDS; seed < last; seed++) {
+    if (rules.includes(wanted)) break
     const { findings } = await simulateTimers(seed, short)
     rules = findings.map(({ rule }) => rule)
   }

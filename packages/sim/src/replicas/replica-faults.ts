@@ -415,7 +415,7 @@ function otherOf(stage: ReplicaStage, fault: ReplicaFault): string {
     .map(({ process }) => process.host.name)
     .filter((name) => name !== fault.host)
   const all = othersOf(stage, fault.host)
-  const list = fault.chance % 3 === 0 ? all : family
+  const list = fault.chance % 3 === 0 || family.length === 0 ? all : family
   return list[(fault.chance >>> 3) % list.length] ?? ''
 }
 

@@ -29,12 +29,20 @@ export interface Loss {
   readonly atMs: number
 }
 
+const ALONE_CHANCE = 0.3
+
 export function drawMode(random: SimRandom): ReplicaMode {
   const flush = (): FlushDiskType => (random.chance(0.5) ? 'SYNC_FLUSH' : 'ASYNC_FLUSH')
   const role = random.chance(0.6) ? 'SYNC_MASTER' : 'ASYNC_MASTER'
   const slavesPerMaster = 1 + random.below(2)
   const inSyncReplicas = 1 + random.below(slavesPerMaster + 1)
   return { role, masterFlush: flush(), slaveFlush: flush(), slavesPerMaster, inSyncReplicas }
+}
+
+/** The same without slaves, now and then, where nothing waits for them. */
+export function drawAlone(random: SimRandom, mode: ReplicaMode): ReplicaMode {
+  const isAlone = mode.role === 'ASYNC_MASTER' && random.chance(ALONE_CHANCE)
+  return isAlone ? { ...mode, slavesPerMaster: 0 } : mode
 }
 
 /** How many slaves have a message that was acknowledged. */
@@ -63,6 +71,7 @@ export function mayBeLost(mode: ReplicaMode, losses: readonly Loss[]): boolean {
 export function sentenceOfMode(mode: ReplicaMode): string {
   const { inSyncReplicas, masterFlush, role, slaveFlush, slavesPerMaster } = mode
   const counted = role === 'SYNC_MASTER' ? `, inSyncReplicas ${inSyncReplicas}` : ''
+  if (slavesPerMaster === 0) return `${role} with ${masterFlush}, no slaves`
   const slaves = slavesPerMaster === 1 ? 'one slave' : `${slavesPerMaster} slaves`
   return `${role} with ${masterFlush}, ${slaves} with ${slaveFlush}${counted}`
 }

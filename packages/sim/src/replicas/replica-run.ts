@@ -15,7 +15,7 @@ import { ReplicaConsumer } from './replica-consumer.ts'
 import { beginFault, endFault, type ReplicaStage } from './replica-faults.ts'
 import { brokerNameOf, ReplicaHistory } from './replica-history.ts'
 import { differenceOf } from './replica-logs.ts'
-import { drawMode, type ReplicaMode, sentenceOfMode } from './replica-mode.ts'
+import { drawAlone, drawMode, type ReplicaMode, sentenceOfMode } from './replica-mode.ts'
 import { type QueueProgress, ReplicaOperator, type StoredMessage } from './replica-operator.ts'
 import { planReplicas, type ReplicaFaultKind, type ReplicaPlan } from './replica-plan.ts'
 import { ReplicaProducer, TAGS } from './replica-producer.ts'
@@ -323,8 +323,8 @@ class ReplicaRun {
 }
 
 function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
-  return {
-    mode: { ...drawMode(random), ...mode },
+  const drawn = drawMode(random)
+  const setting = {
     nameServers: 1 + random.below(2),
     producers: 1 + random.below(2),
     consumers: 1 + random.below(2),
@@ -335,6 +335,7 @@ function draw(random: SimRandom, { mode }: ReplicaOptions): Setting {
     queueSegmentUnits: 20 + random.below(100),
     flushIntervalMs: FLUSH_INTERVAL_MS[random.below(FLUSH_INTERVAL_MS.length)] ?? 500,
   }
+  return { ...setting, mode: { ...drawAlone(random, drawn), ...mode } }
 }
 
 function countKinds({ faults }: ReplicaPlan): ReplicaReport['faultCounts'] {
