@@ -7,7 +7,7 @@
  * has: what it sends is gone, as with a broken switch. No program sees an error, and TCP tries again.
  */
 import { spawn } from 'node:child_process'
-import { HOSTS, type HostName, type Way } from './partition-patterns.ts'
+import { HOSTS, type HostName, type Pattern, type Way } from './partition-patterns.ts'
 
 const NOBODY = '02:00:00:00:00:fe'
 const NETS = '/run/netns'
@@ -45,12 +45,25 @@ export class PartitionNetwork {
     return ['ip', 'netns', 'exec', host]
   }
 
-  async cut(ways: readonly Way[]): Promise<void> {
-    await this.#point(ways, () => NOBODY)
+  /** Why a pattern cannot be played here, in words; undefined when it can. */
+  async obstacle({ slowed = [] }: Pattern): Promise<string | undefined> {
+    const [host] = slowed
+    if (host === undefined) return undefined
+    try {
+      await slow('add', host)
+      await slow('del', host)
+      return undefined
+    } catch (error) {
+      return `tc cannot slow a cable here: ${error instanceof Error ? error.message : error}`
+    }
   }
 
-  async heal(ways: readonly Way[]): Promise<void> {
-    await this.#point(ways, hardwareOf)
+  async disturb({ slowed = [], ways }: Pattern): Promise<void> {
+    await Promise.all([this.#point(ways, () => NOBODY), ...slowed.map((host) => slow('add', host))])
+  }
+
+  async mend({ slowed = [], ways }: Pattern): Promise<void> {
+    await Promise.all([this.#point(ways, hardwareOf), ...slowed.map((host) => slow('del', host))])
   }
 
   async #point(ways: readonly Way[], hardware: (to: HostName) => string): Promise<void> {
@@ -89,6 +102,13 @@ function neighbour(to: HostName, hardware: string): string {
 async function ip(commands: readonly string[], host?: HostName): Promise<void> {
   const where = host === undefined ? [] : ['-n', host]
   await run('ip', [...where, '-batch', '-'], `${commands.join('\n')}\n`)
+}
+
+/** A token bucket: so many bits a second, a queue of so long, and what comes while it is full is lost. */
+async function slow(what: 'add' | 'del', host: HostName): Promise<void> {
+  const bucket = 'tbf rate 1mbit burst 4kb latency 300ms'
+  const root = ['-n', host, 'qdisc', what, 'dev', 'eth0', 'root']
+  await run('tc', what === 'add' ? [...root, ...bucket.split(' ')] : root)
 }
 
 function run(program: string, args: readonly string[], input = ''): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * What is cut in a network of a cluster and its clients, pattern by pattern: which packets are lost, in
- * which direction, and whether for a while or again and again. Pure: it owns nothing.
+ * What happens to the network of a cluster and its clients, pattern by pattern: which packets are lost,
+ * in which direction, and whether for a while or again and again. Pure: it owns nothing.
  */
 
 /** Machines of the network, each with one process. */
@@ -32,6 +32,8 @@ export interface Pattern {
   /** What is cut, as the report says it. */
   readonly name: string
   readonly ways: readonly Way[]
+  /** Machines whose cables are slow: what they send waits, and what does not fit is lost. */
+  readonly slowed?: readonly HostName[]
   /** Undefined: the ways stay cut until they are healed. Else the turns, one after the other. */
   readonly flaps?: readonly Flap[]
 }
@@ -65,6 +67,7 @@ export const PATTERNS: readonly Pattern[] = [
     flaps: FLAPS,
   },
   { name: 'everyone from everyone, flapping', ways: oneWay(HOSTS, HOSTS), flaps: FLAPS },
+  { name: 'nobody, but every cable is slow and loses packets', ways: [], slowed: HOSTS },
 ]
 
 /** The turns of a pattern over a time: when what is cut is healed, and cut again, in ms from the start. */

@@ -36,7 +36,7 @@ const CALM_MS = 2_000
 /** What a slave has received it puts into its queues so soon. */
 const DISPATCH_LIMIT_MS = 5_000
 const SETTLE_LIMIT_MS = 180_000
-const REQUEST_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 30_000
 
 export interface PartitionStormOptions {
   readonly patterns: readonly Pattern[]
@@ -45,6 +45,8 @@ export interface PartitionStormOptions {
   readonly perSecond: number
   /** Takes what is known of a pattern as soon as it is over. */
   readonly say: (outcome: PatternOutcome) => void
+  /** Takes why a pattern is not played. */
+  readonly skip: (pattern: Pattern, obstacle: string) => void
 }
 
 export interface PatternOutcome {
@@ -79,7 +81,9 @@ export async function partitionStorm(
   try {
     await stage.begin(options.perSecond)
     for (const pattern of options.patterns) {
-      options.say(await stage.play(pattern, options.seconds * 1_000))
+      const obstacle = await network.obstacle(pattern)
+      if (obstacle === undefined) options.say(await stage.play(pattern, options.seconds * 1_000))
+      else options.skip(pattern, obstacle)
     }
     const report = await stage.end()
     if (report.findings.length === 0) rmSync(folder, { recursive: true, force: true })
@@ -138,22 +142,22 @@ class Stage {
   }
 
   async play(pattern: Pattern, lengthMs: number): Promise<PatternOutcome> {
-    const { name, ways } = pattern
+    const { name } = pattern
     await pause(this.#host.clock, CALM_MS)
     const before = { acknowledged: this.#books.acknowledged, lessSafe: this.#books.lessSafe }
     const startMs = nowMs()
-    await this.#network.cut(ways)
+    await this.#network.disturb(pattern)
     let isCut = true
     for (const turnMs of turnsOf(pattern, lengthMs)) {
       await pause(this.#host.clock, startMs + turnMs - nowMs())
-      await (isCut ? this.#network.heal(ways) : this.#network.cut(ways))
+      await (isCut ? this.#network.mend(pattern) : this.#network.disturb(pattern))
       isCut = !isCut
     }
     await pause(this.#host.clock, startMs + lengthMs - nowMs())
     const lies = await this.#lies()
     const acknowledged = this.#books.acknowledged - before.acknowledged
     const lessSafe = this.#books.lessSafe - before.lessSafe
-    await this.#network.heal(ways)
+    await this.#network.mend(pattern)
     const watch = await this.#untilHealed(nowMs())
     const findings = [...lies, ...watch.findings(HEAL_LIMIT_MS)].map((found) => `${name}: ${found}`)
     this.#findings.push(...findings)
