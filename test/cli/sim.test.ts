@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { build, run, start, temporaryFolder } from './program.ts'
 
 /** For machines that are busy with other things. */
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 600_000
 const FOREVER = '1000000'
 
 beforeAll(build, TIMEOUT_MS)

@@ -9,7 +9,7 @@ import * as bugs from './store-bugs.ts'
 const FIRST_SEED = 201
 const MOST_SEEDS = 100
 /** For machines that are busy with other things. */
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 600_000
 
 interface Planted extends StoreLifeOptions {
   readonly bug: string
