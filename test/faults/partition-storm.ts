@@ -54,6 +54,8 @@ export interface PatternOutcome {
   /** While it was cut. */
   readonly acknowledged: number
   readonly lessSafe: number
+  /** How long the same took just before, with a network that was whole: how busy the machine is. */
+  readonly calm: Healing
   readonly healing: Healing
   readonly findings: readonly string[]
 }
@@ -144,9 +146,10 @@ class Stage {
   async play(pattern: Pattern, lengthMs: number): Promise<PatternOutcome> {
     const { name } = pattern
     await pause(this.#host.clock, CALM_MS)
+    const { healing: calm } = await this.#untilHealed(nowMs())
     const before = { acknowledged: this.#books.acknowledged, lessSafe: this.#books.lessSafe }
-    const startMs = nowMs()
     await this.#network.disturb(pattern)
+    const startMs = nowMs()
     let isCut = true
     for (const turnMs of turnsOf(pattern, lengthMs)) {
       await pause(this.#host.clock, startMs + turnMs - nowMs())
@@ -161,7 +164,7 @@ class Stage {
     const watch = await this.#untilHealed(nowMs())
     const findings = [...lies, ...watch.findings(HEAL_LIMIT_MS)].map((found) => `${name}: ${found}`)
     this.#findings.push(...findings)
-    return { name, acknowledged, lessSafe, healing: watch.healing, findings }
+    return { name, acknowledged, lessSafe, calm, healing: watch.healing, findings }
   }
 
   /** Sends no more, and compares what is there with what was acknowledged. */

@@ -55,11 +55,12 @@ function print(patternName: string, text: string): void {
   process.stdout.write(`${number}. ${patternName}: ${text}\n`)
 }
 
-function lineOf({ acknowledged, healing, lessSafe }: PatternOutcome): string {
+function lineOf({ acknowledged, calm, healing, lessSafe }: PatternOutcome): string {
   const { consumersMs, sendsMs, slavesMs } = healing
   return (
     `${acknowledged} acknowledged meanwhile (${lessSafe} without the slave); healed: ` +
-    `sends ${secondsOf(sendsMs)}, slaves ${secondsOf(slavesMs)}, consumers ${secondsOf(consumersMs)}`
+    `sends ${secondsOf(sendsMs)}, slaves ${secondsOf(slavesMs)}, consumers ${secondsOf(consumersMs)} ` +
+    `(all of it in calm: ${secondsOf(Math.max(...Object.values(calm)))})`
   )
 }
 
