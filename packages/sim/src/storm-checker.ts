@@ -23,8 +23,8 @@ const IDLE_LIMIT_MS = 30_000
 const UNOWNED_LIMIT_MS = 10_000
 /** What is under way when a trouble ends is explained by it, too. */
 const AFTERMATH_MS = 10_000
-/** Who joined while a broker was away learns of it with the next look at the routes (30 s). */
-export const BROKER_AFTERMATH_MS = 35_000
+/** Who joined while a broker was away learns of it with the next look at the routes, and asks it then. */
+export const BROKER_AFTERMATH_MS = 12_000
 
 type Rule = (evidence: StormEvidence) => string[]
 
