@@ -106,6 +106,16 @@ describe('a synchronous master', () => {
     expect(await all(scene, 'master')).toEqual(['one'])
   })
 
+  it('waits no more for a slave of which it heard nothing for eleven seconds', async () => {
+    const scene = await ReplicationScene.started(SYNC, '')
+    await scene.advance(3_000)
+    scene.world.network.partition(['master'], ['slave-1'])
+    await scene.advance(11_000)
+    const sentMs = scene.world.clock.monotonicMs()
+    expect(await scene.send(topic, 'one')).toBe(responseCode.SLAVE_NOT_AVAILABLE)
+    expect(scene.world.clock.monotonicMs() - sentMs).toBeLessThan(1_000)
+  })
+
   it('does not wait for a slave that is far behind', async () => {
     const scene = await ReplicationScene.started(`${SYNC}haMaxGapNotInSync=100000`, '')
     await scene.advance(3_000)
