@@ -3,10 +3,20 @@
  * tests run beside each other: those of one process, which share the modules that are loaded, and
  * those that start processes of their own.
  */
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { longestFirst } from './test/longest-first.ts'
 
 const withProcesses = ['test/cli/**', 'test/cluster/**', 'test/faults/**']
+
+const longest = [
+  ...['faults/kill.test', 'faults/lies.test', 'faults/cluster.test', 'faults/group.test'],
+  ...['sim/storm.test', 'sim/cluster.test', 'sim/timers.test', 'replication/storm.test'],
+  ...['broker/timed-crash.test', 'broker/timed-takeover.test', 'broker/transaction-crash.test'],
+  ...['cluster/full-disk.test', 'cluster/kill.test', 'faults/transaction.test', 'cli/store.test'],
+  ...['cli/servers.test', 'cli/cluster.test', 'store/key-index-life.test'],
+]
 
 export default defineConfig({
   resolve: {
@@ -20,7 +30,9 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Tests with processes wait now and then.
+    maxWorkers: Math.max(2, availableParallelism()),
+    sequence: { sequencer: longestFirst(longest) },
     projects: [
       {
         extends: true,
