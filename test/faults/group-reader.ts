@@ -19,6 +19,11 @@ const TIMEOUT_MS = 30_000
 const PAUSE_MS = 40
 /** So many messages of each queue are read again after a restart, though the group has had them. */
 const READ_AGAIN = 2_000
+/**
+ * A broker that answers so much later has not worked meanwhile: its machine had others to serve, and
+ * what it does in time waited, too.
+ */
+const LONGEST_STEP_MS = 250
 /** Older commits than the oldest that may be lost are of no interest. */
 const KEPT_COMMITS = 512
 
@@ -34,7 +39,7 @@ export interface GroupReaderOptions extends PullOptions {
   readonly clock: Clock
   readonly books: Books
   readonly queueCount: number
-  /** A commit that was answered so long before a kill must survive it. */
+  /** A commit that was answered so long before a kill, in time the broker worked, must survive it. */
   readonly saveWithinMs: number
 }
 
@@ -95,6 +100,12 @@ export class GroupReader {
     for (const place of this.#places) place.killedAtMs ??= nowMs
   }
 
+  /** Whether a broker that is killed now must know an offset of each queue that was committed to it. */
+  get hasSafeCommits(): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    return this.#places.every(({ commits }) => this.#safeOf(commits, nowMs) !== undefined)
+  }
+
   /** Ends reading; harmless when it has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort()
@@ -128,11 +139,22 @@ export class GroupReader {
 
   #judge({ commits, highestCommit }: Place, offset: number, killedAtMs: number): void {
     if (offset > highestCommit) this.flaws.ahead++
-    const safe = commits.findLast(({ atMs }) => atMs < killedAtMs - this.#options.saveWithinMs)
+    const safe = this.#safeOf(commits, killedAtMs)
     if (safe !== undefined && offset < safe.offset) this.flaws.behind++
     const firstGone = commits.find((commit) => commit.offset > offset)
     if (firstGone === undefined) return
     this.longestSetbackMs = Math.max(this.longestSetbackMs, killedAtMs - firstGone.atMs)
+  }
+
+  /** The newest commit after which the broker has worked long enough to save it. */
+  #safeOf(commits: readonly Commit[], killedAtMs: number): Commit | undefined {
+    let workedMs = 0
+    let nextMs = killedAtMs
+    return commits.findLast(({ atMs }) => {
+      workedMs += Math.min(nextMs - atMs, LONGEST_STEP_MS)
+      nextMs = atMs
+      return workedMs > this.#options.saveWithinMs
+    })
   }
 
   async #follow(queueId: number, place: Place): Promise<void> {

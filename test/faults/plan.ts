@@ -19,6 +19,8 @@ export type Fate =
   | { readonly kind: 'moment'; readonly afterMs: number }
   /** Killed the moment that so many acknowledgements have come, or when that takes too long. */
   | { readonly kind: 'acknowledgement'; readonly count: number; readonly withinMs: number }
+  /** Killed when it has had the time to save some offset of the group in each queue. */
+  | { readonly kind: 'commits' }
   | { readonly kind: 'doom'; readonly doom: Doom }
 
 /** What a fate is called in the table. */

@@ -37,7 +37,7 @@ const ASK_AGAIN_MS = 20
 const SEND_TIMEOUT_MS = 30_000
 const OFFSET_SAVE_MS = 200
 /** What writing and syncing the offsets may take on a busy device, beside the interval. */
-const OFFSET_SAVE_TAKES_MS = 800
+const OFFSET_SAVE_TAKES_MS = 1_300
 
 /** Small files, so that each of the points is met often. */
 const SETTINGS = {

@@ -187,10 +187,23 @@ class Storm {
         // It would kill the next broker, that came as far, before its point.
         books.cancelAlarm()
         break
+      case 'commits':
+        await this.#untilCommitted()
+        broker.child.kill()
+        break
       case 'doom':
         await this.#awaitDoom(fate.doom.point)
     }
     await ended
+  }
+
+  async #untilCommitted(): Promise<void> {
+    const { broker, host, reader } = this.#scene
+    const untilMs = host.clock.monotonicMs() + PROGRESS_TIMEOUT_MS
+    while (!(broker.child.hasEnded || reader.hasSafeCommits)) {
+      if (host.clock.monotonicMs() > untilMs) throw broker.child.complaint('saw few commits')
+      await pause(host.clock, TRY_AGAIN_MS)
+    }
   }
 
   /** Kills a broker that does not come by its point. */
