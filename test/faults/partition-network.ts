@@ -106,7 +106,7 @@ async function ip(commands: readonly string[], host?: HostName): Promise<void> {
 
 /** A token bucket: so many bits a second, a queue of so long, and what comes while it is full is lost. */
 async function slow(what: 'add' | 'del', host: HostName): Promise<void> {
-  const bucket = 'tbf rate 1mbit burst 4kb latency 300ms'
+  const bucket = 'tbf rate 4mbit burst 8kb latency 100ms'
   const root = ['-n', host, 'qdisc', what, 'dev', 'eth0', 'root']
   await run('tc', what === 'add' ? [...root, ...bucket.split(' ')] : root)
 }
