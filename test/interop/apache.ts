@@ -119,9 +119,9 @@ async function startBroker(runDir: string, options: BrokerOptions): Promise<Brok
     },
     bootLine: 'boot success',
   })
-  await untilRegistered(options.namesrv, options.name)
   const { name, clusterName } = options
   const addr = `127.0.0.1:${port}`
+  await untilRegistered(options.namesrv, addr)
   return { addr, name, clusterName, home, child, stop: () => stopOnLeash(child) }
 }
 

@@ -54,9 +54,9 @@ async function startBroker(runDir: string, options: BrokerOptions): Promise<Brok
     explain: () => logTails(home),
   })
   await untilUp(child)
-  await untilRegistered(options.namesrv, options.name)
   const { name, clusterName } = options
   const addr = `127.0.0.1:${port}`
+  await untilRegistered(options.namesrv, addr)
   return { addr, name, clusterName, home, child, stop: () => terminate(child) }
 }
 

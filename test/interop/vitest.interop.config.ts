@@ -23,8 +23,8 @@ export default defineConfig({
     include: ['test/interop/**/*.interop.ts'],
     globalSetup: [fileURLToPath(new URL('./prepare.ts', import.meta.url))],
     pool: 'forks',
-    // JVMs mostly wait.
-    maxWorkers: 3,
+    // A third would be no quicker on two cores, and starves JVMs until their own limits pass.
+    maxWorkers: 2,
     sequence: { sequencer: longestFirst(longest.map((name) => `${name}.interop`)) },
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -78,12 +78,15 @@ export async function poll(
   }
 }
 
-/** Waits until each of the name servers (separated by semicolons) knows the broker. */
-export async function untilRegistered(namesrvs: string, brokerName: string): Promise<void> {
+/**
+ * Waits until each of the name servers (separated by semicolons) knows the broker at this address: its
+ * name alone may be that of its slave or its master.
+ */
+export async function untilRegistered(namesrvs: string, addr: string): Promise<void> {
   const known = async (namesrv: string): Promise<boolean> =>
-    (await registeredBrokers(namesrv)).includes(brokerName)
+    (await ask(namesrv, getBrokerClusterInfo)).body.includes(`"${addr}"`)
   for (const namesrv of namesrvs.split(';')) {
-    await poll(`${brokerName} at name server ${namesrv}`, () => known(namesrv))
+    await poll(`broker at ${addr} at name server ${namesrv}`, () => known(namesrv))
   }
 }
 
