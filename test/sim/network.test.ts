@@ -379,3 +379,21 @@ test('what is sent over a slow way is overtaken by what is sent later over anoth
   await world.clock.advance(200)
   expect(far.text).toBe('early!')
 })
+
+test('a chunk that is only lent is overwritten once its receiver has seen it', async () => {
+  const world = createWorld(1)
+  const accepted: Stream[] = []
+  const lender = world.host('lender').doors.network
+  await lender.listen({ host: '0.0.0.0', port: 10_911 }, (each) => accepted.push(each))
+  const borrower = world.host('borrower').doors.network
+  const address = { host: 'lender', port: 10_911 }
+  const connecting = borrower.connect(address, 3000, { lendsChunks: true })
+  const near = new Witness(await world.clock.settle(connecting))
+  const seen: string[] = []
+  near.onData = () => seen.push(near.text)
+  near.attach()
+  accepted[0]?.write([Buffer.from('lent')])
+  await world.clock.advance(1_000)
+  expect(seen).toEqual(['lent'])
+  expect(near.text).not.toContain('lent')
+})

@@ -267,8 +267,8 @@ export class LitePullConsumer
   }
 
   /**
-   * Tells when the queues of a topic are others than before; routes are looked at every 30 s. Gives
-   * back how to hear no more.
+   * Tells when the queues of a topic are others than before; routes are looked at every 30 s, and more
+   * often at first and while a broker is missed. Gives back how to hear no more.
    */
   watchQueues(topic: string, listener: QueuesListener): () => void {
     const stop = this.#watch.add(topic, listener)
